@@ -1,0 +1,64 @@
+# `make run` and `make test` need Python 3.11 and nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8000
+export PORT
+
+.PHONY: run test check format lock bench screenshots vendor clean help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/.product: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v == (3, 11) else f"BrainScan needs Python 3.11, this is {v[0]}.{v[1]}. Name one: make run PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the dependencies (once; TensorFlow is large) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.product
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.product  ## set up what is needed, then run everything on http://127.0.0.1:$PORT
+	@exec $(BIN)/python manage.py up
+
+test: $(VENV)/.development  ## all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.development  ## lint, types, templates, migrations, deployment, containers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/djlint templates --check --lint --quiet
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=1 \
+		$(BIN)/python -W ignore manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: $(VENV)/.development  ## rewrite code and templates in our form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/djlint templates --reformat --quiet
+
+LOCK := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11
+lock: $(VENV)/.development  ## pin the dependencies of requirements*.in with their hashes
+	$(BIN)/$(LOCK) requirements.in --output-file requirements.txt
+	$(BIN)/$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/$(LOCK) requirements.in docker/requirements-gpu.in --no-emit-package tensorflow-cpu \
+		--output-file docker/requirements-gpu.txt
+
+screenshots: $(VENV)/.development  ## the pictures of docs/images
+	$(BIN)/python scripts/screenshots.py
+
+vendor: $(VENV)/.development  ## fetch the front-end libraries of static/vendor again
+	$(BIN)/python scripts/vendor_static.py
+
+bench: $(VENV)/.development  ## the benchmarks; results under bench/results
+	$(BIN)/python -m bench.intake_corpus
+
+clean:  ## remove what was built; never the data in var/
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,11 @@
+"""The Celery application. Its settings are the `CELERY_…` names of `brainscan.settings`."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
+
+app = Celery("brainscan")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["classifier"])

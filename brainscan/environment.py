@@ -1,0 +1,169 @@
+"""Typed readers of the environment, and what the embedded default makes of none.
+
+A value that makes no sense stops the start with a sentence that names the variable; nothing falls back silently.
+"""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+env = Env()
+T = TypeVar("T")
+
+# The kernel's limit for the path of a Unix socket is 108 bytes; some systems stop at 104.
+MAX_SOCKET_PATH = 100
+
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+DATABASE_SCHEMES = ("postgres", "postgresql", "sqlite")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def flag(value: str) -> bool:
+    """Return what a switch says. Raises `ImproperlyConfigured` for anything but the usual words for on and off."""
+    word = value.strip().lower()
+    if word not in YES + NO:
+        raise ImproperlyConfigured(f"use one of {', '.join(YES + NO)}")
+    return word in YES
+
+
+def number(*, minimum: int, maximum: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `minimum` to `maximum`."""
+
+    def read(value: str) -> int:
+        if not value.strip().isdecimal() or not minimum <= int(value) <= maximum:
+            raise ImproperlyConfigured(f"use a whole number from {minimum} to {maximum}")
+        return int(value)
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a reader that takes these words only."""
+
+    def read(value: str) -> str:
+        if value not in words:
+            raise ImproperlyConfigured(f"use one of {', '.join(words)}")
+        return value
+
+    return read
+
+
+def address(*schemes: str) -> Callable[[str], str]:
+    """Return a reader of URLs of these schemes."""
+
+    def read(value: str) -> str:
+        if value and (urlsplit(value).scheme not in schemes or "://" not in value):
+            raise ImproperlyConfigured(f"use an address that begins with {' or '.join(f'{s}://' for s in schemes)}")
+        return value
+
+    return read
+
+
+def time_zone(value: str) -> str:
+    """Return the name of a time zone that exists."""
+    if value not in available_timezones():
+        raise ImproperlyConfigured("use a name like Europe/Berlin")
+    return value
+
+
+def setting(name: str, default: T, read: Callable[[str], T]) -> T:
+    """Return the variable `name` as `read` understands it, or `default` if it is not set.
+
+    Raises:
+        ImproperlyConfigured: naming the variable, what it takes, and what was received.
+    """
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    try:
+        return read(value)
+    except ImproperlyConfigured as error:
+        # Addresses may hold a password: of them only the beginning is repeated.
+        shown = value.partition("://")[0][:20] if name.endswith("_URL") else value
+        raise ImproperlyConfigured(f"{name} makes no sense: {error}. Received: {shown!r}") from error
+
+
+def email_settings(default: str) -> dict[str, Any]:
+    """Return Django's `EMAIL_…` settings from `EMAIL_URL`.
+
+    Raises:
+        ImproperlyConfigured: if it makes no sense.
+    """
+    try:
+        return dict(env.email_url("EMAIL_URL", default=default))
+    except (ImproperlyConfigured, ValueError) as error:
+        raise ImproperlyConfigured("EMAIL_URL makes no sense: use smtp+tls://user:password@host:587.") from error
+
+
+def private_folder(path: Path) -> Path:
+    """Return `path`, made if need be, readable by nobody else. Raises `ImproperlyConfigured` if it cannot be used."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR cannot be used: {path}: {error.strerror}. Set another one.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(f"DATA_DIR cannot be used: {path} is not writable. Set another one.")
+    return path
+
+
+def embedded_secret_key(data_dir: Path) -> str:
+    """Return the key kept in `data_dir/secret_key`, making it at the first start.
+
+    Two processes that start at once agree: the file is created exclusively, and who comes second reads it.
+    """
+    path = private_folder(data_dir) / "secret_key"
+    if not path.exists():
+        draft = path.with_name(f"secret_key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def broker_socket(data_dir: Path) -> Path:
+    """Return where the embedded broker's private socket lies: in `data_dir`, or elsewhere if that is too long."""
+    path = data_dir / "broker" / "valkey.sock"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+        return path
+    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"brainscan-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+def socket_url(path: Path) -> str:
+    """Return kombu's URL for a broker on a Unix socket, whatever signs the path has in it."""
+    return f"redis+socket://{quote(str(path))}"
+
+
+def kombu_url(redis_url: str) -> str:
+    """Return a Redis URL in kombu's spelling: `unix:///path` becomes `redis+socket:///path`."""
+    return redis_url.replace("unix://", "redis+socket://", 1) if redis_url.startswith("unix://") else redis_url
+
+
+def sqlite_database(data_dir: Path) -> dict[str, Any]:
+    """Return the settings of the embedded database, `data_dir/brainscan.sqlite3`."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": data_dir / "brainscan.sqlite3",
+        "OPTIONS": {
+            # Readers never wait for the writer, and a commit is one write to the log.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+            # A transaction takes its write lock at the start: none fails half-way because another wrote first.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+        },
+    }

@@ -1,0 +1,18 @@
+"""gunicorn's settings. Read by `gunicorn -c brainscan/gunicorn.py`."""
+
+import os
+
+_host = os.environ.get("HOST", "127.0.0.1")
+bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+# A long-polling client holds a thread for up to 30 s, so there are many more threads than cores.
+threads = 24
+# Longer than the longest long-poll (30 s) and than a 20 MB upload over a slow hospital link.
+timeout = 120
+# A stop waits this long for requests in flight; the supervisor's own limit is above it.
+graceful_timeout = 8
+# Keeps request bodies and heartbeat files off a disk that may be slow, where the system has it.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn's heartbeat, no data
+accesslog = os.environ.get("ACCESS_LOG") or None
+control_socket_disable = True

@@ -1,0 +1,66 @@
+"""One line an event, for people and for machines alike."""
+
+import logging
+
+import structlog
+from django.http import HttpRequest
+from django_structlog.middlewares import RequestMiddleware
+from structlog.typing import Processor
+
+SHARED_PROCESSORS: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso"),
+]
+
+
+# Said by every page that waits and every supervisor that asks: nothing anybody would look for.
+ROUTINE_PATHS = ("/health/", "/static/", "/metrics")
+
+
+class RequestLog(RequestMiddleware):
+    """Logs each request by method and path. The query stays out: people search for patients there."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Return method and path."""
+        return f"{request.method} {request.path}"
+
+
+class WithoutRoutine(logging.Filter):
+    """Drops the lines that only fill the log: a request's start, health checks, a page asking how far it is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to keep the record."""
+        event = record.msg if isinstance(record.msg, dict) else {}
+        if event.get("event") == "request_started":
+            return False
+        if event.get("event") != "request_finished" or event.get("code", 500) >= 400:
+            return True
+        path = str(event.get("request", "")).partition(" ")[2]
+        return not (path.startswith(ROUTINE_PATHS) or path.endswith("/status/"))
+
+
+def line_formatter() -> logging.Formatter:
+    """Return the formatter of the console handler: `key=value` lines, whoever logged."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=SHARED_PROCESSORS,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"], sort_keys=False),
+        ],
+    )
+
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *SHARED_PROCESSORS,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

@@ -1,0 +1,307 @@
+"""Settings, read from the environment.
+
+Without any variable the *embedded default* holds: SQLite and a private Valkey broker under `DATA_DIR`, a
+secret key made at the first start, plain HTTP on the loopback address. Setting `DATABASE_URL` or `REDIS_URL`
+leaves it, and from then on a `SECRET_KEY` is required. Every variable is described in `docs/operators.md`.
+"""
+
+from pathlib import Path
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from brainscan.environment import (
+    DATABASE_SCHEMES,
+    LOG_LEVELS,
+    REDIS_SCHEMES,
+    address,
+    broker_socket,
+    email_settings,
+    embedded_secret_key,
+    env,
+    flag,
+    kombu_url,
+    number,
+    one_of,
+    setting,
+    socket_url,
+    sqlite_database,
+    time_zone,
+)
+
+# Lets classes like `ModelForm[User]` say at run time what the type checker knows.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "var"))).resolve()
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media"))).resolve()
+
+DATABASE_URL = setting("DATABASE_URL", "", address(*DATABASE_SCHEMES))
+REDIS_URL = setting("REDIS_URL", "", address(*REDIS_SCHEMES))
+EMBEDDED = not (DATABASE_URL or REDIS_URL)
+
+DEBUG = setting("DEBUG", False, flag)
+HTTPS = setting("HTTPS", not EMBEDDED, flag)
+HOST = env.str("HOST", "127.0.0.1")
+PORT = setting("PORT", 8000, number(minimum=1, maximum=65535))
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY:
+    if not EMBEDDED:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. DATABASE_URL or REDIS_URL is, so this is not the embedded default, which makes "
+            "a key of its own. Set SECRET_KEY to a long random string, the same for every process: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    SECRET_KEY = embedded_secret_key(DATA_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "knox",
+    "rest_framework",
+    "classifier",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "brainscan.logs.RequestLog",
+    "classifier.web.middleware.PrivateResponses",
+]
+
+ROOT_URLCONF = "brainscan.urls"
+WSGI_APPLICATION = "brainscan.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- data -------------------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": env.db_url("DATABASE_URL") if DATABASE_URL else sqlite_database(DATA_DIR),
+}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # Threads of the web and worker processes reuse a connection; a dead one is noticed before it is used.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    # A server that does not answer is given up on before the browser gives up on us.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static"))).resolve()
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Scans are private to the process's user, whatever its umask.
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+FILE_UPLOAD_HANDLERS = [
+    "classifier.web.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+# Above this an upload is spooled to disk, so many large ones at once do not fill the memory.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# Text fields only; files are limited by intake. Stops a form that is nothing but padding.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- the model --------------------------------------------------------------------------------------------------
+MODELS_DIR = Path(env.str("MODELS_DIR", str(BASE_DIR / "models"))).resolve()
+MODEL = env.str("MODEL", "xception")
+ENGINE = env.str("ENGINE", "auto")
+# Rows a worker claims at once. A CPU gains little from large batches; a GPU host sets 64.
+BATCH_SIZE = setting("BATCH_SIZE", 4, number(minimum=1, maximum=1024))
+
+# --- the queue --------------------------------------------------------------------------------------------------
+BROKER_SOCKET = broker_socket(DATA_DIR)
+CELERY_BROKER_URL = kombu_url(REDIS_URL) if REDIS_URL else socket_url(BROKER_SOCKET)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker waits for its broker for as long as it takes: giving up would leave queued scans to nobody.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # A broker that accepts but stays silent must not hold an upload: the row is stored, the sweeper will ring again.
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
+    "retry_on_timeout": False,
+    # Embedded installations and test runs may share one Redis: each keeps to its own keys.
+    "global_keyprefix": env.str("QUEUE_PREFIX", "brainscan:"),
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TIMEZONE = "UTC"
+# Often enough that a lost message or a dead worker costs seconds, rarely enough to cost nothing.
+SWEEP_SECONDS = setting("SWEEP_SECONDS", 10, number(minimum=1, maximum=3600))
+# Outlives the longest batch seen by several times, so a slow worker is not robbed of its rows.
+LEASE_SECONDS = setting("LEASE_SECONDS", 30, number(minimum=5, maximum=86400))
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "classifier.sweep",
+        "schedule": SWEEP_SECONDS,
+        # Sweeps that nobody took in time are worth nothing: they must not pile up while no worker runs.
+        "options": {"expires": SWEEP_SECONDS},
+    },
+    "remove-orphaned-files": {
+        "task": "classifier.remove_orphaned_files",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
+}
+
+# Read by gunicorn; checked here, so that a wrong value stops `up` with a sentence.
+WEB_CONCURRENCY = setting("WEB_CONCURRENCY", 1, number(minimum=1, maximum=256))
+
+# --- accounts ---------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "classifier.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "web:upload"
+ACCOUNT_ADAPTER = "classifier.web.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = setting("EMAIL_VERIFICATION", "none", one_of("none", "optional", "mandatory"))
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# A workstation on a ward is shared: closing the browser signs out, and so does a working day without use.
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "root", "system"]
+SIGN_UP = setting("SIGN_UP", True, flag)
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_SAVE_EVERY_REQUEST = False
+vars().update(email_settings("consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "BrainScan <noreply@localhost>")
+
+# --- security ---------------------------------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if setting("BEHIND_PROXY", False, flag) else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ("/api/docs/",),
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    },
+}
+
+# --- the API ----------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "classifier.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+}
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "classifier.api.errors.ExceptionHandler"}
+# Integrations run unattended: a token lasts until it is revoked.
+REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "BrainScan API",
+    "VERSION": "1",
+    "DESCRIPTION": "Upload brain MR images and read what the network sees. Decision support, never a diagnosis.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        f"{name}Enum": f"drf_standardized_errors.openapi_serializers.{name}Enum.choices"
+        for name in (
+            *("ValidationError", "ClientError", "ServerError"),
+            *(f"ErrorCode{status}" for status in (401, 403, 404, 405, 406, 415, 429, 500)),
+        )
+    },
+    "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
+}
+
+# --- language, time, logs ---------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = setting("TIME_ZONE", "UTC", time_zone)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "brainscan.logs.line_formatter"}},
+    "filters": {"quiet": {"()": "brainscan.logs.WithoutRoutine"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["quiet"]}},
+    "root": {"handlers": ["console"], "level": setting("LOG_LEVEL", "INFO", one_of(*LOG_LEVELS))},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        "celery.worker.consumer.connection": {"level": "ERROR"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+DJANGO_STRUCTLOG_CELERY_ENABLED = False

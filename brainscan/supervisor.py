@@ -1,0 +1,154 @@
+"""Runs the processes of an embedded installation and keeps them running.
+
+Knows nothing of Django or of what the processes do: it starts them in order, prefixes their lines, starts one again
+that dies, and stops all in the reverse order.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+LIFELINE = Path(__file__).with_name("lifeline.py")
+# A process that dies is started again after this long, doubled each time it dies young, up to the longest pause.
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+# Who lived this long was not ill from birth: its next pause is the first again.
+HEALTHY_SECONDS = 60.0
+POLL_SECONDS = 0.2
+
+
+@dataclass
+class Program:
+    """One process to keep running.
+
+    Attributes:
+        name: the prefix of its lines.
+        command: what to run.
+        ready: called until it returns true, before the next program is started.
+        ready_seconds: how long that may take.
+        stop_signal: what asks it to stop.
+        stop_seconds: how long it may take to stop before it is killed.
+        environment: added to the supervisor's own.
+    """
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[], bool] = lambda: True
+    ready_seconds: float = 30.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 15.0
+    environment: dict[str, str] = field(default_factory=dict)
+
+    process: "subprocess.Popen[str] | None" = field(default=None, init=False)
+    started_at: float = field(default=0.0, init=False)
+    pause: float = field(default=FIRST_PAUSE, init=False)
+    start_again_at: float = field(default=0.0, init=False)
+
+
+class NotReady(Exception):
+    """A program did not come up."""
+
+
+class Supervisor:
+    """Starts, watches and stops programs. `run` returns when it is told to stop."""
+
+    def __init__(self, programs: Sequence[Program], *, out: TextIO = sys.stdout) -> None:
+        self.programs = list(programs)
+        self.out = out
+        self.stop_requested = threading.Event()
+        self._print_lock = threading.Lock()
+        self._width = max(len(program.name) for program in self.programs)
+
+    def say(self, name: str, line: str) -> None:
+        """Print one prefixed line."""
+        with self._print_lock, contextlib.suppress(BrokenPipeError):
+            print(f"{name:<{self._width}} | {line.rstrip()}", file=self.out, flush=True)
+
+    def run(self, *, when_up: Callable[[], None] = lambda: None) -> None:
+        """Start all, call `when_up`, watch until SIGINT, SIGTERM or SIGHUP, then stop all.
+
+        Raises:
+            NotReady: if a program does not come up at the first start; the others are stopped again.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.stop_requested.set())
+        try:
+            for program in self.programs:
+                self._start(program)
+                self._await_ready(program)
+            if not self.stop_requested.is_set():
+                when_up()
+            while not self.stop_requested.wait(POLL_SECONDS):
+                for program in self.programs:
+                    self._watch(program)
+        finally:
+            self._stop_all()
+
+    def _start(self, program: Program) -> None:
+        on_death = str(int(signal.SIGTERM))
+        program.process = subprocess.Popen(
+            [sys.executable, "-S", str(LIFELINE), str(os.getpid()), on_death, *program.command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **program.environment},
+            # Ctrl-C reaches every process of the terminal's session; the supervisor alone decides what to stop when.
+            start_new_session=True,
+        )
+        program.started_at = time.monotonic()
+        threading.Thread(target=self._copy_lines, args=(program, program.process), daemon=True).start()
+
+    def _copy_lines(self, program: Program, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip():
+                self.say(program.name, line)
+
+    def _await_ready(self, program: Program) -> None:
+        assert program.process is not None
+        deadline = time.monotonic() + program.ready_seconds
+        while not self.stop_requested.is_set():
+            if program.process.poll() is not None:
+                raise NotReady(f"{program.name} stopped with exit code {program.process.returncode} at its start.")
+            if program.ready():
+                return
+            if time.monotonic() > deadline:
+                raise NotReady(f"{program.name} was not ready after {program.ready_seconds:.0f} s.")
+            time.sleep(POLL_SECONDS / 4)
+
+    def _watch(self, program: Program) -> None:
+        now = time.monotonic()
+        if program.process is not None and program.process.poll() is not None:
+            lived = now - program.started_at
+            program.pause = FIRST_PAUSE if lived > HEALTHY_SECONDS else program.pause
+            self.say(
+                program.name, f"stopped with exit code {program.process.returncode}; again in {program.pause:.0f} s"
+            )
+            program.process = None
+            program.start_again_at = now + program.pause
+            program.pause = min(program.pause * 2, LONGEST_PAUSE)
+        if program.process is None and now >= program.start_again_at:
+            self._start(program)
+
+    def _stop_all(self) -> None:
+        for program in reversed(self.programs):
+            process = program.process
+            if process is None or process.poll() is not None:
+                continue
+            process.send_signal(program.stop_signal)
+            try:
+                process.wait(program.stop_seconds)
+            except subprocess.TimeoutExpired:
+                self.say(program.name, f"did not stop within {program.stop_seconds:.0f} s and was killed")
+                process.kill()
+                process.wait()

@@ -1,0 +1,19 @@
+"""All URLs. Every path is listed, with who may open it, in `tests/test_permissions.py`."""
+
+from allauth.account import urls as account
+from django.contrib import admin
+from django.urls import include, path
+
+from classifier.web import health
+
+# The e-mail page is left out: it changes an address without asking for the password. The profile page asks.
+account_urls = [pattern for pattern in account.urlpatterns if pattern.name != "account_email"]
+
+urlpatterns = [
+    path("", include("classifier.web.urls")),
+    path("api/", include("classifier.api.urls")),
+    path("accounts/", include(account_urls)),
+    path("admin/", admin.site.urls),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
+]

@@ -1,0 +1,1 @@
+"""REST: translates, decides nothing."""

@@ -1,0 +1,48 @@
+"""Every error of the API in one documented shape: `{"type": …, "errors": [{"code", "detail", "attr"}]}`."""
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from drf_standardized_errors.handler import ExceptionHandler as StandardHandler
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
+
+from classifier.intake import RefusedImage
+from classifier.services.errors import Conflict, NotAllowed, ServiceError, StorageFull
+
+STATUS_OF_SERVICE_ERROR: tuple[tuple[type[ServiceError], int], ...] = (
+    (Conflict, status.HTTP_409_CONFLICT),
+    (NotAllowed, status.HTTP_403_FORBIDDEN),
+    (StorageFull, status.HTTP_507_INSUFFICIENT_STORAGE),
+    (ServiceError, status.HTTP_400_BAD_REQUEST),
+)
+STATUS_OF_REFUSAL = {
+    "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    "wrong_type": status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+class Refused(APIException):
+    """A sentence for people with a status and a code for programs."""
+
+    def __init__(self, detail: str, *, code: str, status_code: int) -> None:
+        self.status_code = status_code
+        super().__init__(detail, code)
+
+
+class ExceptionHandler(StandardHandler):
+    """Translates what services and intake raise."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        """Return the API's exception for one of ours, or whatever the library makes of any other."""
+        if isinstance(exc, RefusedImage):
+            code = STATUS_OF_REFUSAL.get(exc.code, status.HTTP_422_UNPROCESSABLE_ENTITY)
+            return Refused(exc.message, code=exc.code, status_code=code)
+        if isinstance(exc, ServiceError):
+            code = next(number for kind, number in STATUS_OF_SERVICE_ERROR if isinstance(exc, kind))
+            return Refused(exc.message, code=exc.code, status_code=code)
+        if isinstance(exc, RequestDataTooBig):
+            detail = f"The text fields are larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KB together."
+            return Refused(detail, code="too_large", status_code=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
+        if isinstance(exc, SuspiciousOperation):
+            return ParseError("The request is malformed.")
+        return super().convert_known_exceptions(exc)

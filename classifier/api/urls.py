@@ -1,0 +1,29 @@
+"""The API's addresses: resources end in a slash, files do not."""
+
+from django.contrib.auth.decorators import login_required
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownAddress
+
+app_name = "api"
+
+scans = ScanViewSet.as_view({"get": "list", "post": "create"})
+scan = ScanViewSet.as_view({"get": "retrieve", "delete": "destroy"})
+
+urlpatterns = [
+    path("v1/scans/", scans, name="scan-list"),
+    path("v1/scans/<uuid:pk>/", scan, name="scan-detail"),
+    path("v1/scans/<uuid:pk>/image", ScanViewSet.as_view({"get": "image"}), name="scan-image"),
+    path("v1/scans/<uuid:pk>/thumbnail", ScanViewSet.as_view({"get": "thumbnail"}), name="scan-thumbnail"),
+    path("v1/scans/<uuid:pk>/saliency", ScanViewSet.as_view({"get": "saliency"}), name="scan-saliency"),
+    path(
+        "v1/scans/<uuid:pk>/analyses/",
+        ScanViewSet.as_view({"get": "analyses", "post": "analyse"}),
+        name="scan-analyses",
+    ),
+    path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
+    path("v1/<path:rest>", UnknownAddress.as_view(), name="unknown"),
+    path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),
+    path("docs/", login_required(SpectacularSwaggerView.as_view(url_name="api:schema")), name="docs"),
+]

@@ -1,0 +1,23 @@
+"""The findings and outcomes of an analysis: the words that every layer shares."""
+
+from enum import StrEnum
+
+FINDINGS: tuple[str, ...] = ("glioma", "meningioma", "notumor", "pituitary")
+"""Index order of every probability vector, class map and confusion matrix."""
+
+TUMORS: tuple[str, ...] = tuple(name for name in FINDINGS if name != "notumor")
+
+FINDING_LABELS: dict[str, str] = {
+    "glioma": "glioma",
+    "meningioma": "meningioma",
+    "notumor": "no tumor",
+    "pituitary": "pituitary tumor",
+}
+
+
+class Outcome(StrEnum):
+    """What a succeeded analysis says about its scan."""
+
+    CLASSIFIED = "classified"
+    UNCERTAIN = "uncertain"
+    NOT_BRAIN_MRI = "not_brain_mri"

@@ -1,0 +1,1 @@
+"""From canonical pixels to a decision: preprocessing, engines, calibration, refusal, saliency, models."""

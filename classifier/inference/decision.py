@@ -1,0 +1,73 @@
+"""From numbers to what is said: a finding, "uncertain", or "not a brain MR image"."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifier.findings import FINDINGS, Outcome
+from classifier.inference.calibration import probabilities
+from classifier.inference.preprocessing import Float32Array
+from classifier.inference.refusal import Refusal
+from classifier.inference.registry import ModelCard
+
+POSSIBLE = 0.10
+"""A finding remains possible from this calibrated probability on: one in ten is worth a clinician's second look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an analysis says.
+
+    Attributes:
+        outcome: Kind of answer.
+        finding: The finding if classified, else None.
+        probabilities: Calibrated, in the order of `FINDINGS`; None if the image is no brain MR.
+        confidence: The largest of them; None if the image is no brain MR.
+        ood_score: Distance to the training images, larger is stranger; None if the model cannot tell.
+        possible: Findings that remain possible, most probable first; empty if the image is no brain MR.
+    """
+
+    outcome: Outcome
+    finding: str | None
+    probabilities: tuple[float, ...] | None
+    confidence: float | None
+    ood_score: float | None
+    possible: tuple[str, ...] = ()
+
+
+def decide(
+    logits: Float32Array, features: Float32Array, card: ModelCard, *, refusal: Refusal | None = None
+) -> Decision:
+    """Decides on one image.
+
+    Args:
+        logits: float32 `(4,)`.
+        features: Pooled features, float32 `(C,)`.
+        card: Temperature and confidence threshold.
+        refusal: Tells other images apart; None lets every image pass.
+
+    Returns:
+        The decision. An image is refused before it is classified, so a refused one has no probabilities.
+    """
+    score = None if refusal is None else float(refusal.score(features[np.newaxis])[0])
+    if refusal is not None and score is not None and score > refusal.threshold:
+        return Decision(Outcome.NOT_BRAIN_MRI, None, None, None, score)
+    calibrated = probabilities(logits, temperature=card.temperature)
+    best = int(calibrated.argmax())
+    confidence = float(calibrated[best])
+    sure = confidence >= card.confidence_threshold
+    return Decision(
+        outcome=Outcome.CLASSIFIED if sure else Outcome.UNCERTAIN,
+        finding=FINDINGS[best] if sure else None,
+        probabilities=tuple(float(value) for value in calibrated),
+        confidence=confidence,
+        ood_score=score,
+        possible=possible_findings(calibrated),
+    )
+
+
+def possible_findings(calibrated: Float32Array) -> tuple[str, ...]:
+    """The findings of probability `POSSIBLE` or more, most probable first; at least one."""
+    order = [int(index) for index in np.argsort(-calibrated, kind="stable")]
+    likely = [index for index in order if calibrated[index] >= POSSIBLE]
+    return tuple(FINDINGS[index] for index in likely or order[:1])

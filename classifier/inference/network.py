@@ -1,0 +1,140 @@
+"""The networks that a card can name: a backbone, global average pooling, and one linear layer.
+
+With this wiring the class activation map (Zhou et al., "Learning Deep Features for Discriminative
+Localization", 2016) is exact: a logit is the spatial mean of its class map. Keras is imported inside the
+functions, so that web processes can import this package without loading TensorFlow.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from classifier.findings import FINDINGS
+
+DROPOUT = 0.3
+HEAD = "head"
+
+
+def build_backbone(name: str) -> Any:
+    """Builds a backbone without its top, with random weights and free spatial size.
+
+    Args:
+        name: `xception`, or `tiny` (three small layers with the same wiring, for fast tests).
+
+    Returns:
+        A Keras model from `(N, S, S, 3)` to feature maps `(N, s, s, C)`; C is 2,048 for Xception, whose maps
+        are 10×10 at 299 pixels.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    import keras
+
+    if name == "xception":
+        return keras.applications.Xception(include_top=False, weights=None, input_shape=(None, None, 3))
+    if name == "tiny":
+        inputs = keras.Input((None, None, 3))
+        maps = keras.layers.Conv2D(8, 9, strides=8, padding="same", activation="relu")(inputs)
+        maps = keras.layers.Conv2D(16, 5, strides=4, padding="same", activation="relu")(maps)
+        return keras.Model(inputs, maps, name="tiny")
+    raise ValueError(f"The network must be 'xception' or 'tiny'. Received: {name!r}")
+
+
+def build_network(name: str, *, classes: int = len(FINDINGS), dropout: float = DROPOUT) -> Any:
+    """Builds the whole classifier: backbone, global average pooling, dropout, linear head.
+
+    The backbone is called with `training=False`: batch normalisation always uses its stored statistics,
+    because small batches of one organ would spoil them.
+
+    Args:
+        name: Backbone name, see `build_backbone`.
+        classes: Number of logits.
+        dropout: Share of the pooled features dropped while training.
+
+    Returns:
+        A Keras model from `(N, S, S, 3)` to float32 logits `(N, classes)`.
+    """
+    import keras
+
+    backbone = build_backbone(name)
+    inputs = keras.Input((None, None, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(inputs, training=False))
+    dropped = keras.layers.Dropout(dropout)(pooled)
+    # The head stays in float32 under mixed precision: its output feeds a loss with logarithms.
+    logits = keras.layers.Dense(classes, name=HEAD, dtype="float32")(dropped)
+    return keras.Model(inputs, logits, name=name)
+
+
+def backbone_of(network: Any) -> Any:
+    """The backbone inside a network made by `build_network`."""
+    import keras
+
+    return next(layer for layer in network.layers if isinstance(layer, keras.Model))
+
+
+def with_class_maps(network: Any) -> Any:
+    """The same layers as a model of two outputs, for a loss on the class maps.
+
+    Args:
+        network: A model made by `build_network`.
+
+    Returns:
+        A Keras model from `(N, S, S, 3)` to logits `(N, 4)` and class maps `(N, h, w, 4)`, sharing all weights.
+    """
+    import keras
+
+    pooling = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
+    return keras.Model(network.input, [network.output, network.get_layer(HEAD)(pooling.input)])
+
+
+def freeze_blocks(network: Any, *, blocks: int) -> int:
+    """Freezes the first blocks of an Xception: the entry flow learns edges, which MR slices share with photographs.
+
+    Args:
+        network: A model made by `build_network`.
+        blocks: How many blocks to freeze, 0–13 (Xception ends block 1 without an addition, and each of the
+            blocks 2 to 13 with one).
+
+    Returns:
+        The number of frozen layers.
+    """
+    import keras
+
+    frozen = 0
+    if blocks < 1:
+        return frozen
+    additions = 0
+    for layer in backbone_of(network).layers:
+        if additions >= blocks - 1 and not layer.name.startswith("block1_"):
+            break
+        layer.trainable = False
+        frozen += 1
+        additions += isinstance(layer, keras.layers.Add)
+    return frozen
+
+
+def save_float16(network: Any, path: Path) -> None:
+    """Writes the weights as float16, half the size; rounding changes logits by less than their own noise.
+
+    Args:
+        network: A model made by `build_network`.
+        path: Target, ending in `.weights.h5`.
+    """
+    import h5py
+
+    network.save_weights(path)
+    half = path.with_name(path.name + ".half")
+    with h5py.File(path, "r") as source, h5py.File(half, "w") as target:
+        _copy_float16(source, target)
+    half.replace(path)
+
+
+def _copy_float16(source: Any, target: Any) -> None:
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if name == "optimizer":  # A compiled network saves its optimizer too, twice the size of the weights.
+            continue
+        if hasattr(item, "dtype"):
+            data = item[()]
+            target.create_dataset(name, data=data.astype("float16") if data.dtype == "float32" else data)
+        else:
+            _copy_float16(item, target.create_group(name))

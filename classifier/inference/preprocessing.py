@@ -1,0 +1,101 @@
+"""The one way from an 8-bit image to the network's input, shared by training, evaluation and serving."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+RESIZE_METHODS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a model wants its input; read from its card.
+
+    Attributes:
+        size: Side of the square input in pixels.
+        channels: How often the grey channel is repeated.
+        low: Value that a black pixel (0) becomes.
+        high: Value that a white pixel (255) becomes.
+        resize: Name of the resampling filter, a key of `RESIZE_METHODS`. Pillow's filters widen with the
+            reduction, so shrinking is free of aliasing.
+    """
+
+    size: int = 299
+    channels: int = 3
+    low: float = -1.0
+    high: float = 1.0
+    resize: str = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZE_METHODS:
+            known = ", ".join(sorted(RESIZE_METHODS))
+            raise ValueError(f"The resize method must be one of {known}. Received: {self.resize!r}")
+        if self.size < 1 or self.channels < 1 or not self.low < self.high:
+            raise ValueError(f"Size and channels must be positive and low below high. Received: {self!r}")
+
+
+DEFAULT = Preprocessing()
+
+
+def resize(image: UInt8Array, *, size: int, method: str = "bicubic") -> UInt8Array:
+    """Resizes a grey image to a square, without keeping its aspect ratio (as the models were trained).
+
+    Args:
+        image: uint8 array `(H, W)`, any size.
+        size: Side of the result in pixels.
+        method: A key of `RESIZE_METHODS`.
+
+    Returns:
+        uint8 array `(size, size)`.
+
+    Raises:
+        ValueError: If the image is not a two-dimensional uint8 array with at least one pixel.
+    """
+    if image.dtype != np.uint8 or image.ndim != 2 or image.size == 0:
+        raise ValueError(f"An image must be uint8 (H, W). Received: {image.dtype} {image.shape}")
+    if image.shape == (size, size):
+        return image
+    resized = Image.fromarray(image).resize((size, size), RESIZE_METHODS[method])
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def to_input(pixels: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Float32Array:
+    """Scales resized pixels to the network's value range and repeats the grey channel.
+
+    Args:
+        pixels: uint8 array `(..., S, S)`.
+        parameters: Value range and number of channels.
+
+    Returns:
+        float32 array `(..., S, S, channels)` in `[low, high]`.
+    """
+    scaled = pixels.astype(np.float32) * ((parameters.high - parameters.low) / 255.0) + parameters.low
+    return np.repeat(scaled[..., np.newaxis], parameters.channels, axis=-1)
+
+
+def preprocess(image: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Float32Array:
+    """Turns one canonical image into the network's input.
+
+    Args:
+        image: uint8 array `(H, W)`, 0–255, any size.
+        parameters: The model's preprocessing, from its card.
+
+    Returns:
+        float32 array `(size, size, channels)` in `[low, high]`; `(299, 299, 3)` in [-1, 1] by default.
+
+    Raises:
+        ValueError: If the image is not a two-dimensional uint8 array.
+    """
+    resized = resize(image, size=parameters.size, method=parameters.resize)
+    return to_input(resized, parameters=parameters)
+
+
+def preprocess_batch(images: Iterable[UInt8Array], *, parameters: Preprocessing = DEFAULT) -> Float32Array:
+    """`preprocess` for several images: float32 `(N, size, size, channels)`."""
+    return np.stack([preprocess(image, parameters=parameters) for image in images])

@@ -1,0 +1,211 @@
+"""Reads and verifies model cards. Free of TensorFlow and cheap, so that web processes may use it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from classifier.findings import FINDINGS
+from classifier.inference.preprocessing import Preprocessing
+
+CARD_NAME = "card.json"
+FORMAT = 1
+
+
+class ModelError(Exception):
+    """A model that must not be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file that belongs to a model: `path`, hexadecimal `sha256`, and size in `bytes`."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+    def verify(self) -> None:
+        """Checks the file against the card.
+
+        Raises:
+            ModelError: If it is missing or differs.
+        """
+        if not self.path.is_file():
+            raise ModelError(f"{self.path} is missing. Restore it from the distribution of the model.")
+        size = self.path.stat().st_size
+        with self.path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if size != self.bytes or digest != self.sha256:
+            raise ModelError(
+                f"{self.path} is not the file that its card describes. Restore it, or make the card again. "
+                f"Received: {size} bytes, sha256 {digest}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCard:
+    """How the model tells that an image is no brain MR.
+
+    Attributes:
+        bank: float16 `.npy` file `(M, C)` of normalised training features.
+        neighbours: How many nearest features count.
+        threshold: Largest mean cosine distance (0–2) that still is a brain MR.
+    """
+
+    bank: ModelFile
+    neighbours: int
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class SaliencyScale:
+    """What counts as no and as full evidence on a class map, in units of logits.
+
+    Attributes:
+        floor: Contrast up to which nothing is shown.
+        ceiling: Contrast from which the colour is full.
+    """
+
+    floor: float = 0.0
+    ceiling: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One model version: its files, preprocessing, thresholds and figures.
+
+    Attributes:
+        folder: Where it lies.
+        name: Name of the model; that of its folder.
+        version: Version of the weights and thresholds together.
+        network: Name for `classifier.inference.network.build_network`.
+        labels: Order of the logits; always `FINDINGS`.
+        preprocessing: How the network wants its input.
+        weights: The weights file.
+        temperature: Divides the logits before the softmax.
+        confidence_threshold: Smallest calibrated probability that is called a finding.
+        refusal: How other images are refused, or None if they are not.
+        saliency: Scale of the class maps.
+        details: The whole card as read, with training, metrics, licence and texts for people.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    network: str
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    weights: ModelFile
+    temperature: float
+    confidence_threshold: float
+    refusal: RefusalCard | None
+    saliency: SaliencyScale
+    details: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The card's measured figures; each names its protocol, date and command."""
+        return list(self.details.get("metrics", ()))
+
+    def verify(self) -> None:
+        """Checks every file of the model against the card.
+
+        Raises:
+            ModelError: If one is missing or differs.
+        """
+        self.weights.verify()
+        if self.refusal is not None:
+            self.refusal.bank.verify()
+
+
+def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
+    """Reads `card.json` of a model folder.
+
+    Args:
+        folder: `models/<name>`.
+        verify: Whether to check the files' digests too (about 0.1 s for 40 MB).
+
+    Returns:
+        The card.
+
+    Raises:
+        ModelError: If the card is missing, malformed, of another format or label order, or a file differs.
+    """
+    folder = Path(folder)
+    path = folder / CARD_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist. Choose a model that `manage.py models` lists.") from None
+    except ValueError as error:
+        raise ModelError(f"{path} is not readable JSON. Restore it. Received: {error}") from None
+    try:
+        card = _parse(folder, content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is incomplete or wrong. Restore it. Received: {error!r}") from None
+    if verify:
+        card.verify()
+    return card
+
+
+def list_models(models_dir: Path) -> list[ModelCard]:
+    """The cards of all models in a folder, by name; their files are not verified.
+
+    Raises:
+        ModelError: If a card cannot be used.
+    """
+    folders = sorted(path.parent for path in Path(models_dir).glob(f"*/{CARD_NAME}"))
+    return [load_card(folder, verify=False) for folder in folders]
+
+
+def _parse(folder: Path, content: dict[str, Any]) -> ModelCard:
+    if content["format"] != FORMAT:
+        raise ValueError(f"card format {content['format']!r}, this program reads {FORMAT}")
+    labels = tuple(content["labels"])
+    if labels != FINDINGS:
+        raise ValueError(f"labels {labels}, this program expects {FINDINGS}")
+    inputs = content["input"]
+    low, high = inputs["range"]
+    preprocessing = Preprocessing(
+        size=int(inputs["size"]),
+        channels=int(inputs["channels"]),
+        low=float(low),
+        high=float(high),
+        resize=inputs["resize"],
+    )
+    temperature = float(content["calibration"]["temperature"])
+    if not temperature > 0:
+        raise ValueError(f"temperature {temperature}, it must be positive")
+    return ModelCard(
+        folder=folder,
+        name=content["name"],
+        version=content["version"],
+        network=content["network"],
+        labels=labels,
+        preprocessing=preprocessing,
+        weights=_file(folder, content["weights"]),
+        temperature=temperature,
+        confidence_threshold=float(content["abstention"]["threshold"]),
+        refusal=_refusal(folder, content.get("refusal")),
+        saliency=SaliencyScale(
+            floor=float(content["saliency"]["floor"]), ceiling=float(content["saliency"]["ceiling"])
+        ),
+        details=content,
+    )
+
+
+def _file(folder: Path, content: dict[str, Any]) -> ModelFile:
+    name = content["file"]
+    if Path(name).name != name:
+        raise ValueError(f"file name {name!r}, it must lie in the model's folder")
+    return ModelFile(path=folder / name, sha256=content["sha256"], bytes=int(content["bytes"]))
+
+
+def _refusal(folder: Path, content: dict[str, Any] | None) -> RefusalCard | None:
+    if content is None:
+        return None
+    return RefusalCard(
+        bank=_file(folder, content), neighbours=int(content["neighbours"]), threshold=float(content["threshold"])
+    )

@@ -1,0 +1,17 @@
+"""From the bytes of an upload to canonical pixels, or to a refusal in words. Knows nothing of Django."""
+
+from classifier.intake.canonical import CanonicalImage, read_canonical, thumbnail_png
+from classifier.intake.limits import MAX_BYTES, MAX_PIXELS
+from classifier.intake.reading import read_image
+from classifier.intake.refusals import REFUSAL_CODES, RefusedImage
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "REFUSAL_CODES",
+    "CanonicalImage",
+    "RefusedImage",
+    "read_canonical",
+    "read_image",
+    "thumbnail_png",
+]

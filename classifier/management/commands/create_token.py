@@ -1,0 +1,53 @@
+"""`manage.py create_token USER [--create]`: an API token, alone on its line."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from knox.models import AuthToken
+
+from classifier.models import User
+
+
+class Command(BaseCommand):
+    """Print a new API token. It is shown once: only its hash is stored."""
+
+    help = "Print a new API token for USER, alone on its line. It cannot be shown again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """USER and --create."""
+        parser.add_argument("user", metavar="USER", help="user name or e-mail address")
+        parser.add_argument(
+            "--create", action="store_true", help="make the account when it is missing (it cannot sign in by password)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Find or make the account and print its token."""
+        try:
+            user = self._find(options["user"])
+        except DatabaseError as error:
+            raise CommandError("The database is not set up yet. Run: python manage.py migrate") from error
+        if user is None and options["create"]:
+            user = self._create(options["user"])
+        if user is None:
+            raise CommandError(f"There is no account {options['user']!r}. Add --create to make it.")
+        if not user.is_active:
+            raise CommandError(f"The account {options['user']!r} is deactivated.")
+        _, token = AuthToken.objects.create(user=user)
+        self.stdout.write(token)
+
+    def _find(self, name: str) -> User | None:
+        return User.objects.filter(username__iexact=name).first() or User.objects.filter(email__iexact=name).first()
+
+    def _create(self, name: str) -> User:
+        username, _, host = name.partition("@")
+        user = User(username=username, email=name if host else f"{username}@integration.invalid")
+        user.set_unusable_password()
+        try:
+            user.full_clean(exclude=["password"])
+        except ValidationError as error:
+            raise CommandError(f"{name!r} cannot be a user name: {' '.join(error.messages)}") from error
+        user.save()
+        return user

@@ -1,0 +1,57 @@
+"""`manage.py evaluate`: measure a packaged model under a data protocol."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from classifier.training.protocols import PROTOCOLS
+
+
+class Command(BaseCommand):
+    """Measure accuracy, calibration, abstention, refusal, saliency, and what simple look-ups reach beside it."""
+
+    help = "Evaluate a model under a data protocol. With --record the figures go into the model's folder."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """--model, --protocol, --data, --json, --record, --cache."""
+        parser.add_argument("--model", default=settings.MODEL, help="folder under models/ (default: %(default)s)")
+        parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
+        parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
+        parser.add_argument("--json", action="store_true", help="print all figures as JSON")
+        parser.add_argument("--record", action="store_true", help="write figures, plots, card and page of the model")
+        parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the network's outputs here")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Evaluate and print."""
+        from classifier.inference.registry import ModelError
+        from classifier.training.evaluate import evaluate
+        from classifier.training.manifest import ManifestError
+        from classifier.training.page import evaluation_section
+        from classifier.training.progress import ProgressLine
+        from classifier.training.record import record_evaluation
+
+        folder = Path(settings.MODELS_DIR) / options["model"]
+        command = f"manage.py evaluate --model {options['model']} --protocol {options['protocol']} --data DIR --record"
+        try:
+            figures, run = evaluate(
+                folder,
+                data=options["data"],
+                protocol=options["protocol"],
+                command=command,
+                cache=options["cache"],
+                progress=ProgressLine(sys.stderr, label="images"),
+            )
+        except (ManifestError, ModelError) as error:
+            raise CommandError(str(error)) from error
+        if options["record"]:
+            record_evaluation(folder, figures=figures, run=run)
+        if options["json"]:
+            self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False))
+        else:
+            self.stdout.write(evaluation_section(figures, plots="evaluation"))

@@ -1,0 +1,19 @@
+"""`manage.py sweep`: what beat does every few seconds, by hand, and the files that belong to nothing."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from classifier.services import analysis, storage
+
+
+class Command(BaseCommand):
+    """Fail or queue again what dead workers left, ring for what waits, remove files without a row."""
+
+    help = "Recover interrupted analyses, ring for waiting ones, and remove stored files that no scan refers to."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sweep once and print the counts."""
+        swept = analysis.sweep()
+        removed = storage.remove_orphaned_files()
+        self.stdout.write(f"failed: {swept.failed}, waiting: {swept.waiting}, orphaned files removed: {removed}")

@@ -1,0 +1,93 @@
+"""`manage.py train`: train a network under a data protocol; called again, it goes on where it stopped."""
+
+import logging
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from classifier.training.protocols import PROTOCOLS
+
+
+def stage(text: str) -> tuple[int, int]:
+    """Read `SIDE:EPOCHS`, such as 224:2."""
+    side, _, epochs = text.partition(":")
+    if not (side.isdigit() and epochs.isdigit() and int(side) >= 64):
+        raise ArgumentTypeError(f"a stage is SIDE:EPOCHS, such as 224:2. Received: {text!r}")
+    return int(side), int(epochs)
+
+
+class Command(BaseCommand):
+    """Train, with checkpoints every few minutes."""
+
+    help = "Train a network. Run the same command again to resume after an interruption."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Data, start, hyper-parameters and output."""
+        add = parser.add_argument
+        add("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv and the images")
+        add("--output", type=Path, required=True, metavar="DIR", help="checkpoints, weights, curves, run.json")
+        add("--network", default="xception", choices=("xception", "tiny"))
+        add("--protocol", default="patient", choices=PROTOCOLS)
+        add("--fold", type=int, default=0, choices=range(5), help="test fold of the protocol patient")
+        add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
+        add("--backbone-weights", type=Path, metavar="FILE", help="weights of the backbone without its top")
+        add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to go on from")
+        add("--stage", type=stage, action="append", metavar="SIDE:EPOCHS", help="in order; default 224:2 299:1")
+        add("--batch-size", type=int, default=16)
+        add("--learning-rate", type=float, default=2e-4)
+        add("--warm-up", type=float, default=0.08, help="share of all steps with a rising rate")
+        add("--smoothing", type=float, default=0.05, help="label smoothing")
+        add("--location", type=float, default=0.2, help="weight of the loss that asks for the tumor's place")
+        add("--freeze", type=int, default=3, help="frozen blocks at the start of the backbone")
+        add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
+        add("--seed", type=int, default=1)
+        add("--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16"))
+        add("--limit", type=int, metavar="N", help="at most N images, for a trial")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Train to the end and say where the weights are."""
+        from classifier.training.loop import Plan
+        from classifier.training.manifest import ManifestError
+        from classifier.training.plots import plot_curve
+        from classifier.training.progress import ProgressLine
+        from classifier.training.run import RunOptions, train
+
+        logging.getLogger("classifier.training").setLevel(logging.INFO)
+        plan = Plan(
+            stages=tuple(options["stage"] or Plan().stages),
+            batch_size=options["batch_size"],
+            learning_rate=options["learning_rate"],
+            warm_up=options["warm_up"],
+            smoothing=options["smoothing"],
+            location=options["location"],
+            freeze=options["freeze"],
+            patience=options["patience"],
+            seed=options["seed"],
+        )
+        run = RunOptions(
+            data=options["data"],
+            output=options["output"],
+            network=options["network"],
+            protocol=options["protocol"],
+            test_fold=options["fold"],
+            extra=not options["no_extra"],
+            backbone_weights=options["backbone_weights"],
+            initial_weights=options["initial_weights"],
+            precision=options["precision"],
+            limit=options["limit"],
+        )
+        line = ProgressLine(sys.stderr, label="training")
+
+        def progress(done: int, total: int, loss: float, left: float) -> None:
+            line(done, total, left=left, note=f"loss {loss:.3f}")
+
+        try:
+            record = train(run, plan=plan, progress=progress)
+        except (ManifestError, OSError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        plot_curve(options["output"] / "curve.png", curve=record["curve"])
+        self.stdout.write(f"Trained {record['steps']} steps: {options['output'] / 'final.weights.h5'}")

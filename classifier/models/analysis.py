@@ -1,0 +1,154 @@
+"""Analyses: what a model said of a scan, and how far it has come."""
+
+import uuid
+from typing import ClassVar
+
+import numpy as np
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.inference.decision import possible_findings
+
+
+class Analysis(models.Model):
+    """One run of one model version on one scan. The row is also the queue: it is claimed, not a message.
+
+    ```
+                    claim (attempts + 1, lease)             finish, token holds
+      request ──► queued ───────────────────────► running ───────────────────────► succeeded
+                    ▲ │                            │  │
+                    │ └─ cancel ─► cancelled       │  └─ error that cannot pass, or third attempt ─► failed
+                    └──── lease ran out, or an error that may pass ◄─┘
+    ```
+
+    Only `classifier.services.analysis` changes `state`. A lease is held by its `lease_token`: whoever comes back
+    after the lease ran out finds another token in the row and writes nothing.
+    """
+
+    class State(models.TextChoices):
+        """How far the analysis has come."""
+
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    ACTIVE: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
+    OutcomeChoices: ClassVar[list[tuple[str, str]]] = [
+        (Outcome.CLASSIFIED, "Classified"),
+        (Outcome.UNCERTAIN, "Uncertain"),
+        (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
+    ]
+    FindingChoices: ClassVar[list[tuple[str, str]]] = [(name, FINDING_LABELS[name]) for name in FINDINGS]
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scan = models.ForeignKey("classifier.Scan", on_delete=models.CASCADE, related_name="analyses")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="requested_analyses"
+    )
+    model_name = models.CharField(max_length=64)
+    model_version = models.CharField(max_length=64, blank=True, help_text="The version that ran.")
+
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    outcome = models.CharField(max_length=16, choices=OutcomeChoices, blank=True)
+    finding = models.CharField(max_length=16, choices=FindingChoices, blank=True, help_text="When classified.")
+    probabilities = models.JSONField(null=True, blank=True, help_text="Calibrated, in the order of FINDINGS.")
+    confidence = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)])
+    ood_score = models.FloatField(null=True, blank=True)
+    milliseconds = models.FloatField(null=True, blank=True, help_text="The model's own time for this image.")
+
+    attempts = models.PositiveSmallIntegerField(default=0)
+    failure_code = models.CharField(max_length=32, blank=True)
+    failure_message = models.CharField(max_length=300, blank=True)
+
+    queued_at = models.DateTimeField(auto_now_add=True)
+    # A row that failed for a passing reason rests a little before the next attempt.
+    available_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "analyses"
+        ordering = ("-queued_at", "-pk")
+        indexes = (
+            # The queue is a handful among millions of finished rows: the index holds only the handful.
+            models.Index(
+                fields=("queued_at", "id"), name="analysis_queue", condition=Q(state__in=("queued", "running"))
+            ),
+            models.Index(fields=("scan", "-queued_at"), name="analysis_of_scan"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                name="analysis_running_has_lease",
+                condition=Q(state="running", lease_token__isnull=False, lease_expires_at__isnull=False)
+                | (~Q(state="running") & Q(lease_token__isnull=True, lease_expires_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="analysis_outcome_when_succeeded",
+                condition=(Q(state="succeeded") & ~Q(outcome="")) | (~Q(state="succeeded") & Q(outcome="")),
+            ),
+            models.CheckConstraint(
+                name="analysis_finding_when_classified",
+                condition=(Q(outcome="classified") & ~Q(finding="")) | (~Q(outcome="classified") & Q(finding="")),
+            ),
+            models.CheckConstraint(
+                name="analysis_probabilities_when_brain_mri",
+                condition=Q(outcome__in=("classified", "uncertain"), probabilities__isnull=False)
+                | (~Q(outcome__in=("classified", "uncertain")) & Q(probabilities__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="analysis_reason_when_failed",
+                condition=~Q(state="failed") | ~Q(failure_message=""),
+            ),
+            # A double click asks once.
+            models.UniqueConstraint(
+                fields=("scan", "model_name"),
+                condition=Q(state__in=("queued", "running")),
+                name="analysis_active_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Analysis {str(self.pk)[:8]} ({self.state})"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen to it by itself."""
+        return self.state not in self.ACTIVE
+
+    @property
+    def possible_findings(self) -> tuple[str, ...]:
+        """Findings that remain possible, most probable first; empty without probabilities."""
+        return () if self.probabilities is None else possible_findings(np.asarray(self.probabilities, np.float32))
+
+    @property
+    def saliency_finding(self) -> str:
+        """The tumor whose class map is shown: the one named or, when uncertain, the likeliest possible. Else ""."""
+        tumors = [name for name in self.possible_findings if name != "notumor"]
+        if self.outcome == Outcome.CLASSIFIED:
+            return self.finding if self.finding != "notumor" else ""
+        return tumors[0] if tumors else ""
+
+
+class ClassMaps(models.Model):
+    """The class activation maps of a succeeded analysis: float16, `(rows, columns, 4)`, C order.
+
+    Apart from the analysis, so that lists of analyses never read them.
+    """
+
+    analysis = models.OneToOneField(Analysis, on_delete=models.CASCADE, related_name="class_maps", primary_key=True)
+    rows = models.PositiveSmallIntegerField()
+    columns = models.PositiveSmallIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "class maps"
+
+    def __str__(self) -> str:
+        return f"Class maps of {self.analysis_id}"

@@ -1,0 +1,74 @@
+"""Scans: the uploaded images."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+
+def image_path(scan: "Scan", filename: str) -> str:
+    """Return where a scan's file lies under the media root. The client's file name plays no part in it."""
+    name = str(scan.pk)
+    return f"scans/{name[:2]}/{name}/{filename}"
+
+
+class Scan(models.Model):
+    """One uploaded image and its record.
+
+    Only canonical pixels are kept: nothing of the original file, not even its name, which may be a patient's.
+    `current_analysis` is the newest analysis, the one that pages show.
+    """
+
+    class SourceFormat(models.TextChoices):
+        """What the file was, by its content."""
+
+        JPEG = "JPEG", "JPEG"
+        PNG = "PNG", "PNG"
+        DICOM = "DICOM", "DICOM"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scans")
+    team = models.ForeignKey("classifier.Team", on_delete=models.SET_NULL, null=True, blank=True, related_name="scans")
+    patient_reference = models.CharField(max_length=64, blank=True, help_text="A pseudonym, never a name.")
+    notes = models.TextField(max_length=4000, blank=True)
+    image = models.FileField(upload_to=image_path, max_length=120)
+    thumbnail = models.FileField(upload_to=image_path, max_length=120)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    pixels_sha256 = models.CharField(max_length=64)
+    source_format = models.CharField(max_length=8, choices=SourceFormat)
+    sample = models.CharField(max_length=40, blank=True, help_text="The bundled sample it was made from.")
+    idempotency_key = models.CharField(max_length=255, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    current_analysis = models.OneToOneField(
+        "classifier.Analysis", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (
+            models.Index(fields=("owner", "-created_at", "-id"), name="scan_owner_newest"),
+            models.Index(fields=("team", "-created_at", "-id"), name="scan_team_newest"),
+            models.Index(fields=("pixels_sha256",), name="scan_pixels"),
+        )
+        constraints = (
+            # A repeated request finds its first scan, also when both arrive at once.
+            models.UniqueConstraint(
+                fields=("owner", "idempotency_key"),
+                condition=~models.Q(idempotency_key=""),
+                name="scan_idempotency_key_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Scan {self.short_id}"
+
+    def get_absolute_url(self) -> str:
+        """The scan's page."""
+        return reverse("web:scan", args=[self.pk])
+
+    @property
+    def short_id(self) -> str:
+        """The first eight characters of the identifier, for people."""
+        return str(self.pk)[:8]

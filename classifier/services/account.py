@@ -1,0 +1,30 @@
+"""Writes to people's own accounts."""
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+
+from classifier.models import User
+from classifier.services.errors import Conflict
+
+
+@transaction.atomic
+def update_profile(user: User, *, first_name: str, last_name: str, email: str) -> None:
+    """Store name and address. A new address counts as unverified until its owner has confirmed it.
+
+    Raises:
+        Conflict: if another account has this address, in any spelling of its case.
+    """
+    if User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists():
+        raise Conflict("Another account uses this e-mail address.", code="email_taken")
+    changed = user.email != email
+    user.first_name, user.last_name, user.email = first_name, last_name, email
+    user.save(update_fields=["first_name", "last_name", "email"])
+    if changed:
+        replace_addresses(user)
+
+
+@transaction.atomic
+def replace_addresses(user: User) -> None:
+    """Forget the addresses that an account had before: nobody signs in or resets a password with them any more."""
+    EmailAddress.objects.filter(user=user).delete()
+    EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True, verified=False)

@@ -1,0 +1,184 @@
+"""Writes to scans: submit, describe, delete."""
+
+import errno
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import structlog
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
+
+from classifier.intake import CanonicalImage, read_image, thumbnail_png
+from classifier.models import Analysis, Scan, Team, User
+from classifier.selectors.scan import earlier_scan
+from classifier.services.analysis import queue_analysis
+from classifier.services.errors import Conflict, Invalid, NotAllowed, StorageFull
+from classifier.services.model import checked_model_name
+from classifier.services.storage import remove_files
+
+logger = structlog.get_logger(__name__)
+
+# Letters, digits and the marks that pseudonyms are made of: room for "STUDY-12/0042", none for markup.
+PATIENT_REFERENCE = re.compile(r"[\w./#:+\- ]{0,64}")
+MAX_NOTES = 4000
+MAX_IDEMPOTENCY_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What came of an upload.
+
+    Attributes:
+        scan: the stored scan.
+        analysis: its queued analysis; for a replay, the scan's current one.
+        earlier: a visible scan of the same pixels that was there before, if any.
+        replayed: whether the idempotency key had been used for this very upload.
+    """
+
+    scan: Scan
+    analysis: Analysis
+    earlier: Scan | None
+    replayed: bool = False
+
+
+def submit_scan(
+    *,
+    owner: User,
+    file: BinaryIO | bytes,
+    team: Team | None = None,
+    patient_reference: str = "",
+    notes: str = "",
+    model: str | None = None,
+    sample: str = "",
+    idempotency_key: str = "",
+) -> Submission:
+    """Store an uploaded image and queue its analysis: both, or neither.
+
+    Raises:
+        RefusedImage: if the file is not an image that can be analysed, with a sentence for people.
+        Invalid: if a field makes no sense.
+        NotAllowed: if `owner` is not a member of `team`.
+        Conflict: if the idempotency key was used for another upload.
+        StorageFull: if the media disk takes no more; nothing is stored then.
+    """
+    fields = _checked_fields(patient_reference=patient_reference, notes=notes, idempotency_key=idempotency_key)
+    model_name = checked_model_name(model)
+    if team is not None and not owner.memberships.filter(team=team).exists():
+        raise NotAllowed("You are not a member of this team.")
+    image = read_image(file)
+    if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
+        return replay
+    scan = Scan(
+        id=uuid.uuid4(),
+        owner=owner,
+        team=team,
+        sample=sample,
+        width=image.width,
+        height=image.height,
+        pixels_sha256=image.sha256,
+        source_format=image.source_format,
+        **fields,
+    )
+    try:
+        with _files_of(scan, image), transaction.atomic():
+            scan.save(force_insert=True)
+            analysis = queue_analysis(scan, by=owner, model_name=model_name)
+    except IntegrityError:
+        # The same request a moment earlier, in another thread, has stored it.
+        if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
+            return replay
+        raise
+    logger.info("scan_submitted", scan=str(scan.pk), owner=owner.pk, source_format=image.source_format)
+    return Submission(scan=scan, analysis=analysis, earlier=earlier_scan(owner, scan))
+
+
+def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> Scan:
+    """Change what people wrote about a scan. Its owner only."""
+    _require_owner(scan, by=by)
+    fields = _checked_fields(patient_reference=patient_reference, notes=notes)
+    for name in ("patient_reference", "notes"):
+        setattr(scan, name, fields[name])
+    scan.save(update_fields=["patient_reference", "notes"])
+    return scan
+
+
+def move_scan(scan: Scan, *, by: User, team: Team | None) -> Scan:
+    """Show a scan to another team of the owner's, or to none. Its owner only."""
+    _require_owner(scan, by=by)
+    if team == scan.team:
+        return scan
+    if team is not None and not by.memberships.filter(team=team).exists():
+        raise NotAllowed("You are not a member of this team.")
+    scan.team = team
+    scan.save(update_fields=["team"])
+    return scan
+
+
+def delete_scan(scan: Scan, *, by: User) -> None:
+    """Delete a scan with its analyses and files. Its owner only.
+
+    The files go when the deletion is committed: a rolled back one leaves everything in place.
+    """
+    _require_owner(scan, by=by)
+    scan_id = scan.pk
+    logger.info("scan_deleted", scan=str(scan_id), by=by.pk)
+    with transaction.atomic():
+        Scan.objects.filter(pk=scan_id).delete()
+        transaction.on_commit(lambda: remove_files(scan_id))
+
+
+def _checked_fields(*, patient_reference: str, notes: str, idempotency_key: str = "") -> dict[str, str]:
+    patient_reference = " ".join(patient_reference.split())
+    if not PATIENT_REFERENCE.fullmatch(patient_reference):
+        raise Invalid(
+            "A patient reference has at most 64 letters, digits, spaces or . / # : + - _ characters. "
+            "Use a pseudonym, never a name.",
+            code="invalid_patient_reference",
+        )
+    notes = notes.replace("\x00", "").replace("\r\n", "\n").strip()
+    if len(notes) > MAX_NOTES:
+        raise Invalid(f"Notes have at most {MAX_NOTES} characters; these have {len(notes)}.", code="invalid_notes")
+    if len(idempotency_key) > MAX_IDEMPOTENCY_KEY or not idempotency_key.isprintable():
+        raise Invalid(f"An Idempotency-Key has at most {MAX_IDEMPOTENCY_KEY} printable characters.", code="invalid_key")
+    return {"patient_reference": patient_reference, "notes": notes, "idempotency_key": idempotency_key}
+
+
+def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Submission | None:
+    """Return the submission that this key made before; raise `Conflict` if it was made of another image."""
+    if not idempotency_key:
+        return None
+    scan = owner.scans.select_related("current_analysis").filter(idempotency_key=idempotency_key).first()
+    if scan is None:
+        return None
+    if scan.pixels_sha256 != image.sha256 or scan.current_analysis is None:
+        raise Conflict(
+            "This Idempotency-Key was used for another image. Use a new key for each upload.",
+            code="idempotency_key_reused",
+        )
+    return Submission(scan=scan, analysis=scan.current_analysis, earlier=None, replayed=True)
+
+
+@contextmanager
+def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[None]:
+    """Write the scan's files before its row, and take them away again if the row does not come about."""
+    try:
+        for field, name, content in (
+            (scan.image, "image.png", image.png),
+            (scan.thumbnail, "thumbnail.png", thumbnail_png(image)),
+        ):
+            field.save(name, ContentFile(content), save=False)
+        yield
+    except BaseException as error:
+        remove_files(scan.pk)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull("There is no room left to store images. Tell your administrator.") from error
+        raise
+
+
+def _require_owner(scan: Scan, *, by: User) -> None:
+    if scan.owner_id != by.pk:
+        raise NotAllowed("Only the person who uploaded the scan can do this.")

@@ -1,0 +1,110 @@
+"""Writes to teams."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from classifier.models import Membership, Team, User
+from classifier.services.errors import Conflict, Invalid, NotAllowed
+
+MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 80
+
+
+@transaction.atomic
+def create_team(owner: User, *, name: str) -> Team:
+    """Make a team with `owner` as its first owner. Raises `Invalid` for an empty or overlong name."""
+    team = Team.objects.create(name=_checked_name(name))
+    Membership.objects.create(team=team, user=owner, role=Membership.Role.OWNER)
+    return team
+
+
+def rename_team(team: Team, *, by: User, name: str) -> Team:
+    """Give the team another name. Owners only."""
+    _require_owner(team, by=by)
+    team.name = _checked_name(name)
+    team.save(update_fields=["name"])
+    return team
+
+
+def add_member(team: Team, *, by: User, identifier: str) -> Membership:
+    """Add the account with this user name or e-mail address. Owners only.
+
+    Raises:
+        Invalid: if there is no such active account.
+        Conflict: if that person is a member already.
+    """
+    _require_owner(team, by=by)
+    identifier = identifier.replace("\x00", "").strip()
+    user = User.objects.filter(Q(username__iexact=identifier) | Q(email__iexact=identifier), is_active=True).first()
+    if user is None:
+        raise Invalid("Nobody has an account with this user name or e-mail address. Ask them to sign up first.")
+    try:
+        with transaction.atomic():
+            return Membership.objects.create(team=team, user=user)
+    except IntegrityError as error:
+        raise Conflict(f"{user.display_name} is already a member of this team.") from error
+
+
+@transaction.atomic
+def remove_member(team: Team, *, by: User, user: User) -> None:
+    """Take `user` out of the team: an owner anybody, a member only themselves.
+
+    The scans they brought stay with the team. The last owner cannot go while others remain.
+    """
+    if user != by:
+        _require_owner(team, by=by)
+    members = {m.user_id: m for m in team.memberships.select_for_update()}
+    membership = members.get(user.pk)
+    if membership is None:
+        raise Conflict("This person is no longer a member of the team.")
+    owners = [m for m in members.values() if m.role == Membership.Role.OWNER]
+    if owners == [membership]:
+        raise Conflict("A team needs an owner. Make another member owner first, or delete the team.")
+    membership.delete()
+
+
+def leave_team(team: Team, *, by: User) -> None:
+    """Take oneself out of the team."""
+    remove_member(team, by=by, user=by)
+
+
+@transaction.atomic
+def set_role(team: Team, *, by: User, user: User, role: str) -> Membership:
+    """Make a member owner, or an owner member. Owners only; one owner remains."""
+    _require_owner(team, by=by)
+    if role not in Membership.Role.values:
+        raise Invalid("A member is either an owner or a member.")
+    members = {m.user_id: m for m in team.memberships.select_for_update()}
+    membership = members.get(user.pk)
+    if membership is None:
+        raise Conflict("This person is no longer a member of the team.")
+    others = [m for m in members.values() if m.role == Membership.Role.OWNER and m != membership]
+    if role != Membership.Role.OWNER and not others:
+        raise Conflict("A team needs an owner. Make another member owner first.")
+    membership.role = role
+    membership.save(update_fields=["role"])
+    return membership
+
+
+def delete_team(team: Team, *, by: User) -> None:
+    """Delete the team. Its scans go back to being seen by their owners alone. Owners only."""
+    _require_owner(team, by=by)
+    team.delete()
+
+
+def is_owner(team: Team, user: User) -> bool:
+    """Whether `user` may change the team."""
+    return team.memberships.filter(user=user, role=Membership.Role.OWNER).exists()
+
+
+def _require_owner(team: Team, *, by: User) -> None:
+    if not is_owner(team, by):
+        raise NotAllowed("Only an owner of the team can do this.")
+
+
+def _checked_name(name: str) -> str:
+    name = " ".join(name.replace("\x00", "").split())
+    if not name:
+        raise Invalid("Give the team a name.")
+    if len(name) > MAX_NAME_LENGTH:
+        raise Invalid(f"A team's name has at most {MAX_NAME_LENGTH} characters.")
+    return name

@@ -1,0 +1,80 @@
+"""Template tags and filters of the pages."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.conf import settings
+from django.forms import BoundField
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from classifier.findings import FINDING_LABELS
+from classifier.models import Analysis
+from classifier.web import cards, words
+from classifier.web.forms import style
+
+register = template.Library()
+
+# Our words for fields of forms that are not ours.
+LABELS = {"Username": "User name", "Email": "E-mail address", "Password (again)": "Password, once more"}
+
+register.filter("percent", words.percent)
+register.filter("sentence", words.sentence)
+register.filter("short_sentence", words.short_sentence)
+register.filter("badge", words.badge)
+register.filter("mark_of", words.mark_of)
+register.filter("duration", words.duration)
+register.filter("advice", words.advice)
+register.filter("alternatives", words.alternatives)
+register.filter("measurements", cards.measurements)
+
+
+@register.filter
+def finding_label(finding: str) -> str:
+    """Return a finding's name for people."""
+    return FINDING_LABELS.get(finding, finding)
+
+
+@register.simple_tag
+def mark(name: str) -> SafeString:
+    """Draw the coloured mark of a finding, outcome or state. It says nothing that the word beside it does not."""
+    return format_html(
+        '<svg class="sign sign-{0}" aria-hidden="true"><use href="{1}#{0}"></use></svg>', name, static("img/marks.svg")
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw one of the vendored icons, hidden from screen readers."""
+    sprite = static("vendor/bootstrap-icons/sprite.svg")
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+@register.filter
+def saliency_query(analysis: Analysis) -> str:
+    """Return the query that names one analysis's saliency map, so that a browser never shows an older one's."""
+    return urlencode({"finding": analysis.saliency_finding, "analysis": analysis.pk})
+
+
+@register.simple_tag(takes_context=True)
+def current_page(context: dict[str, Any], *names: str) -> SafeString | str:
+    """Return `aria-current="page"` when the page's URL name is one of `names`."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return SafeString('aria-current="page"') if match is not None and match.view_name in names else ""
+
+
+@register.filter
+def styled(field: BoundField, label: str = "") -> BoundField:
+    """Give a field of a form that is not ours the look of our own: no placeholder, and our words as label if given."""
+    field.label = label or LABELS.get(str(field.label), field.label)
+    style(field.field)
+    field.field.widget.attrs.pop("placeholder", None)
+    return field
+
+
+@register.simple_tag
+def sign_up_open() -> bool:
+    """Return whether people may make their own accounts here."""
+    return bool(settings.SIGN_UP)

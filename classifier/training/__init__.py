@@ -1,0 +1,1 @@
+"""Data protocols, training, calibration and evaluation of the models. Nothing here imports Django."""

@@ -1,0 +1,170 @@
+"""Augmentation suited to MR slices: what another scanner, sequence, crop or export would change.
+
+Geometry is small (heads lie upright), intensity is changed strongly: sequences differ in contrast, and a
+network that leans on contrast learns the source of an image instead of looking for a tumor.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from classifier.inference.preprocessing import Float32Array, UInt8Array
+
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How strongly to augment; all probabilities in [0, 1].
+
+    Attributes:
+        mirror: Probability of left-right mirroring; 0 where it would recreate twins of test images.
+        rotation: Largest rotation in degrees.
+        scale: Largest relative change of size, and independently of aspect ratio.
+        shift: Largest shift as a fraction of the side.
+        contrast: Probability of a random monotone intensity curve.
+        bias: Probability of a smooth bias field, as of a surface coil.
+        equalise: Probability of histogram equalisation, blended in at random.
+        resolution: Probability of a loss of resolution.
+        blur: Probability of Gaussian blur.
+        noise: Probability of Rician-like noise.
+        jpeg: Probability of JPEG compression.
+    """
+
+    mirror: float = 0.5
+    rotation: float = 15.0
+    scale: float = 0.15
+    shift: float = 0.06
+    contrast: float = 0.6
+    bias: float = 0.3
+    equalise: float = 0.15
+    resolution: float = 0.3
+    blur: float = 0.15
+    noise: float = 0.25
+    jpeg: float = 0.25
+
+    def __call__(self, image: UInt8Array, *, size: int, rng: Generator) -> tuple[UInt8Array, "Warp"]:
+        """Augments one image.
+
+        Args:
+            image: uint8 `(H, W)`.
+            size: Side of the result in pixels.
+            rng: Source of all randomness, so that a seed repeats a run.
+
+        Returns:
+            uint8 `(size, size)`, and the geometry that was applied, to move a mask along.
+        """
+        warp = self.draw_warp(image.shape[1], image.shape[0], size=size, rng=rng)
+        picture = warp.apply(Image.fromarray(image), method=Image.Resampling.BICUBIC)
+        if rng.random() < self.resolution:
+            picture = lose_resolution(picture, side=int(rng.uniform(0.3, 0.9) * size))
+        if rng.random() < self.blur:
+            picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+        pixels = self._intensity(np.asarray(picture, np.float32) / 255.0, rng=rng)
+        result: UInt8Array = np.rint(np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8)
+        if rng.random() < self.jpeg:
+            result = compress(result, quality=int(rng.integers(30, 96)))
+        return result, warp
+
+    def draw_warp(self, width: int, height: int, *, size: int, rng: Generator) -> "Warp":
+        """Draws a rotation, scale, shift and mirroring for an image of `width` by `height` pixels."""
+        angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
+        zoom = 1.0 + rng.uniform(-self.scale, self.scale)
+        aspect = 1.0 + rng.uniform(-self.scale, self.scale) / 2
+        flip = -1.0 if rng.random() < self.mirror else 1.0
+        shift_x, shift_y = rng.uniform(-self.shift, self.shift, size=2)
+        # The matrix maps output pixels to input pixels, both measured from their centres.
+        step_x, step_y = width / size / zoom * aspect * flip, height / size / zoom / aspect
+        a, b = np.cos(angle) * step_x, -np.sin(angle) * step_y
+        d, e = np.sin(angle) * step_x, np.cos(angle) * step_y
+        centre = size / 2  # Pillow measures from the corner, so that pixel centres lie at one half.
+        c = width / 2 + shift_x * width - a * centre - b * centre
+        f = height / 2 + shift_y * height - d * centre - e * centre
+        return Warp(size, tuple(float(value) for value in (a, b, c, d, e, f)))
+
+    def _intensity(self, pixels: Float32Array, *, rng: Generator) -> Float32Array:
+        if rng.random() < self.equalise:
+            share = rng.uniform(0.3, 1.0)
+            pixels = (1 - share) * pixels + share * equalise(pixels)
+        if rng.random() < self.contrast:
+            pixels = monotone_curve(pixels, rng=rng)
+        if rng.random() < self.bias:
+            pixels = pixels * bias_field(pixels.shape[0], rng=rng)
+        if rng.random() < self.noise:
+            spread = rng.uniform(0.01, 0.06)
+            real = pixels + rng.normal(0.0, spread, pixels.shape).astype(np.float32)
+            pixels = np.hypot(real, rng.normal(0.0, spread, pixels.shape).astype(np.float32))
+        return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """An affine map from the pixels of a square of side `size` to those of the source image."""
+
+    size: int
+    matrix: tuple[float, ...]
+
+    def apply(self, picture: Image.Image, *, method: Image.Resampling) -> Image.Image:
+        """The warped picture; what lies outside of the source becomes black."""
+        return picture.transform((self.size, self.size), Image.Transform.AFFINE, self.matrix, method)
+
+
+def lose_resolution(picture: Image.Image, *, side: int) -> Image.Image:
+    """Shrinks and enlarges again: what an upload of `side` pixels would have kept."""
+    small = picture.resize((side, side), Image.Resampling.BILINEAR)
+    return small.resize(picture.size, Image.Resampling.BICUBIC)
+
+
+def compress(pixels: UInt8Array, *, quality: int) -> UInt8Array:
+    """JPEG compression at a quality of 1–95, decoded again: uint8 `(H, W)`."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer, formats=("JPEG",)), dtype=np.uint8)
+
+
+def monotone_curve(pixels: Float32Array, *, rng: Generator, knots: int = 5) -> Float32Array:
+    """Maps intensities through a random rising curve: gamma, brightness, contrast and window in one.
+
+    Args:
+        pixels: float32 array in [0, 1].
+        rng: Source of randomness.
+        knots: Points of the curve.
+
+    Returns:
+        float32 array of the same shape in [0, 1].
+    """
+    steps = rng.gamma(2.0, size=knots)
+    curve = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
+    low, high = rng.uniform(0.0, 0.08), rng.uniform(0.75, 1.0)
+    curve = low + (high - low) * curve
+    share = rng.uniform(0.4, 1.0)
+    mapped = np.interp(pixels, np.linspace(0.0, 1.0, knots + 1), curve).astype(np.float32)
+    result: Float32Array = (1 - share) * pixels + share * mapped
+    return result
+
+
+def bias_field(side: int, *, rng: Generator) -> Float32Array:
+    """A smooth multiplicative field between about 0.6 and 1.4: float32 `(side, side)`."""
+    coarse = rng.uniform(0.6, 1.4, size=(3, 3)).astype(np.float32)
+    field = Image.fromarray(coarse, mode="F").resize((side, side), Image.Resampling.BICUBIC)
+    return np.asarray(field, np.float32)
+
+
+def equalise(pixels: Float32Array) -> Float32Array:
+    """Histogram equalisation of the foreground (the dark background would otherwise swallow the range).
+
+    Args:
+        pixels: float32 array in [0, 1].
+
+    Returns:
+        float32 array of the same shape in [0, 1].
+    """
+    foreground = pixels[pixels > 0.05]
+    if foreground.size < 16:
+        return pixels
+    counts, edges = np.histogram(foreground, bins=64, range=(0.0, 1.0))
+    ranks = np.concatenate([[0.0], np.cumsum(counts) / foreground.size])
+    mapped = np.interp(pixels, edges, ranks).astype(np.float32)
+    return np.where(pixels > 0.05, mapped, pixels)

@@ -1,0 +1,235 @@
+"""Fits what stands between a network's numbers and what people read: temperature, thresholds, refusal, colours.
+
+Everything is fitted on images that neither trained the network nor count in the figures reported here.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.findings import FINDINGS, TUMORS
+from classifier.inference.calibration import probabilities
+from classifier.inference.engine import Engine, load_engine
+from classifier.inference.preprocessing import Float32Array
+from classifier.inference.refusal import Refusal, normalise
+from classifier.inference.saliency import contrast
+from classifier.training import metrics
+from classifier.training.batches import sampling_weights
+from classifier.training.cards import CALIBRATION_NAME, describe_file, read_card, today, write_card, write_json
+from classifier.training.images import load_images
+from classifier.training.manifest import Row, read_extra, read_manifest
+from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
+from classifier.training.pointing import box_mask
+from classifier.training.protocols import Split, halves, make_split
+
+log = logging.getLogger(__name__)
+
+SELECTIVE_ACCURACY = 0.97
+"""What is called a finding shall be right this often."""
+
+LEAST_CONFIDENCE = 0.5
+
+REFUSED = 0.01
+"""Share of real brain MR images that may be refused where the threshold is fitted; twice that is the limit."""
+
+NEIGHBOURS = 5
+BANK_ROWS = 1200
+"""1,200 vectors of 2,048 float16 numbers are 4.9 MB: small enough for a repository."""
+
+BANK_NAME = "features.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Images for fitting, for reporting, and for the feature bank."""
+
+    fit: tuple[Row, ...]
+    report: tuple[Row, ...]
+    bank: tuple[Row, ...]
+    fitted_on: str
+    reported_on: str
+
+
+def choose_parts(split: Split, *, seed: int = 0) -> Part:
+    """Chooses images for fitting that are not those of the figures.
+
+    Under `patient` the validation part of the training folds fits, and the test fold reports. Under the other
+    protocols the test images fall into two group-disjoint halves, since there a published network may have
+    trained on every training image.
+    """
+    rng = np.random.default_rng(seed)
+    rows = min(BANK_ROWS, len(split.train))
+    chosen = rng.choice(len(split.train), rows, replace=False, p=sampling_weights(split.train))
+    bank = tuple(split.train[index] for index in sorted(chosen))
+    if split.protocol == "patient":
+        fit = tuple(row for row in split.validation if not row.partial)
+        return Part(fit, split.test, bank, "validation part of the training folds", "the test fold")
+    first, second = halves(split.test)
+    return Part(
+        tuple(first),
+        tuple(second),
+        bank,
+        "one group-disjoint half of the official test images",
+        "the other half of the official test images",
+    )
+
+
+def calibrate(
+    folder: Path,
+    *,
+    data: Path,
+    protocol: str,
+    command: str,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Fits a model's card and measures the result.
+
+    Args:
+        folder: `models/<name>` with a card; rewritten, as are `calibration.json` and the feature bank.
+        data: Folder with the manifest and the images.
+        protocol: The protocol that the network was trained under.
+        command: How the caller was called, for the record.
+        cache: Folder that keeps the network's outputs.
+        progress: Told how many images are done, for each of the three parts.
+
+    Returns:
+        The content of `calibration.json`.
+
+    Raises:
+        ManifestError: If the data must not be used.
+        ModelError: If the model cannot be used.
+    """
+    engine = load_engine(folder)
+    split = make_split(read_manifest(data), protocol=protocol, extra=read_extra(data))
+    part = choose_parts(split)
+
+    def run(rows: tuple[Row, ...]) -> Outputs:
+        images = load_images(rows, data=data, size=engine.card.preprocessing.size)
+        return compute_outputs(engine, images, cache=cache, progress=progress)
+
+    bank, fit, report = run(part.bank), run(part.fit), run(part.report)
+    official = split.official_labels
+    sections = {
+        "calibration": fit_temperature(fit, official=official),
+        "refusal": fit_refusal(engine, folder=folder, bank=bank, fit=fit),
+        "saliency": fit_saliency(fit),
+    }
+    temperature = sections["calibration"]["temperature"]
+    sections["abstention"] = fit_abstention(fit, temperature=temperature, official=official)
+    origin = {"fitted_on": part.fitted_on, "protocol": protocol, "images": len(fit), "date": today()}
+    for section in sections.values():
+        section |= origin
+    figures = measure(report, sections=sections, folder=folder, official=official)
+    figures |= {"protocol": protocol, "on": part.reported_on, "date": today(), "command": command}
+    record = {"fitted": sections, "reported": figures}
+    write_json(folder / CALIBRATION_NAME, record)
+    card = read_card(folder)
+    kept = [entry for entry in card.get("metrics", ()) if entry.get("source") != CALIBRATION_NAME]
+    write_card(folder, card | sections | {"metrics": [*kept, figures | {"source": CALIBRATION_NAME}]})
+    return record
+
+
+def fit_temperature(fit: Outputs, *, official: bool) -> dict[str, Any]:
+    """The temperature of least NLL, by golden-section search over its logarithm between 0.1 and 10."""
+    labels = fit.labels(official=official)
+
+    def cost(log_t: float) -> float:
+        return metrics.nll(probabilities(fit.logits, temperature=float(np.exp(log_t))), labels)
+
+    low, high, ratio = np.log(0.1), np.log(10.0), (np.sqrt(5.0) - 1) / 2
+    for _ in range(60):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if cost(left) < cost(right):
+            high = right
+        else:
+            low = left
+    return {"temperature": round(float(np.exp((low + high) / 2)), 4)}
+
+
+def fit_abstention(fit: Outputs, *, temperature: float, official: bool) -> dict[str, Any]:
+    """The smallest confidence threshold from which on the answered images are right often enough."""
+    p, labels = probabilities(fit.logits, temperature=temperature), fit.labels(official=official)
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
+    # From the least sure image on: the first threshold that suffices answers the most images.
+    enough = (t for t in np.sort(confidence) if right[confidence >= t].mean() >= SELECTIVE_ACCURACY)
+    # At least one half: a finding less probable than its opposite is no statement.
+    threshold = max(LEAST_CONFIDENCE, float(next(enough, 1.0)))
+    answered = confidence >= threshold
+    return {
+        "threshold": round(threshold, 4),
+        "target_selective_accuracy": SELECTIVE_ACCURACY,
+        "selective_accuracy": round(float(right[answered].mean()), 4) if answered.any() else None,
+        "coverage": round(float(answered.mean()), 4),
+    }
+
+
+def fit_refusal(engine: Engine, *, folder: Path, bank: Outputs, fit: Outputs) -> dict[str, Any]:
+    """Writes the feature bank and chooses the score from which on an image is refused."""
+    stored = normalise(bank.features).astype(np.float16)
+    np.save(folder / BANK_NAME, stored)
+    neighbours = min(NEIGHBOURS, len(stored))
+    scores = Refusal(stored.astype(np.float32), neighbours=neighbours, threshold=2.0).score(fit.features)
+    return {
+        **describe_file(folder / BANK_NAME, dtype="float16"),
+        "vectors": len(stored),
+        "neighbours": neighbours,
+        "threshold": round(float(np.quantile(scores, 1 - REFUSED)), 4),
+        "target_refused": REFUSED,
+    }
+
+
+def fit_saliency(fit: Outputs) -> dict[str, Any]:
+    """The scale of the class maps: what is seen where no tumor is counts as nothing, what most tumors show as full.
+
+    The floor is the larger of two contrasts: the 99th percentile of any tumor's over all places of images without a
+    tumor, and the 90th percentile of the own finding's outside of the tumor's box. The ceiling is the median over
+    tumor images of the strongest contrast of their own finding.
+    """
+    quiet: list[Float32Array] = []
+    outside: list[Float32Array] = []
+    loud: list[float] = []
+    for row, maps in zip(fit.rows, fit.class_maps, strict=True):
+        if row.true_label not in TUMORS:
+            quiet += [contrast(maps, finding_index=FINDINGS.index(name)).ravel() for name in TUMORS]
+            continue
+        own = contrast(maps, finding_index=FINDINGS.index(row.true_label))
+        loud.append(float(own.max()))
+        if row.box is not None:
+            outside.append(own[~box_mask(row.box, side=len(own))])
+    floor = max(
+        0.0,
+        float(np.quantile(np.concatenate(quiet), 0.99)) if quiet else 0.0,
+        float(np.quantile(np.concatenate(outside), 0.90)) if outside else 0.0,
+    )
+    ceiling = max(floor + 1.0, float(np.median(loud)) if loud else 0.0)
+    return {"floor": round(floor, 3), "ceiling": round(ceiling, 3)}
+
+
+def measure(report: Outputs, *, sections: dict[str, Any], folder: Path, official: bool) -> dict[str, Any]:
+    """The figures on images that fitted nothing."""
+    labels = report.labels(official=official)
+    p = probabilities(report.logits, temperature=sections["calibration"]["temperature"])
+    raw = probabilities(report.logits, temperature=1.0)
+    confident = p.max(axis=1) >= sections["abstention"]["threshold"]
+    right = p.argmax(axis=1) == labels
+    refusal = sections["refusal"]
+    bank = np.load(folder / BANK_NAME).astype(np.float32)
+    scores = Refusal(bank, neighbours=refusal["neighbours"], threshold=refusal["threshold"]).score(report.features)
+    low, high = metrics.bootstrap(lambda index: float(right[index].mean()), [row.group for row in report.rows])
+    figures = {
+        "accuracy": metrics.accuracy(p, labels),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "nll": metrics.nll(p, labels),
+        "nll_uncalibrated": metrics.nll(raw, labels),
+        "ece": metrics.ece(p, labels),
+        "ece_uncalibrated": metrics.ece(raw, labels),
+        "coverage": float(confident.mean()),
+        "selective_accuracy": float(right[confident].mean()) if confident.any() else 0.0,
+        "brain_mri_refused": float((scores > refusal["threshold"]).mean()),
+    }
+    return {"images": len(report)} | {key: round(value, 4) for key, value in figures.items()}

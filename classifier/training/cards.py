@@ -1,0 +1,82 @@
+"""Makes and updates model cards. Texts are written by people, numbers only by commands."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from classifier.findings import FINDINGS
+from classifier.inference.preprocessing import DEFAULT
+from classifier.inference.registry import CARD_NAME, FORMAT
+
+CALIBRATION_NAME = "calibration.json"
+
+
+def describe_file(path: Path, *, dtype: str) -> dict[str, Any]:
+    """A card's entry for a file: name, sha256, bytes, dtype."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"file": path.name, "sha256": digest, "bytes": path.stat().st_size, "dtype": dtype}
+
+
+def new_card(folder: Path, *, network: str, version: str, weights: str, texts: dict[str, Any]) -> Path:
+    """Writes the first card of a model: not yet calibrated, nothing abstained from, nothing refused.
+
+    Args:
+        folder: `models/<name>`, holding the weights file.
+        network: Name for `build_network`.
+        version: Version of the model.
+        weights: Name of the float16 weights file.
+        texts: Sections written by people: title, training, licence, intended use, weaknesses.
+
+    Returns:
+        The card's path.
+    """
+    card = {
+        "format": FORMAT,
+        "name": folder.name,
+        "version": version,
+        "network": network,
+        "labels": list(FINDINGS),
+        "input": {
+            "size": DEFAULT.size,
+            "channels": DEFAULT.channels,
+            "range": [DEFAULT.low, DEFAULT.high],
+            "resize": DEFAULT.resize,
+            "antialias": True,
+            "aspect": "stretched to a square",
+        },
+        "weights": describe_file(folder / weights, dtype="float16"),
+        "calibration": {"temperature": 1.0},
+        "abstention": {"threshold": 0.0},
+        "saliency": {"floor": 0.0, "ceiling": 10.0},
+        "metrics": [],
+        **texts,
+    }
+    return write_card(folder, card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a model folder as plain data."""
+    content: dict[str, Any] = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
+    return content
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> Path:
+    """Writes a card in one step and returns its path."""
+    return write_json(folder / CARD_NAME, card)
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Writes readable JSON in one step, so that no reader sees half of it; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def today() -> str:
+    """The date as written in cards, YYYY-MM-DD in UTC."""
+    return datetime.now(UTC).date().isoformat()

@@ -1,0 +1,255 @@
+"""The training loop: plan, schedule, checkpoint, resume, early stopping. Runs on any Keras backend."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.inference.network import save_float16, with_class_maps
+from classifier.training.batches import Batches, evaluation_inputs
+from classifier.training.images import ImageSet
+from classifier.training.losses import location_loss, partial_label_loss
+from classifier.training.manifest import targets
+from classifier.training.pointing import points_at
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 240.0
+"""A killed run loses at most this much work; writing takes about a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides what a run computes, besides its data.
+
+    Attributes:
+        stages: Pairs (image side in pixels, epochs), in order.
+        batch_size: Images a step.
+        learning_rate: Peak, after warm-up.
+        warm_up: Share of all steps with a rising rate.
+        weight_decay: Of AdamW, decoupled.
+        smoothing: Label smoothing.
+        location: Weight of the loss that asks for evidence at the tumor's place; 0 leaves it out.
+        sharpness: See `location_loss`.
+        freeze: Frozen blocks.
+        clip: Largest gradient norm.
+        patience: Epochs without a better validation loss before stopping; 0 never stops.
+        seed: Of order, augmentation and initial head.
+    """
+
+    stages: tuple[tuple[int, int], ...] = ((224, 2), (299, 1))
+    batch_size: int = 16
+    learning_rate: float = 2e-4
+    warm_up: float = 0.08
+    weight_decay: float = 1e-2
+    smoothing: float = 0.05
+    location: float = 0.2
+    sharpness: float = 0.5
+    freeze: int = 3
+    clip: float = 1.0
+    patience: int = 0
+    seed: int = 1
+
+    def sizes(self, images: int) -> list[int]:
+        """The image side at every step, for a training set of `images` images."""
+        steps = max(1, images // self.batch_size)
+        return [size for size, epochs in self.stages for _ in range(steps * epochs)]
+
+    def rate(self, step: int, *, steps: int) -> float:
+        """The learning rate at a step: linear warm-up, then half a cosine to zero."""
+        warm = max(1, int(self.warm_up * steps))
+        if step < warm:
+            return self.learning_rate * (step + 1) / warm
+        return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+
+
+@dataclass(slots=True)
+class State:
+    """Where a run stands; written with each checkpoint.
+
+    Attributes:
+        step: Steps done.
+        curve: One entry an epoch: `epoch`, `step`, `size`, `loss`, `validation_loss`, `validation_accuracy`.
+        best: Lowest validation loss so far.
+        waited: Epochs since then.
+        losses: Training losses of the current epoch.
+        seconds: Time spent training.
+    """
+
+    step: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+    best: float = float("inf")
+    waited: int = 0
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+Progress = Callable[[int, int, float, float], None]
+"""Called after each step with steps done, all steps, the loss, and seconds left."""
+
+
+class Trainer:
+    """Trains one network in one folder, from wherever the folder's checkpoint stands."""
+
+    def __init__(self, network: Any, *, plan: Plan, folder: Path, mirror: bool = True) -> None:
+        """Compiles the network.
+
+        Args:
+            network: A model made by `build_network`.
+            plan: What to compute.
+            folder: Where checkpoints, curves and the result are kept; made when missing.
+            mirror: Whether mirroring may be used.
+        """
+        import keras
+
+        self.network, self.plan, self.folder, self.mirror = network, plan, folder, mirror
+        self.state = State()
+        folder.mkdir(parents=True, exist_ok=True)
+        optimizer = keras.optimizers.AdamW(
+            learning_rate=plan.learning_rate, weight_decay=plan.weight_decay, global_clipnorm=plan.clip
+        )
+        self.model = with_class_maps(network)
+        self.model.compile(
+            optimizer=optimizer,
+            loss=[partial_label_loss(plan.smoothing), location_loss(plan.sharpness)],
+            loss_weights=[1.0, plan.location],
+            jit_compile=False,
+        )
+        optimizer.build(self.model.trainable_variables)
+
+    def fit(self, train: ImageSet, *, validation: ImageSet, official: bool, progress: Progress) -> State:
+        """Trains to the end of the plan, or until validation stops improving.
+
+        Args:
+            train: Images to learn from.
+            validation: Images to stop on; may be empty.
+            official: Whether published labels are learnt.
+            progress: Told after every step.
+
+        Returns:
+            The final state. `best.weights.h5` holds the weights of the best epoch.
+        """
+        from classifier.training.augment import Augmentation
+
+        plan, state = self.plan, self.state
+        sizes = plan.sizes(len(train))
+        per_epoch = max(1, len(train) // plan.batch_size)
+        augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
+        batches = Batches(train, augmentation, plan.batch_size, plan.seed, official)
+        saved = started = time.monotonic()
+        earlier, first = state.seconds, state.step
+        for inputs, allowed, places in batches.stream(start=state.step, sizes=sizes):
+            self.model.optimizer.learning_rate = plan.rate(state.step, steps=len(sizes))
+            loss = float(self.model.train_on_batch(inputs, [allowed, places], return_dict=True)["loss"])
+            self.model.reset_metrics()
+            state.losses.append(loss)
+            state.step += 1
+            now = time.monotonic()
+            state.seconds = earlier + now - started
+            left = (now - started) / (state.step - first) * (len(sizes) - state.step)
+            progress(state.step, len(sizes), loss, left)
+            if state.step % per_epoch == 0 or state.step == len(sizes):
+                self._end_epoch(validation, size=sizes[state.step - 1], official=official)
+                if plan.patience and state.waited >= plan.patience:
+                    log.info("Stopped early: no better validation loss for %d epochs.", state.waited)
+                    break
+            if now - saved > CHECKPOINT_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        return state
+
+    def _end_epoch(self, validation: ImageSet, *, size: int, official: bool) -> None:
+        state = self.state
+        entry: dict[str, float] = {
+            "epoch": len(state.curve) + 1,
+            "step": state.step,
+            "size": size,
+            "loss": float(np.mean(state.losses)),
+        }
+        if len(validation):
+            entry |= validation_scores(self.model, validation, size=size, official=official)
+        score = entry.get("validation_loss", entry["loss"])
+        state.curve.append(entry)
+        state.losses = []
+        log.info("%s", json.dumps(entry))
+        if score < state.best:
+            state.best, state.waited = score, 0
+            save_float16(self.network, self.folder / "best.weights.h5")
+        else:
+            state.waited += 1
+        self.save()
+
+    def save(self) -> None:
+        """Writes a checkpoint; a kill at any moment leaves the earlier or the later one whole."""
+        import keras
+
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        arrays = {str(i): keras.ops.convert_to_numpy(value) for i, value in enumerate(variables)}
+        partial = self.folder / "checkpoint.part.npz"
+        np.savez(partial, state=json.dumps(asdict(self.state)), **arrays)
+        partial.replace(self.folder / "checkpoint.npz")
+        curve = self.folder / "curve.json"
+        curve.write_text(json.dumps(self.state.curve, indent=2) + "\n", encoding="utf-8")
+
+    def resume(self) -> bool:
+        """Continues from the folder's checkpoint.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            ValueError: If it belongs to another network.
+        """
+        path = self.folder / "checkpoint.npz"
+        if not path.is_file():
+            return False
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        with np.load(path) as archive:
+            if len(archive.files) != len(variables) + 1:
+                raise ValueError(
+                    f"{path} belongs to another network. Choose another output folder. "
+                    f"Received: {len(archive.files) - 1} tensors, expected {len(variables)}"
+                )
+            for i, variable in enumerate(variables):
+                variable.assign(archive[str(i)])
+            self.state = State(**json.loads(str(archive["state"])))
+        return True
+
+
+def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool) -> dict[str, float]:
+    """Scores without augmentation.
+
+    Args:
+        model: A model made by `with_class_maps`.
+        images: The validation images.
+        size: Side of the inputs in pixels.
+        official: Whether published labels count.
+
+    Returns:
+        `validation_loss` (no smoothing); `validation_accuracy` on full labels; where there are such images,
+        `validation_tumor_sensitivity` (tumors of unknown type called any tumor), `validation_specificity`
+        and `validation_pointing` (strongest place of a tumor's own map inside its box).
+    """
+    parts = [model.predict_on_batch(part) for part in evaluation_inputs(images, size=size)]
+    logits = np.concatenate([np.asarray(part[0], np.float64) for part in parts])
+    maps = np.concatenate([np.asarray(part[1], np.float32) for part in parts])
+    allowed = np.array([targets(row, official=official) for row in images.rows], np.float32)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = exponentials / exponentials.sum(axis=1, keepdims=True)
+    right = allowed[np.arange(len(p)), p.argmax(axis=1)] > 0
+    partial = np.array([row.partial for row in images.rows])
+    healthy = np.array([row.true_label == "notumor" for row in images.rows])
+    hits = [hit for row, item in zip(images.rows, maps, strict=True) if (hit := points_at(row, item)) is not None]
+    parts_of = {
+        "validation_accuracy": right[~partial],
+        "validation_tumor_sensitivity": right[partial],
+        "validation_specificity": right[healthy],
+        "validation_pointing": np.array(hits),
+    }
+    loss = float(-np.log(np.maximum((p * allowed).sum(axis=1), 1e-12)).mean())
+    return {"validation_loss": loss} | {name: float(part.mean()) for name, part in parts_of.items() if len(part)}

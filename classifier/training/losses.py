@@ -1,0 +1,52 @@
+"""The losses: of full and partial labels, and of looking at the right place."""
+
+from typing import Any
+
+
+def partial_label_loss(smoothing: float) -> Any:
+    """Makes the loss −log Σ p(allowed findings), with label smoothing.
+
+    For an image whose finding is known it is the cross-entropy; for one that is only known to be "some tumor"
+    it asks that the tumor probabilities together be large, and leaves their division open (Jin and Ghahramani,
+    "Learning with Multiple Labels", 2002).
+
+    Args:
+        smoothing: Weight of the uniform distribution over the findings, in [0, 1).
+
+    Returns:
+        A function of targets `(N, 4)` (1 for each allowed finding) and logits `(N, 4)` to losses `(N,)`.
+    """
+    from keras import ops
+
+    def loss(allowed: Any, logits: Any) -> Any:
+        logits = ops.cast(logits, "float32")
+        log_p = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
+        # A large negative number instead of log(0) keeps the gradient finite.
+        masked = ops.where(allowed > 0.5, log_p, -1e9)
+        fitted = -ops.logsumexp(masked, axis=-1)
+        return (1.0 - smoothing) * fitted - smoothing * ops.mean(log_p, axis=-1)
+
+    return loss
+
+
+def location_loss(sharpness: float) -> Any:
+    """Makes the loss that asks the evidence for a tumor to lie where the tumor is.
+
+    The contrast of the tumor's class map becomes a distribution over places by a softmax; the loss is its
+    cross-entropy to the tumor's box, spread over the cells that it covers. Images without a box cost nothing.
+
+    Args:
+        sharpness: Factor of the contrast before the softmax; a smaller one asks for larger differences.
+
+    Returns:
+        A function of places `(N, h, w, 4)` (see `Batches.batch`) and class maps `(N, h, w, 4)` to losses `(N,)`.
+    """
+    from keras import ops
+
+    def loss(places: Any, class_maps: Any) -> Any:
+        maps = ops.cast(class_maps, "float32")
+        contrast = sharpness * (maps - ops.mean(maps, axis=-1, keepdims=True))
+        log_p = contrast - ops.logsumexp(contrast, axis=(1, 2), keepdims=True)
+        return -ops.sum(places * log_p, axis=(1, 2, 3))
+
+    return loss

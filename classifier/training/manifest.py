@@ -1,0 +1,145 @@
+"""Reads the image manifest and checks it: what is labelled how, from where, and which images belong together."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier.findings import FINDINGS, TUMORS
+
+FOLDS = 5
+TUMOR = "tumor"
+"""Label of a partially labelled image: some tumor, its type unknown."""
+
+MANIFEST_NAME = "manifest.csv"
+EXTRA_NAME = "extra_tumors.csv"
+REQUIRED = ("image", "split", "label", "true_label", "file", "mirrored", "source", "group", "twin_group", "fold")
+EXTRA_REQUIRED = ("image", "label", "file", "source", "group", "twin_group", "fold")
+
+
+class ManifestError(Exception):
+    """A manifest that must not be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of a manifest.
+
+    Attributes:
+        image: Its name in the dataset.
+        file: Path of the source file, relative to the data folder.
+        mirrored: Whether the source file must be mirrored left-right to get the image.
+        label: The published label, one of `FINDINGS`, or `tumor`.
+        true_label: The corrected label.
+        split: `train` or `test` in the published split; empty for extra tumors.
+        source: Where the picture came from.
+        group: Images of one patient (or near-duplicate cluster); never split between folds.
+        twin_group: Images that are the same picture, mirrored or not.
+        fold: 0–4; fold 0 is the locked test.
+        box: Tumor box `(centre x, centre y, width, height)` as fractions of the image, where known.
+    """
+
+    image: str
+    file: str
+    mirrored: bool
+    label: str
+    true_label: str
+    split: str
+    source: str
+    group: str
+    twin_group: str
+    fold: int
+    box: tuple[float, float, float, float] | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether only "some tumor" is known."""
+        return self.true_label == TUMOR
+
+
+def read_manifest(folder: Path) -> list[Row]:
+    """Reads `manifest.csv` of a data folder.
+
+    Raises:
+        ManifestError: If the file is missing, lacks columns, holds unknown labels or splits a group.
+    """
+    rows = [_row(record, labels=FINDINGS) for record in _records(folder / MANIFEST_NAME, required=REQUIRED)]
+    check_groups(rows)
+    return rows
+
+
+def read_extra(folder: Path) -> list[Row]:
+    """Reads `extra_tumors.csv` of a data folder: tumors of unknown type. See `read_manifest`."""
+    path = folder / EXTRA_NAME
+    rows = [_row(record, labels=(TUMOR,)) for record in _records(path, required=EXTRA_REQUIRED)]
+    check_groups(rows)
+    return rows
+
+
+def check_groups(rows: Iterable[Row]) -> None:
+    """Stops on a leaking split.
+
+    Raises:
+        ManifestError: If a patient group or twin group lies in more than one fold.
+    """
+    folds: dict[tuple[str, str], int] = {}
+    for row in rows:
+        for kind, name in (("group", row.group), ("twin_group", row.twin_group)):
+            if folds.setdefault((kind, name), row.fold) != row.fold:
+                raise ManifestError(
+                    f"The manifest leaks: {kind} {name} lies in folds {folds[kind, name]} and {row.fold}. "
+                    "Make the folds again so that no group is split."
+                )
+
+
+def targets(row: Row, *, official: bool = False) -> tuple[float, ...]:
+    """The label as a row of `FINDINGS`: one 1 for a known finding, three for "some tumor"."""
+    label = row.label if official else row.true_label
+    allowed = TUMORS if label == TUMOR else (label,)
+    return tuple(float(name in allowed) for name in FINDINGS)
+
+
+def _records(path: Path, *, required: tuple[str, ...]) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise ManifestError(f"{path} does not exist. Point --data at the folder that holds {path.name}.")
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        missing = [name for name in required if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ManifestError(f"{path.name} lacks the columns {', '.join(missing)}. Use the documented form.")
+        return list(reader)
+
+
+def _row(record: dict[str, str], *, labels: tuple[str, ...]) -> Row:
+    label, true_label = record["label"], record.get("true_label") or record["label"]
+    for value in (label, true_label):
+        if value not in labels:
+            raise ManifestError(
+                f"{record['image']} has the unknown label {value!r}. Known labels: {', '.join(labels)}. "
+                "Correct the manifest."
+            )
+    if not record["fold"].isdigit() or int(record["fold"]) >= FOLDS:
+        raise ManifestError(
+            f"{record['image']} has the fold {record['fold']!r}. Folds are 0 to {FOLDS - 1}. Correct the manifest."
+        )
+    return Row(
+        image=record["image"],
+        file=record["file"],
+        mirrored=record.get("mirrored", "0") == "1",
+        label=label,
+        true_label=true_label,
+        split=record.get("split", ""),
+        source=record["source"],
+        group=record["group"],
+        twin_group=record["twin_group"],
+        fold=int(record["fold"]),
+        box=_box(record),
+    )
+
+
+def _box(record: dict[str, str]) -> tuple[float, float, float, float] | None:
+    values = [record.get(name) or "" for name in ("box_cx", "box_cy", "box_w", "box_h")]
+    if not all(values):
+        return None
+    x, y, width, height = (float(value) for value in values)
+    return x, y, width, height

@@ -1,0 +1,102 @@
+"""What a network says about a whole set of images, kept on disk because a forward pass is dear."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.findings import FINDINGS
+from classifier.inference.engine import Engine
+from classifier.inference.preprocessing import Float32Array, to_input
+from classifier.training.images import ImageSet
+from classifier.training.manifest import Row
+
+BATCH = 16
+
+Progress = Callable[[int, int], None]
+
+
+def silent(done: int, total: int) -> None:
+    """A progress function that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The network's outputs for images, in order.
+
+    Attributes:
+        rows: The images.
+        logits: float32 `(N, 4)`.
+        features: float32 `(N, C)`.
+        class_maps: float16 `(N, h, w, 4)`.
+    """
+
+    rows: tuple[Row, ...]
+    logits: Float32Array
+    features: Float32Array
+    class_maps: npt.NDArray[np.float16]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, keep: Callable[[Row], bool]) -> "Outputs":
+        """The images for which `keep` holds."""
+        chosen = [index for index, row in enumerate(self.rows) if keep(row)]
+        return Outputs(
+            rows=tuple(self.rows[index] for index in chosen),
+            logits=self.logits[chosen],
+            features=self.features[chosen],
+            class_maps=self.class_maps[chosen],
+        )
+
+    def labels(self, *, official: bool) -> npt.NDArray[Any]:
+        """The label of each image as an index of `FINDINGS`: int `(N,)`."""
+        return np.array([FINDINGS.index(row.label if official else row.true_label) for row in self.rows], int)
+
+
+def compute_outputs(
+    engine: Engine, images: ImageSet, *, cache: Path | None = None, progress: Progress = silent
+) -> Outputs:
+    """Runs a network over images.
+
+    Args:
+        engine: The model.
+        images: Decoded at the model's input size.
+        cache: Folder that keeps results by weights and images, or None.
+        progress: Told the number of images done and in all.
+
+    Returns:
+        The outputs, in order.
+    """
+    path = None if cache is None else cache / f"{_key(engine, images)}.npz"
+    if path is not None and path.is_file():
+        with np.load(path) as archive:
+            return Outputs(images.rows, archive["logits"], archive["features"], archive["class_maps"])
+    parts = []
+    for start in range(0, len(images), BATCH):
+        pixels = images.pixels[start : start + BATCH]
+        parts.append(engine.predict(to_input(pixels, parameters=engine.card.preprocessing)))
+        progress(min(start + BATCH, len(images)), len(images))
+    outputs = Outputs(
+        rows=images.rows,
+        logits=np.concatenate([part.logits for part in parts]),
+        features=np.concatenate([part.features for part in parts]),
+        class_maps=np.concatenate([part.class_maps for part in parts]).astype(np.float16),
+    )
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part.npz")
+        np.savez(partial, logits=outputs.logits, features=outputs.features, class_maps=outputs.class_maps)
+        partial.replace(path)
+    return outputs
+
+
+def _key(engine: Engine, images: ImageSet) -> str:
+    digest = hashlib.sha256(engine.card.weights.sha256.encode())
+    digest.update(repr(engine.card.preprocessing).encode())
+    digest.update(images.pixels.tobytes())
+    return digest.hexdigest()[:24]

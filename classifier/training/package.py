@@ -1,0 +1,95 @@
+"""Makes a model folder from a finished run: weights, card, and the run's own record."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from classifier.inference.registry import ModelError
+from classifier.training.cards import new_card, read_card, write_json
+from classifier.training.page import write_page
+from classifier.training.plots import plot_curve
+
+TEXTS = ("title", "licence", "attribution", "intended_use", "not_for", "weaknesses")
+"""Sections of a card that people write; a new version takes them over from the old one."""
+
+RECORD_FOLDER = "training"
+
+
+def package_run(
+    run: Path,
+    *,
+    folder: Path,
+    version: str,
+    like: Path,
+    earlier: Sequence[Path] = (),
+    weights: str = "final.weights.h5",
+) -> Path:
+    """Packages a run. The model is not calibrated yet.
+
+    Args:
+        run: Folder of a finished run.
+        folder: `models/<name>`, made or written over.
+        version: Version of the model.
+        like: Model folder whose texts are taken over.
+        earlier: Folders of the runs whose weights this one went on from, in order; their records are kept too.
+        weights: Which weights of the run.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ModelError: If the run is not finished.
+    """
+    record: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    if "finished" not in record or not (run / weights).is_file():
+        raise ModelError(f"{run} is not a finished run. Run the same `manage.py train` again to finish it.")
+    old = read_card(like)
+    texts = {name: old[name] for name in TEXTS if name in old}
+    folder.mkdir(parents=True, exist_ok=True)
+    target = f"{record['network']}.weights.h5"
+    shutil.copyfile(run / weights, folder / target)
+    records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in earlier] + [record]
+    training = describe_training(records)
+    path = new_card(
+        folder, network=record["network"], version=version, weights=target, texts=texts | {"training": training}
+    )
+    write_json(folder / RECORD_FOLDER / "runs.json", records)
+    plot_curve(folder / RECORD_FOLDER / "curve.png", curve=record["curve"])
+    write_page(folder)
+    return path
+
+
+def describe_training(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The training section of a card, from the records of one or more runs in order.
+
+    Raises:
+        ModelError: If the runs are of different protocols, so that no one protocol describes the weights.
+    """
+    record = records[-1]
+    if len({(entry["protocol"], entry["test_fold"]) for entry in records}) != 1:
+        raise ModelError("The runs were trained under different protocols. Package runs of one protocol.")
+    images = record["images"]
+    fold = f", fold {record['test_fold']} never seen" if record["test_fold"] is not None else ""
+    return {
+        "protocol": record["protocol"],
+        "data": (
+            f"{images['train']} images of the manifest with sha256 {record['manifests']['manifest.csv'][:12]}{fold}, "
+            f"{record['partial_labels']} of them tumors of unknown type; {images['validation']} more for validation"
+        ),
+        "recipe": "; then ".join(describe_plan(entry) for entry in records),
+        "record": f"{RECORD_FOLDER}/runs.json",
+    }
+
+
+def describe_plan(record: dict[str, Any]) -> str:
+    """One run in a sentence's length."""
+    plan = record["plan"]
+    stages = ", ".join(f"{epochs} at {side} pixels" for side, epochs in plan["stages"])
+    stopped = f" (stopped after {record['steps']} steps)" if "finished" not in record else ""
+    return (
+        f"epochs: {stages}{stopped}, AdamW {plan['learning_rate']:g}, batches of {plan['batch_size']}, "
+        f"{plan['freeze']} frozen blocks, label smoothing {plan['smoothing']:g}, "
+        f"weight of the location loss {plan['location']:g}, seed {plan['seed']}"
+    )

@@ -1,0 +1,142 @@
+"""Writes the page of a model from its card and its evaluations: every number in it was written by a command."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from classifier.findings import FINDING_LABELS, FINDINGS
+from classifier.training.cards import CALIBRATION_NAME, read_card
+
+EVALUATIONS = "evaluation"
+PAGE_NAME = "README.md"
+
+
+def write_page(folder: Path) -> Path:
+    """Writes `README.md` into a model folder and returns its path."""
+    card = read_card(folder)
+    parts = [_head(card), _calibration(folder)]
+    for path in sorted((folder / EVALUATIONS).glob("*.json")):
+        parts.append(
+            evaluation_section(json.loads(path.read_text(encoding="utf-8")), plots=f"{EVALUATIONS}/{path.stem}")
+        )
+    page = folder / PAGE_NAME
+    page.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    return page
+
+
+def percent(value: float | None, *, digits: int = 1) -> str:
+    """A share in [0, 1] as percent, or a dash where it was not measured."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
+    """One protocol's figures as Markdown.
+
+    Args:
+        figures: From `evaluate`.
+        plots: Folder of the plots, relative to the page.
+    """
+    accuracy, abstention, shortcut = figures["accuracy"], figures["abstention"], figures["shortcut"]
+    controls, saliency, refusal = figures["controls"], figures["saliency"], figures["refusal"]
+    rows: list[tuple[str, str]] = [
+        ("Accuracy (95 % interval by patient group)", f"{percent(accuracy['value'])} ({_interval(accuracy)})"),
+        ("Accuracy, one image of each twin group", percent(accuracy["one_of_each_twin"])),
+        ("Pixel nearest neighbour, no training", percent(controls["pixel_neighbour_accuracy"])),
+        ("Negative log likelihood", f"{figures['probabilities']['nll']:.3f}"),
+        ("Brier score", f"{figures['probabilities']['brier']:.3f}"),
+        ("Expected calibration error", f"{figures['probabilities']['ece']:.3f}"),
+        ("Answered at the card's threshold", percent(abstention["coverage"])),
+        ("Accuracy on what is answered", percent(abstention["accuracy"])),
+        ("Accuracy on the surest 90 %", percent(abstention["accuracy_at_90_percent_coverage"])),
+        ("Images without a tumor called so", percent(shortcut["specificity"])),
+        ("Tumors called some tumor", percent(shortcut["tumor_sensitivity"])),
+    ]
+    if other := shortcut.get("other_scanners"):
+        text = f"{percent(other['sensitivity'])} ({_interval(other)}; {other['images']} images)"
+        rows.append(("Tumors of other scanners called some tumor", text))
+    rows += [
+        (f"Tumor or not, area under the ROC curve, source {name}", f"{area:.3f}")
+        for name, area in shortcut["auroc_by_source"].items()
+    ]
+    rows.append(("The same from brightness and shape alone", f"{controls['low_level_tumor_or_not']['auroc']:.3f}"))
+    if saliency["images"]:
+        text = f"{percent(saliency['pointing_game'])} ({_interval(saliency)}; {saliency['images']} images)"
+        rows += [
+            ("Saliency: strongest place in the tumor's box", text),
+            ("Saliency: box overlap", f"{saliency['box_iou']:.2f}"),
+        ]
+    if refusal:
+        far, near = refusal["far"], refusal["near"]
+        rows += [
+            ("Brain MR images refused", percent(refusal["brain_mri_refused"])),
+            ("Far images refused", f"{percent(far['refused'])} of {far['images']} (area {far['auroc']:.3f})"),
+            ("Spoilt brain MR refused", f"{percent(near['refused'])} of {near['images']} (area {near['auroc']:.3f})"),
+        ]
+    return "\n\n".join(
+        [
+            f"## Protocol `{figures['protocol']}`",
+            f"{figures['images']} test images of {figures['groups']} groups. Measured on {figures['date']} by "
+            f"`{figures['command']}`; the network was trained under `{figures['trained_under']}`.",
+            _table(("", "value"), rows),
+            _table(
+                ("finding", "precision", "recall", "F1", "images"),
+                [
+                    (
+                        FINDING_LABELS[name],
+                        percent(figures["per_class"][name]["precision"]),
+                        percent(figures["per_class"][name]["recall"]),
+                        percent(figures["per_class"][name]["f1"]),
+                        str(figures["per_class"][name]["images"]),
+                    )
+                    for name in FINDINGS
+                ],
+            ),
+            f"![Confusion matrix]({plots}/confusion.png) ![Reliability]({plots}/reliability.png)",
+        ]
+    )
+
+
+def _head(card: dict[str, Any]) -> str:
+    training = card.get("training", {})
+    lines = [f"# {card.get('title', card['name'])}", f"`{card['name']}` version {card['version']}."]
+    lines += ["## Intended use", str(card.get("intended_use", ""))]
+    lines += ["Not for:", _bullets(card.get("not_for", ()))]
+    lines += ["## Known weaknesses", _bullets(card.get("weaknesses", ()))]
+    lines += ["## Training", _bullets(f"{name}: {text}" for name, text in training.items())]
+    lines += ["## Licence and attribution", str(card.get("licence", "")), _bullets(card.get("attribution", ()))]
+    return "\n\n".join(line for line in lines if line)
+
+
+def _calibration(folder: Path) -> str:
+    path = folder / CALIBRATION_NAME
+    if not path.is_file():
+        return ""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    fitted, reported = record["fitted"], record["reported"]
+    rows = [
+        ("Temperature", f"{fitted['calibration']['temperature']:.3f}"),
+        ("Smallest probability that is called a finding", percent(fitted["abstention"]["threshold"])),
+        ("Largest distance that is a brain MR", f"{fitted['refusal']['threshold']:.3f}"),
+        ("Expected calibration error before", f"{reported['ece_uncalibrated']:.3f}"),
+        ("Expected calibration error after", f"{reported['ece']:.3f}"),
+    ]
+    origin = fitted["calibration"]
+    note = (
+        f"Fitted on {origin['fitted_on']} (protocol `{origin['protocol']}`, {origin['images']} images), "
+        f"reported on {reported['on']} ({reported['images']} images)."
+    )
+    return "\n\n".join(["## Calibration", note, _table(("", "value"), rows)])
+
+
+def _interval(scores: dict[str, Any]) -> str:
+    return f"{percent(scores['low'])} to {percent(scores['high'])}"
+
+
+def _bullets(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])

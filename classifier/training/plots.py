@@ -1,0 +1,158 @@
+"""Plots of training and evaluation, as PNG files. Matplotlib is imported inside, since only researchers need it."""
+
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.findings import FINDING_LABELS, FINDINGS
+from classifier.training import metrics
+
+log = logging.getLogger(__name__)
+
+COLOURS = {"glioma": "#0072B2", "meningioma": "#D55E00", "notumor": "#6B7280", "pituitary": "#009E73"}
+"""Told apart by colour-blind eyes (after Okabe and Ito); every line also has its name."""
+
+INK = "#1f2937"
+
+
+def plot_evaluation(folder: Path, *, p: np.ndarray, labels: np.ndarray, title: str) -> list[Path]:
+    """Writes confusion matrix, ROC and precision-recall curves, reliability diagram and coverage curve.
+
+    Args:
+        folder: Where the files go; made when missing.
+        p: Calibrated probabilities `(N, 4)`.
+        labels: Labels int `(N,)`.
+        title: Model and protocol.
+
+    Returns:
+        The paths of the files; none where matplotlib is not installed.
+    """
+    if not available():
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings = {
+        "confusion.png": _confusion,
+        "roc.png": _roc,
+        "precision-recall.png": _precision_recall,
+        "reliability.png": _reliability,
+        "coverage.png": _coverage,
+    }
+    paths = []
+    for name, draw in drawings.items():
+        figure, axes = _figure()
+        draw(axes, p, labels)
+        axes.set_title(title, fontsize=9, color=INK)
+        figure.savefig(folder / name, dpi=120)
+        paths.append(folder / name)
+    return paths
+
+
+def plot_curve(path: Path, *, curve: list[dict[str, float]]) -> None:
+    """Writes the training curve: losses on the left, validation shares on the right axis."""
+    if not available():
+        return
+    figure, axes = _figure()
+    epochs = [entry["epoch"] for entry in curve]
+    axes.plot(epochs, [entry["loss"] for entry in curve], color=INK, marker="o", label="training loss")
+    if all("validation_loss" in entry for entry in curve):
+        axes.plot(epochs, [entry["validation_loss"] for entry in curve], color="#D55E00", label="validation loss")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss")
+    axes.set_ylim(bottom=0)
+    shares = axes.twinx()
+    names = sorted({name for entry in curve for name in entry} - {"epoch", "step", "size", "loss", "validation_loss"})
+    for name, style in zip(names, ("-", "--", "-.", ":"), strict=False):
+        values = [entry.get(name, np.nan) for entry in curve]
+        shares.plot(epochs, values, style, color="#009E73", label=name.removeprefix("validation_").replace("_", " "))
+    shares.set_ylim(0, 1)
+    handles = [*axes.get_legend_handles_labels()[0], *shares.get_legend_handles_labels()[0]]
+    axes.legend(handles=handles, fontsize=7, frameon=False)
+    figure.savefig(path, dpi=120)
+
+
+def available() -> bool:
+    """Whether plots can be drawn; says so in the log where they cannot. Figures never depend on it."""
+    if importlib.util.find_spec("matplotlib") is not None:
+        return True
+    log.warning("matplotlib is not installed, so no plots were drawn.")
+    return False
+
+
+def roc_points(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates at every threshold, both rising from 0 to 1."""
+    hit = positive[np.argsort(-score, kind="stable")]
+    true = np.concatenate([[0], np.cumsum(hit)]) / max(1, hit.sum())
+    false = np.concatenate([[0], np.cumsum(~hit)]) / max(1, (~hit).sum())
+    return false, true
+
+
+def _figure() -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.0), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _confusion(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
+    table = metrics.confusion(p, labels)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
+    names = [FINDING_LABELS[name] for name in FINDINGS]
+    axes.set_xticks(range(len(names)), names, rotation=20, fontsize=7)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_xlabel("called")
+    axes.set_ylabel("label")
+    for row in range(len(names)):
+        for column in range(len(names)):
+            colour = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, str(table[row, column]), ha="center", va="center", color=colour, fontsize=9)
+
+
+def _roc(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
+    for index, name in enumerate(FINDINGS):
+        positive = labels == index
+        if positive.any() and not positive.all():
+            area = metrics.auroc(p[positive, index], p[~positive, index])
+            label = f"{FINDING_LABELS[name]} (area {area:.3f})"
+            axes.plot(*roc_points(p[:, index], positive), color=COLOURS[name], label=label)
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("sensitivity")
+    axes.legend(fontsize=7, frameon=False)
+
+
+def _precision_recall(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
+    for index, name in enumerate(FINDINGS):
+        hit = (labels == index)[np.argsort(-p[:, index], kind="stable")]
+        if hit.any():
+            found = np.cumsum(hit)
+            precision, recall = found / np.arange(1, len(hit) + 1), found / found[-1]
+            axes.plot(recall, precision, color=COLOURS[name], label=FINDING_LABELS[name])
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    axes.set_ylim(0, 1.02)
+    axes.legend(fontsize=7, frameon=False, loc="lower left")
+
+
+def _reliability(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
+    table = metrics.reliability(p, labels)
+    axes.plot([0, 1], [0, 1], color="#9ca3af", linewidth=1, linestyle="--")
+    confidence = [row["confidence"] for row in table]
+    sizes = [10 + 200 * row["images"] / len(p) for row in table]
+    axes.scatter(confidence, [row["accuracy"] for row in table], s=sizes, color="#0f766e")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
+    axes.set_xlim(0.2, 1.02)
+    axes.set_ylim(0, 1.05)
+
+
+def _coverage(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
+    coverage, accuracy = metrics.selective(p, labels)
+    axes.plot(coverage, accuracy, color="#0f766e")
+    axes.set_xlabel("share of images answered")
+    axes.set_ylabel("accuracy on them")
+    axes.set_ylim(min(0.8, float(accuracy.min())), 1.005)

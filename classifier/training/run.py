@@ -1,0 +1,155 @@
+"""One training run from a manifest to weights and `run.json`."""
+
+import hashlib
+import json
+import logging
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from classifier.findings import FINDINGS
+from classifier.inference.network import backbone_of, build_network, freeze_blocks, save_float16
+from classifier.training.images import ImageSet, load_images
+from classifier.training.loop import Plan, Progress, Trainer
+from classifier.training.manifest import EXTRA_NAME, MANIFEST_NAME, Row, read_extra, read_manifest
+from classifier.training.protocols import Split, make_split
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to train on which data.
+
+    Attributes:
+        data: Folder with the manifest.
+        output: Folder of the run.
+        network: Backbone name.
+        protocol: Data protocol.
+        test_fold: Fold left out under `patient`.
+        extra: Whether to learn from the partially labelled tumors.
+        backbone_weights: File of backbone weights, or None for a random start.
+        initial_weights: File of a whole network's weights to go on from, or None; comes after the backbone's.
+        precision: Keras dtype policy; `mixed_bfloat16` is 1.6 times as fast on CPUs with AVX-512-BF16.
+        limit: Largest number of training images (for trials), or None.
+    """
+
+    data: Path
+    output: Path
+    network: str = "xception"
+    protocol: str = "patient"
+    test_fold: int = 0
+    extra: bool = True
+    backbone_weights: Path | None = None
+    initial_weights: Path | None = None
+    precision: str = "float32"
+    limit: int | None = None
+
+
+def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, Any]:
+    """Trains, or goes on training, in `options.output`.
+
+    Args:
+        options: Data and network.
+        plan: Hyper-parameters.
+        progress: Told after every step.
+
+    Returns:
+        The content of `run.json`, which is written beside `final.weights.h5`, `best.weights.h5` and `curve.json`.
+
+    Raises:
+        ManifestError: If the data must not be used.
+    """
+    import keras
+
+    split = split_of(options)
+    train_set = load_images(split.train[: options.limit], data=options.data)
+    validation = load_images(split.validation[: options.limit], data=options.data)
+    keras.utils.set_random_seed(plan.seed)
+    keras.config.set_dtype_policy(options.precision)
+    network = build_network(options.network)
+    if options.backbone_weights is not None:
+        backbone_of(network).load_weights(options.backbone_weights)
+    if options.initial_weights is not None:
+        network.load_weights(options.initial_weights)
+    freeze_blocks(network, blocks=plan.freeze)
+    trainer = Trainer(network, plan=plan, folder=options.output, mirror=split.may_mirror)
+    if trainer.resume():
+        log.info("Resumed at step %d.", trainer.state.step)
+    record = describe(options, plan=plan, split=split, train_set=train_set, validation=validation)
+    write_json(options.output / "run.json", record)
+    state = trainer.fit(train_set, validation=validation, official=split.official_labels, progress=progress)
+    save_float16(network, options.output / "final.weights.h5")
+    record |= {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "steps": state.step,
+        "seconds": round(state.seconds, 1),
+        "curve": state.curve,
+    }
+    write_json(options.output / "run.json", record)
+    return record
+
+
+def split_of(options: RunOptions) -> Split:
+    """Reads the manifests and divides them by the run's protocol."""
+    extra: list[Row] = read_extra(options.data) if options.extra else []
+    return make_split(read_manifest(options.data), protocol=options.protocol, extra=extra, test_fold=options.test_fold)
+
+
+def describe(
+    options: RunOptions, *, plan: Plan, split: Split, train_set: ImageSet, validation: ImageSet
+) -> dict[str, Any]:
+    """Everything needed to repeat the run."""
+    import keras
+
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["manage.py", *sys.argv[1:]]),
+        "code": revision(),
+        "network": options.network,
+        "protocol": options.protocol,
+        "test_fold": options.test_fold if options.protocol == "patient" else None,
+        "labels": list(FINDINGS),
+        "plan": asdict(plan),
+        "precision": options.precision,
+        "backbone_weights": digest(options.backbone_weights) if options.backbone_weights else None,
+        "initial_weights": digest(options.initial_weights) if options.initial_weights else None,
+        "manifests": {
+            name: digest(options.data / name) for name in (MANIFEST_NAME, EXTRA_NAME) if (options.data / name).is_file()
+        },
+        "images": {"train": len(train_set), "validation": len(validation), "test": len(split.test)},
+        "partial_labels": sum(row.partial for row in train_set.rows),
+        "skipped": [*train_set.skipped, *validation.skipped],
+        "environment": {
+            "python": platform.python_version(),
+            "keras": keras.version(),
+            "backend": keras.backend.backend(),
+            "machine": platform.machine(),
+        },
+    }
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, as hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def revision() -> str:
+    """The commit of the code, or `unknown` outside a checkout."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes readable JSON in one step, so that no reader sees half of it."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,1 @@
+"""The pages: views that parse, call one service and render."""

@@ -1,0 +1,64 @@
+"""The filters of the history page: those of the API, and two that say in one choice what people mean."""
+
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
+
+from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.models import Analysis, Scan
+from classifier.selectors.history import ScanFilter
+from classifier.selectors.team import teams_of
+from classifier.web.forms import style
+
+MINE = "mine"
+
+RESULTS: dict[str, Q] = {
+    **{name: Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name) for name in FINDINGS},
+    Outcome.UNCERTAIN: Q(current_analysis__outcome=Outcome.UNCERTAIN),
+    Outcome.NOT_BRAIN_MRI: Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI),
+    "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
+    "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
+}
+"""What the history's figures count, each as a filter: a figure's link shows exactly the scans that it counts."""
+
+RESULT_CHOICES = [
+    *((name, FINDING_LABELS[name].capitalize()) for name in FINDINGS),
+    (Outcome.UNCERTAIN, "Uncertain"),
+    (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
+    ("waiting", "Waiting or running"),
+    ("failed", "Failed or cancelled"),
+]
+
+
+class HistoryFilter(ScanFilter):
+    """What the history page can be narrowed to."""
+
+    result = django_filters.ChoiceFilter(
+        choices=RESULT_CHOICES, method="filter_result", label="Result", empty_label="Any result"
+    )
+    whose = django_filters.ChoiceFilter(choices=(), method="filter_whose", label="Whose scans", empty_label="All")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        teams = [(str(team.pk), f"Team {team.name}") for team in teams_of(self.request.user)]
+        self.form.fields["whose"].choices = [("", "All"), (MINE, "Only mine"), *teams]
+        for name in ("uploaded_after", "uploaded_before"):
+            self.form.fields[name].widget = forms.DateInput(attrs={"type": "date"})
+        self.form.fields["text"].widget.attrs |= {"type": "search", "placeholder": "Reference, notes or person"}
+        for field in self.form.fields.values():
+            style(field)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether anything but the search is filtered: then a phone shows the other filters at once."""
+        return any(value for name, value in self.data.items() if name != "text")
+
+    def filter_result(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """Keep scans whose current result is this one."""
+        return queryset.filter(RESULTS[value])
+
+    def filter_whose(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """Keep the person's own scans, or those of one of their teams."""
+        return queryset.filter(owner=self.request.user) if value == MINE else queryset.filter(team=int(value))

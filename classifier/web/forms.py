@@ -1,0 +1,151 @@
+"""Forms of the pages. They check what a person can mend at once; the services check everything again."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.db.models import QuerySet
+
+from classifier.models import Scan, Team, User
+from classifier.selectors.team import teams_of
+from classifier.services.scan import MAX_NOTES, PATIENT_REFERENCE
+
+PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
+
+
+class StyledForm(forms.Form):
+    """A form whose widgets carry Bootstrap's classes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            style(field)
+
+
+def style(field: forms.Field) -> None:
+    """Give the widget of `field` the class it is drawn with."""
+    if isinstance(field.widget, forms.CheckboxInput):
+        name = "form-check-input"
+    elif isinstance(field.widget, forms.Select):
+        name = "form-select"
+    else:
+        name = "form-control"
+    field.widget.attrs.setdefault("class", name)
+
+
+class TeamField(forms.ModelChoiceField[Team]):
+    """One of the person's teams, or the one that sees the scan now."""
+
+    present: Team | None = None
+
+    def offer(self, teams: QuerySet[Team], *, present: Team | None) -> None:
+        """Offer `teams`, and `present` even when it is not one of them."""
+        self.queryset, self.present = teams, present
+        if present is not None and present not in teams:
+            self.choices = [("", self.empty_label), *((team.pk, str(team)) for team in [*teams, present])]
+
+    def to_python(self, value: Any) -> Team | None:
+        """Return the chosen team."""
+        if self.present is not None and str(value) == str(self.present.pk):
+            return self.present
+        return super().to_python(value)
+
+
+class ScanFieldsForm(StyledForm):
+    """What people write about a scan, and who sees it: nobody else, one of their teams, or the team that sees it now.
+
+    `shared_with` is that last one. It stays a choice when the person has left it, or saving would take the scan away.
+    """
+
+    patient_reference = forms.CharField(
+        label="Patient reference",
+        required=False,
+        max_length=Scan._meta.get_field("patient_reference").max_length,
+        help_text=PATIENT_REFERENCE_HELP,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    team = TeamField(label="Visible to", required=False, queryset=Team.objects.none(), empty_label="Only me")
+    notes = forms.CharField(
+        label="Notes", required=False, max_length=MAX_NOTES, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, user: User, shared_with: Team | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["team"]
+        assert isinstance(field, TeamField)
+        field.offer(teams_of(user), present=shared_with)
+
+    def clean_patient_reference(self) -> str:
+        """Refuse what no pseudonym is made of, before any file is read."""
+        reference = " ".join(self.cleaned_data["patient_reference"].split())
+        if not PATIENT_REFERENCE.fullmatch(reference):
+            raise forms.ValidationError("Use letters, digits, spaces or . / # : + - _ only. A pseudonym, never a name.")
+        return reference
+
+
+class UploadForm(ScanFieldsForm):
+    """The fields beside the files of an upload.
+
+    `upload_key` is made with the page: a form sent twice, by a double click or a reload, stores its files once.
+    """
+
+    upload_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+
+class TeamForm(StyledForm):
+    """The name of a team."""
+
+    name = forms.CharField(
+        label="Name of the team",
+        max_length=Team._meta.get_field("name").max_length,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class MemberForm(StyledForm):
+    """Somebody to add to a team."""
+
+    identifier = forms.CharField(
+        label="User name or e-mail address",
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class ProfileForm(forms.ModelForm[User]):
+    """One's own name and e-mail address. Another address asks for the password: it can reset the password."""
+
+    # Not one of the model's: whether the address is taken is the service's to say.
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=User._meta.get_field("email").max_length,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    current_password = forms.CharField(
+        label="Current password",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="Only needed to change the e-mail address.",
+    )
+
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name")
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
+            "last_name": forms.TextInput(attrs={"autocomplete": "family-name"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["email"] = self.instance.email
+        for field in self.fields.values():
+            style(field)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the password when the address changes."""
+        cleaned = super().clean() or self.cleaned_data
+        changes = "email" in cleaned and "email" in self.changed_data
+        if changes and not self.instance.check_password(cleaned.get("current_password", "")):
+            self.add_error("current_password", "Enter your current password to change the e-mail address.")
+        return cleaned

@@ -1,0 +1,49 @@
+"""Middleware of the pages."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_cache_control
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class PrivateResponses:
+    """Keeps what signed-in people see out of every cache, and sends a signed-out page to the sign-in page.
+
+    A page that polls gets no sign-in form into its middle when the session has ended: htmx is told to leave the page.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        response = self.get_response(request)
+        if request.headers.get("HX-Request") == "true" and _asks_to_sign_in(response):
+            return _leave_page(request)
+        if (
+            response.get("Content-Type", "").startswith("text/html")
+            and not response.has_header("Cache-Control")
+            and request.user.is_authenticated
+        ):
+            patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+def _asks_to_sign_in(response: HttpResponse) -> bool:
+    return isinstance(response, HttpResponseRedirect) and urlsplit(response.url).path == resolve_url(settings.LOGIN_URL)
+
+
+def _leave_page(request: HttpRequest) -> HttpResponse:
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
+    except ValueError:
+        page = "/"
+    # 401, so that a script without htmx sees that nothing was done.
+    return HttpResponse(
+        status=401, headers={"HX-Redirect": f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': page})}"}
+    )

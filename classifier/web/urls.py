@@ -1,0 +1,28 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+
+from classifier.web.views import about, files, history, profile, samples, scans, teams, upload
+
+app_name = "web"
+
+urlpatterns = [
+    path("", upload.upload, name="upload"),
+    path("scans/", history.history, name="history"),
+    path("scans/upload/", upload.scan_upload, name="scan_upload"),
+    path("scans/<uuid:scan_id>/", scans.scan, name="scan"),
+    path("scans/<uuid:scan_id>/status/", scans.scan_status, name="scan_status"),
+    path("scans/<uuid:scan_id>/image.png", files.scan_image, name="scan_image"),
+    path("scans/<uuid:scan_id>/thumbnail.png", files.scan_thumbnail, name="scan_thumbnail"),
+    path("scans/<uuid:scan_id>/saliency.png", files.scan_saliency, name="scan_saliency"),
+    path("scans/<uuid:scan_id>/analyse/", scans.scan_analyse, name="scan_analyse"),
+    path("scans/<uuid:scan_id>/edit/", scans.scan_edit, name="scan_edit"),
+    path("scans/<uuid:scan_id>/delete/", scans.scan_delete, name="scan_delete"),
+    path("analyses/<uuid:analysis_id>/cancel/", scans.analysis_cancel, name="analysis_cancel"),
+    path("samples/<slug:name>/", samples.sample_submit, name="sample_submit"),
+    path("samples/<slug:name>.png", samples.sample_image, name="sample_image"),
+    path("teams/", teams.teams, name="teams"),
+    path("teams/<int:team_id>/", teams.team, name="team"),
+    path("profile/", profile.profile, name="profile"),
+    path("about/", about.about, name="about"),
+]

@@ -1,0 +1,22 @@
+"""What the product is for, which model reads the scans, and where the samples come from."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from classifier.inference.registry import ModelError
+from classifier.selectors.model import available_models, model_card
+from classifier.web.http import SignedInRequest
+
+
+@require_safe
+def about(request: SignedInRequest) -> HttpResponse:
+    """Show the intended use and the model cards, the default model's first."""
+    cards, broken = [], []
+    for name in sorted(available_models(), key=lambda name: (name != settings.MODEL, name)):
+        try:
+            cards.append(model_card(name))
+        except ModelError:
+            broken.append(name)
+    return render(request, "web/about.html", {"cards": cards, "broken": broken, "default_model": settings.MODEL})

@@ -1,0 +1,51 @@
+"""The history: what was uploaded, what came of it, and the figures above it."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.selectors.history import Dashboard, dashboard
+from classifier.selectors.scan import visible_scans
+from classifier.web.filters import HistoryFilter
+from classifier.web.http import SignedInRequest
+from classifier.web.pagination import page_of
+
+
+@require_safe
+def history(request: SignedInRequest) -> HttpResponse:
+    """List the visible scans, newest first, narrowed by the filters."""
+    query = request.GET.copy()
+    cursor = str(query.pop("cursor", [""])[-1])
+    filters = HistoryFilter(query, queryset=visible_scans(request.user), request=request)
+    page = page_of(filters.qs, cursor=cursor)
+    kept = {name: value for name, value in query.items() if value}
+    if cursor and not page.scans:
+        # What lay there has been deleted since.
+        return redirect(f"{request.path}?{urlencode(kept)}")
+    figures = dashboard(request.user)
+    context = {
+        "filters": filters,
+        "page": page,
+        "kept": kept,
+        "figures": figures,
+        "counts": _counts(figures),
+        "per_day": {
+            "labels": [f"{day:%-d %b}" for day, _ in figures.per_day],
+            "uploads": [uploads for _, uploads in figures.per_day],
+        },
+        "uploads_30_days": sum(uploads for _, uploads in figures.per_day),
+        "is_active": any(scan.current_analysis and not scan.current_analysis.is_finished for scan in page.scans),
+    }
+    return render(request, "web/history.html", context)
+
+
+def _counts(figures: Dashboard) -> list[dict[str, Any]]:
+    """Return name, label and count of every result, findings first in their order."""
+    rows = [(name, FINDING_LABELS[name].capitalize(), figures.by_finding[name]) for name in FINDINGS]
+    rows.append((Outcome.UNCERTAIN, "Uncertain", figures.uncertain))
+    rows.append((Outcome.NOT_BRAIN_MRI, "Not a brain MR image", figures.not_brain_mri))
+    return [{"name": name, "label": label, "count": count} for name, label, count in rows]

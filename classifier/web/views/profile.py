@@ -1,0 +1,34 @@
+"""One's own account."""
+
+from copy import copy
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from classifier.services.account import update_profile
+from classifier.services.errors import ServiceError
+from classifier.web.forms import ProfileForm
+from classifier.web.http import SignedInRequest
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: SignedInRequest) -> HttpResponse:
+    """Show and change name and e-mail address."""
+    # A copy: a form with errors must not put an unsaved name into the page's header.
+    form = ProfileForm(request.POST or None, instance=copy(request.user))
+    if form.is_valid():
+        try:
+            update_profile(
+                request.user,
+                first_name=form.cleaned_data["first_name"],
+                last_name=form.cleaned_data["last_name"],
+                email=form.cleaned_data["email"],
+            )
+        except ServiceError as error:
+            form.add_error("email", str(error))
+        else:
+            messages.success(request, "Saved.")
+            return redirect("web:profile")
+    return render(request, "web/profile.html", {"form": form}, status=400 if form.errors else 200)

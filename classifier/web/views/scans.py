@@ -1,0 +1,155 @@
+"""One scan: its page, its progress, and what people may do to it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from classifier.findings import FINDINGS
+from classifier.models import Analysis, Scan
+from classifier.selectors.analysis import queue_position
+from classifier.selectors.scan import earlier_scan, scan_analyses
+from classifier.selectors.team import teams_of
+from classifier.services.analysis import cancel_analysis, request_analysis
+from classifier.services.errors import ServiceError
+from classifier.services.scan import delete_scan, move_scan, update_scan
+from classifier.web import words
+from classifier.web.forms import ScanFieldsForm
+from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
+
+# A result comes within a second or so; who still waits after ten is in a queue and need not ask that often.
+FAST_POLL_MS, SLOW_POLL_MS, FAST_SECONDS = 400, 2500, 10
+
+
+@require_safe
+def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Show the result, or how far it has come."""
+    shown = scan_or_404(request, scan_id)
+    analysis = shown.current_analysis
+    probabilities = _probabilities(analysis)
+    context = {
+        **_progress(shown),
+        "took": _milliseconds_taken(analysis),
+        "user_teams": list(teams_of(request.user)),
+        "is_owner": shown.owner_id == request.user.pk,
+        "earlier": earlier_scan(request.user, shown),
+        "previous": [other for other in scan_analyses(request.user, shown) if other != analysis],
+        "probabilities": probabilities,
+        "chart": [{"name": name, "value": round(value, 4)} for name, value in probabilities],
+    }
+    return render(request, "web/scan.html", context)
+
+
+@require_safe
+def scan_status(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Show how far the analysis has come: a fragment for the scan's page, or with `as=row` for a list of uploads."""
+    progress = _progress(scan_or_404(request, scan_id))
+    if request.GET.get("seen") == progress["seen"]:
+        # Nothing new: what has the keyboard's focus is left alone.
+        return HttpResponse(status=204)
+    template = "web/_scan_row_status.html" if request.GET.get("as") == "row" else "web/_scan_status.html"
+    return render(request, template, {**progress, "is_poll": True})
+
+
+@require_POST
+def scan_analyse(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Queue another analysis."""
+    shown = scan_or_404(request, scan_id)
+    try:
+        request_analysis(shown, by=request.user)
+    except ServiceError as error:
+        messages.error(request, str(error))
+    return redirect(shown)
+
+
+@require_POST
+def analysis_cancel(request: SignedInRequest, analysis_id: UUID) -> HttpResponse:
+    """Take an analysis out of the queue."""
+    analysis = analysis_or_404(request, analysis_id)
+    try:
+        cancel_analysis(analysis, by=request.user)
+    except ServiceError as error:
+        messages.warning(request, str(error))
+    return redirect(analysis.scan)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Change patient reference, notes and team."""
+    shown = _own_scan(request, scan_id)
+    data = request.POST if request.method == "POST" else None
+    form = ScanFieldsForm(data, initial=_fields(shown), user=request.user, shared_with=shown.team)
+    if form.is_valid():
+        try:
+            update_scan(
+                shown,
+                by=request.user,
+                patient_reference=form.cleaned_data["patient_reference"],
+                notes=form.cleaned_data["notes"],
+            )
+            if form.cleaned_data["team"] != shown.team:
+                move_scan(shown, by=request.user, team=form.cleaned_data["team"])
+        except ServiceError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "Saved.")
+            return redirect(shown)
+    return render(request, "web/scan_edit.html", {"scan": shown, "form": form}, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def scan_delete(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Ask once, then delete the scan with its analyses and files."""
+    shown = _own_scan(request, scan_id)
+    if request.method == "POST":
+        delete_scan(shown, by=request.user)
+        messages.success(request, "The scan and its analyses were deleted.")
+        return redirect("web:history")
+    context = {"scan": shown, "analyses": scan_analyses(request.user, shown).count()}
+    return render(request, "web/scan_delete.html", context)
+
+
+def _own_scan(request: SignedInRequest, scan_id: UUID) -> Scan:
+    """One of the person's own scans; what a teammate uploaded is seen, not changed."""
+    shown = scan_or_404(request, scan_id)
+    if shown.owner_id != request.user.pk:
+        raise PermissionDenied("Only the person who uploaded the scan can do this.")
+    return shown
+
+
+def _progress(shown: Scan) -> dict[str, Any]:
+    analysis = shown.current_analysis
+    position = queue_position(analysis) if analysis is not None else 0
+    waited = (timezone.now() - (analysis.queued_at if analysis else shown.created_at)).total_seconds()
+    poll_ms = FAST_POLL_MS if waited < FAST_SECONDS else SLOW_POLL_MS
+    return {
+        "scan": shown,
+        "analysis": analysis,
+        "waiting": words.waiting(position) if position else "",
+        "poll_ms": poll_ms,
+        "is_active": analysis is not None and not analysis.is_finished,
+        "seen": f"{analysis.state}-{position}-{poll_ms}" if analysis else "",
+    }
+
+
+def _milliseconds_taken(analysis: Analysis | None) -> float | None:
+    """Return the time from the queue to the result; `None` while there is no end."""
+    if analysis is None or analysis.finished_at is None:
+        return None
+    return (analysis.finished_at - analysis.queued_at).total_seconds() * 1000
+
+
+def _fields(shown: Scan) -> dict[str, Any]:
+    return {"patient_reference": shown.patient_reference, "notes": shown.notes, "team": shown.team_id}
+
+
+def _probabilities(analysis: Analysis | None) -> list[tuple[str, float]]:
+    """Return `(finding, probability)` in the order of `FINDINGS`; nothing where the figures would mean nothing."""
+    if analysis is None or not analysis.probabilities:
+        return []
+    return list(zip(FINDINGS, analysis.probabilities, strict=True))

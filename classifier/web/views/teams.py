@@ -1,0 +1,117 @@
+"""Teams: who sees each other's scans."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from classifier.models import Membership, Team, User
+from classifier.selectors.team import teams_of
+from classifier.services import team as services
+from classifier.services.errors import ServiceError
+from classifier.web.forms import MemberForm, TeamForm
+from classifier.web.http import SignedInRequest, team_or_404
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def teams(request: SignedInRequest) -> HttpResponse:
+    """List the person's teams, and make a new one."""
+    form = TeamForm(request.POST or None)
+    if form.is_valid():
+        try:
+            made = services.create_team(request.user, name=form.cleaned_data["name"])
+        except ServiceError as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, f"The team “{made.name}” was made. Add the people who may see its scans.")
+            return redirect(made)
+    context = {"teams": teams_of(request.user), "form": form}
+    return render(request, "web/teams.html", context, status=400 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def team(request: SignedInRequest, team_id: int) -> HttpResponse:
+    """Show a team. A POST carries in `action` what to do to it."""
+    shown = team_or_404(request, team_id)
+    if request.method != "POST":
+        return _page(request, shown)
+    action = ACTIONS.get(request.POST.get("action", ""))
+    if action is None:
+        return HttpResponseBadRequest("Unknown action.")
+    try:
+        return action(request, shown)
+    except ServiceError as error:
+        messages.error(request, str(error))
+        return redirect(shown)
+
+
+def _page(request: SignedInRequest, shown: Team, *, rename: TeamForm | None = None) -> HttpResponse:
+    context = {
+        "team": shown,
+        "memberships": shown.memberships.all(),
+        "is_owner": services.is_owner(shown, request.user),
+        "rename_form": rename or TeamForm(initial={"name": shown.name}),
+        "member_form": MemberForm(),
+        "roles": Membership.Role,
+    }
+    return render(request, "web/team.html", context, status=400 if rename and rename.errors else 200)
+
+
+def _rename(request: SignedInRequest, shown: Team) -> HttpResponse:
+    form = TeamForm(request.POST)
+    if not form.is_valid():
+        return _page(request, shown, rename=form)
+    services.rename_team(shown, by=request.user, name=form.cleaned_data["name"])
+    messages.success(request, "Saved.")
+    return redirect(shown)
+
+
+def _add_member(request: SignedInRequest, shown: Team) -> HttpResponse:
+    member = services.add_member(shown, by=request.user, identifier=request.POST.get("identifier", ""))
+    messages.success(request, f"{member.user.display_name} is now a member of “{shown.name}”.")
+    return redirect(shown)
+
+
+def _remove_member(request: SignedInRequest, shown: Team) -> HttpResponse:
+    member = _member(request, shown)
+    services.remove_member(shown, by=request.user, user=member)
+    messages.success(request, f"{member.display_name} is no longer a member of “{shown.name}”.")
+    return redirect(shown)
+
+
+def _set_role(request: SignedInRequest, shown: Team) -> HttpResponse:
+    services.set_role(shown, by=request.user, user=_member(request, shown), role=request.POST.get("role", ""))
+    messages.success(request, "Saved.")
+    return redirect(shown)
+
+
+def _leave(request: SignedInRequest, shown: Team) -> HttpResponse:
+    services.leave_team(shown, by=request.user)
+    messages.success(request, f"You have left “{shown.name}”.")
+    return redirect("web:teams")
+
+
+def _delete(request: SignedInRequest, shown: Team) -> HttpResponse:
+    services.delete_team(shown, by=request.user)
+    messages.success(request, f"The team “{shown.name}” was deleted. Its scans are seen by their owners alone.")
+    return redirect("web:teams")
+
+
+def _member(request: SignedInRequest, shown: Team) -> User:
+    wanted = request.POST.get("user", "")
+    for membership in shown.memberships.all():
+        if str(membership.user_id) == wanted:
+            return membership.user
+    raise ServiceError("This person is no longer a member of the team.")
+
+
+ACTIONS: dict[str, Callable[[SignedInRequest, Team], HttpResponse]] = {
+    "rename": _rename,
+    "add": _add_member,
+    "remove": _remove_member,
+    "role": _set_role,
+    "leave": _leave,
+    "delete": _delete,
+}

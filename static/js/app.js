@@ -1,0 +1,58 @@
+// Behaviour that every page shares: menus, announcements to screen readers, patience with the network.
+(() => {
+  // A menu closes when one clicks elsewhere or presses Escape.
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // A button that was pressed is not pressed twice.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method === "dialog") return;
+    const button = event.submitter;
+    if (button && !button.dataset.repeatable) setTimeout(() => (button.disabled = true), 0);
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const button of document.querySelectorAll("button[type=submit]:disabled")) button.disabled = false;
+  });
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      announce("Copied.");
+    });
+  }
+
+  function announce(text) {
+    const place = document.querySelector("[data-announce]");
+    if (place) place.textContent = text;
+  }
+
+  // Polling rests while nobody looks, and says so when the server is away.
+  const root = document.documentElement;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.matches("[data-poll]")) event.preventDefault();
+  });
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, () => root.classList.add("is-offline"));
+  }
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const status = event.detail.xhr ? event.detail.xhr.status : 0;
+    if (status >= 502 && status <= 504) root.classList.add("is-offline");
+    else if (status > 0) root.classList.remove("is-offline");
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const news = event.target.querySelector("[data-news]") || event.target.closest("[data-news]");
+    if (news) announce(news.textContent.trim().replace(/\s+/g, " "));
+  });
+})();

@@ -1,0 +1,84 @@
+// Draws the charts with Chart.js. Their data are in JSON elements beside them; the tables beside them say the same.
+(() => {
+  const drawn = new Map();
+
+  function token(name) {
+    // Custom properties keep `light-dark()` unresolved; a property of a real element resolves it.
+    const probe = document.createElement("span");
+    probe.style.color = `var(--${name})`;
+    document.body.append(probe);
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+  }
+
+  const kinds = { probabilities, counts, days };
+
+  function probabilities(rows) {
+    return bars(rows.map((row) => row.name), rows.map((row) => row.value), { max: 1 });
+  }
+
+  function counts(rows) {
+    return bars(rows.map((row) => row.name), rows.map((row) => row.count || null), {});
+  }
+
+  // Horizontal bars without axes: each lies in the row of the table that names it.
+  function bars(names, values, scale) {
+    return {
+      type: "bar",
+      data: {
+        labels: names,
+        datasets: [
+          { data: values, backgroundColor: names.map(token), borderRadius: 2, barPercentage: 0.5, categoryPercentage: 1, minBarLength: 2 },
+          ...(scale.max ? [{ data: names.map(() => scale.max), backgroundColor: token("surface-2"), borderRadius: 2, barPercentage: 0.5, categoryPercentage: 1, grouped: false, order: 1 }] : []),
+        ].map((set) => ({ ...set, grouped: false })),
+      },
+      options: {
+        indexAxis: "y",
+        events: [],
+        scales: { x: { display: false, min: 0, ...scale }, y: { display: false } },
+      },
+    };
+  }
+
+  function days(data) {
+    const muted = token("muted");
+    return {
+      type: "bar",
+      data: {
+        labels: data.labels,
+        datasets: [{ label: "Uploads", data: data.uploads, backgroundColor: token("accent"), borderRadius: 2, categoryPercentage: 0.9, barPercentage: 0.8 }],
+      },
+      options: {
+        scales: {
+          x: { grid: { display: false }, border: { color: token("line") }, ticks: { color: muted, maxRotation: 0, autoSkipPadding: 24 } },
+          y: { beginAtZero: true, suggestedMax: 4, border: { display: false }, grid: { color: token("line") }, ticks: { color: muted, precision: 0, maxTicksLimit: 4 } },
+        },
+        plugins: { tooltip: { displayColors: false } },
+      },
+    };
+  }
+
+  function draw() {
+    for (const [canvas, chart] of drawn) {
+      chart.destroy();
+      drawn.delete(canvas);
+    }
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    Chart.defaults.font.size = 12;
+    Chart.defaults.maintainAspectRatio = false;
+    Chart.defaults.animation = still ? false : { duration: 250 };
+    Chart.defaults.plugins.legend.display = false;
+    for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
+      const source = document.getElementById(canvas.dataset.source);
+      drawn.set(canvas, new Chart(canvas, kinds[canvas.dataset.chart](JSON.parse(source.textContent))));
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", draw);
+  document.addEventListener("themechange", () => window.Chart && document.body && draw());
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.querySelector("canvas[data-chart]") || event.target.closest("#scan")) draw();
+  });
+})();

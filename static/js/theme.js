@@ -1,0 +1,47 @@
+// Sets the chosen theme before the first paint. Without a choice the style sheet follows the system by itself.
+(() => {
+  const root = document.documentElement;
+  const choices = ["system", "light", "dark"];
+  const words = { system: "as the system", light: "light", dark: "dark" };
+
+  function stored() {
+    try {
+      const choice = localStorage.getItem("theme");
+      return choices.includes(choice) ? choice : "system";
+    } catch {
+      return "system"; // Storage is switched off: the system decides.
+    }
+  }
+
+  function apply(choice) {
+    root.dataset.themeChoice = choice;
+    if (choice === "system") delete root.dataset.theme;
+    else root.dataset.theme = choice;
+    for (const button of document.querySelectorAll("[data-theme-switch]")) {
+      button.setAttribute("aria-label", `Theme: ${words[choice]}`);
+      button.title = `Theme: ${words[choice]}`;
+    }
+  }
+
+  function change(choice) {
+    apply(choice);
+    document.dispatchEvent(new CustomEvent("themechange"));
+  }
+
+  root.classList.add("js");
+  apply(stored());
+
+  // The switch itself exists only now.
+  document.addEventListener("DOMContentLoaded", () => apply(stored()));
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-theme-switch]")) return;
+    const next = choices[(choices.indexOf(root.dataset.themeChoice) + 1) % choices.length];
+    try {
+      localStorage.setItem("theme", next);
+    } catch {
+      // The choice then lasts as long as the page.
+    }
+    change(next);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => change(root.dataset.themeChoice));
+})();

@@ -1,0 +1,35 @@
+// The strength of the saliency overlay.
+(() => {
+  const KEY = "overlay-strength";
+
+  function apply(root) {
+    for (const slider of root.querySelectorAll("[data-strength]")) {
+      try {
+        const kept = sessionStorage.getItem(KEY);
+        if (kept !== null) slider.value = kept;
+      } catch {
+        // Without storage every scan starts at the same strength.
+      }
+      show(slider);
+    }
+  }
+
+  function show(slider) {
+    const viewer = slider.closest("[data-viewer]");
+    viewer.querySelector("[data-overlay]").style.opacity = slider.value / 100;
+    viewer.querySelector("[data-strength-output]").textContent = `${slider.value}\u00a0%`;
+    slider.setAttribute("aria-valuetext", `${slider.value} per cent`);
+  }
+
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-strength]")) return;
+    show(event.target);
+    try {
+      sessionStorage.setItem(KEY, event.target.value);
+    } catch {
+      // As above.
+    }
+  });
+  document.addEventListener("DOMContentLoaded", () => apply(document));
+  document.addEventListener("htmx:afterSettle", () => apply(document));
+})();

@@ -1,0 +1,302 @@
+"""The REST contract of scans."""
+
+import io
+from contextlib import ExitStack
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from classifier.api import waiting
+from classifier.models import Analysis, Scan
+from classifier.services.analysis import claim_analyses, fail_analysis
+from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
+from tests.factories import make_analysis, make_scan, png_bytes
+
+pytestmark = pytest.mark.django_db
+SCANS = "/api/v1/scans/"
+
+
+def upload(client, content: bytes | None = None, *, name: str = "slice.png", headers=None, **fields):
+    image = SimpleUploadedFile(name, png_bytes() if content is None else content)
+    return client.post(SCANS, {"image": image, **fields}, format="multipart", headers=headers or {})
+
+
+def test_an_upload_is_accepted_with_its_address(api, owner):
+    response = upload(api(owner), patient_reference="P-1", notes="left temporal")
+    body = response.json()
+    assert response.status_code == 202
+    assert response["Location"] == body["url"] == f"http://testserver{SCANS}{body['id']}/"
+    assert response["Retry-After"] == "1"
+    assert (body["patient_reference"], body["notes"], body["owner"]) == ("P-1", "left temporal", "owner")
+    assert body["analysis"]["state"] == "queued"
+    assert body["analysis"]["queue_position"] == 1
+    assert body["earlier_scan"] is None
+
+
+@pytest.mark.parametrize("good", GOOD_UPLOADS, ids=lambda case: case.name)
+def test_every_good_kind_is_accepted(api, owner, good):
+    assert upload(api(owner), good.make(), name=good.filename).status_code == 202
+
+
+@pytest.mark.parametrize("bad", BAD_UPLOADS, ids=lambda case: case.name)
+def test_every_bad_file_gets_its_sentence_and_leaves_nothing(api, owner, bad, settings, tmp_path):
+    response = upload(api(owner), bad.make(), name=bad.filename)
+    error = response.json()["errors"][0]
+    assert response.status_code in (413, 415, 422)
+    assert error["code"] == bad.code
+    assert error["detail"].endswith(".")
+    assert not Scan.objects.exists()
+    assert [path for path in (tmp_path / "media").rglob("*") if path.is_file()] == []
+
+
+def test_an_upload_without_a_file_is_told_so(api, owner):
+    response = api(owner).post(SCANS, {"notes": "no file"}, format="multipart")
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["attr"] == "image"
+
+
+def test_a_foreign_team_does_not_exist(api, owner, outsider):
+    foreign = outsider.memberships.get().team_id
+    response = upload(api(owner), team=foreign)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["attr"] == "team"
+
+
+def test_an_unknown_model_is_told_so(api, owner):
+    assert upload(api(owner), model="resnet").json()["errors"][0]["code"] == "unknown_model"
+
+
+def test_the_same_key_answers_with_the_first_scan(api, owner):
+    content = png_bytes()
+    first = upload(api(owner), content, headers={"Idempotency-Key": "k"})
+    again = upload(api(owner), content, headers={"Idempotency-Key": "k"})
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert first.json()["id"] == again.json()["id"]
+    other = upload(api(owner), headers={"Idempotency-Key": "k"})
+    assert other.status_code == 409
+
+
+def test_the_same_pixels_are_linked(api, owner):
+    content = png_bytes()
+    first = upload(api(owner), content)
+    assert upload(api(owner), content).json()["earlier_scan"] == first.json()["url"]
+
+
+def test_a_result_is_read(api, owner, scan):
+    body = api(owner).get(f"{SCANS}{scan.pk}/").json()
+    analysis = body["analysis"]
+    assert (analysis["state"], analysis["outcome"], analysis["finding"]) == ("succeeded", "classified", "meningioma")
+    assert list(analysis["probabilities"]) == ["glioma", "meningioma", "notumor", "pituitary"]
+    assert sum(analysis["probabilities"].values()) == pytest.approx(1)
+    assert analysis["saliency"] == f"http://testserver{SCANS}{scan.pk}/saliency"
+
+
+def test_files_are_png(api, owner, scan):
+    for name, mode in (("image", "L"), ("thumbnail", "L"), ("saliency", "RGBA")):
+        response = api(owner).get(f"{SCANS}{scan.pk}/{name}")
+        image = Image.open(io.BytesIO(b"".join(response) if response.streaming else response.content))
+        assert (image.format, image.mode) == ("PNG", mode)
+        assert response["Cache-Control"].startswith("private")
+
+
+@pytest.mark.parametrize("finding", ["notumor", "sarcoma"])
+def test_no_saliency_where_there_is_nothing_to_show(api, owner, scan, finding):
+    assert api(owner).get(f"{SCANS}{scan.pk}/saliency", {"finding": finding}).status_code == 404
+
+
+def test_no_saliency_for_no_tumor(api, owner):
+    scan = make_scan(owner)
+    make_analysis(scan, state="succeeded", finding="notumor")
+    assert api(owner).get(f"{SCANS}{scan.pk}/").json()["analysis"]["saliency"] is None
+    assert api(owner).get(f"{SCANS}{scan.pk}/saliency").status_code == 404
+
+
+def test_waiting_answers_at_once_when_finished(api, owner, scan, monkeypatch):
+    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", lambda _: pytest.fail("waited"))
+    response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
+    assert response["Preference-Applied"] == "wait=30"
+
+
+def test_waiting_answers_as_soon_as_it_ends(api, owner, monkeypatch):
+    scan = make_scan(owner)
+    make_analysis(scan)
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            fail_analysis(claim_analyses(limit=1)[0], code="x", message="It stopped.")
+
+    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", nap)
+    analysis = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"}).json()["analysis"]
+    assert analysis["failure"] == {"code": "x", "message": "It stopped."}
+    assert len(naps) == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=5", 5),
+        ("respond-async, wait=90", 30),
+        ('WAIT="7"', 7),
+        ("wait=0", 0),
+        ("wait=" + "9" * 5000, 30),
+        ("wait=abc", 0),
+        ("", 0),
+        ("await=3", 0),
+    ],
+)
+def test_the_prefer_header_is_read_as_its_rfc_says(header, seconds):
+    from classifier.api.preferences import wait_seconds
+
+    assert wait_seconds(header) == seconds
+
+
+def test_lists_are_newest_first_in_pages(api, owner):
+    scans = [make_scan(owner) for _ in range(5)]
+    first = api(owner).get(SCANS, {"page_size": 3}).json()
+    second = api(owner).get(first["next"]).json()
+    seen = [row["id"] for row in first["results"] + second["results"]]
+    assert seen == [str(scan.pk) for scan in reversed(scans)]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"finding": "meningioma"}, 1),
+        ({"finding": "glioma"}, 0),
+        ({"state": "succeeded"}, 1),
+        ({"state": "queued"}, 1),
+        ({"patient_reference": "p-1"}, 1),
+        ({"text": "P-1"}, 1),
+        ({"uploaded_after": "2000-01-01"}, 2),
+        ({"uploaded_before": "2000-01-01"}, 0),
+    ],
+)
+def test_lists_are_filtered(api, owner, scan, query, count):
+    make_analysis(make_scan(owner))
+    assert len(api(owner).get(SCANS, query).json()["results"]) == count
+
+
+@pytest.mark.parametrize("query", [{"finding": "sarcoma"}, {"uploaded_after": "yesterday"}, {"team": "99999"}])
+def test_a_filter_that_makes_no_sense_is_an_error_not_everything(api, owner, query):
+    assert api(owner).get(SCANS, query).status_code == 400
+
+
+def test_a_list_costs_a_constant_number_of_queries(api, owner, django_assert_max_num_queries):
+    for _ in range(5):
+        make_analysis(make_scan(owner), state="succeeded")
+    with django_assert_max_num_queries(4):
+        api(owner).get(SCANS)
+
+
+def test_deleting(api, owner, scan):
+    assert api(owner).delete(f"{SCANS}{scan.pk}/").status_code == 204
+    assert api(owner).get(f"{SCANS}{scan.pk}/").status_code == 404
+
+
+def test_analysing_again_and_cancelling(api, owner, scan):
+    response = api(owner).post(f"{SCANS}{scan.pk}/analyses/", {"model": "xception"}, format="json")
+    assert response.status_code == 202
+    again = api(owner).post(f"{SCANS}{scan.pk}/analyses/", {}, format="json")
+    assert again.status_code == 409
+    cancel = f"/api/v1/analyses/{response.json()['id']}/cancel/"
+    assert api(owner).post(cancel).json()["state"] == "cancelled"
+    assert api(owner).post(cancel).status_code == 409
+    assert Analysis.objects.filter(scan=scan).count() == 2
+    assert len(api(owner).get(f"{SCANS}{scan.pk}/analyses/").json()) == 2
+
+
+def test_a_full_disk_is_a_507(api, owner, monkeypatch):
+    import errno
+
+    from django.core.files.storage import FileSystemStorage
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", full)
+    client = api(owner)
+    client.raise_request_exception = False
+    response = upload(client)
+    assert response.status_code == 507
+    assert response.json()["errors"][0]["detail"].startswith("There is no room left")
+    assert not Scan.objects.exists()
+
+
+def test_errors_never_quote_the_file_name(api, owner):
+    response = upload(api(owner), b"<svg/>", name="Müller_Hans_1950.svg")
+    assert "ller" not in response.content.decode()
+
+
+def test_the_schema_and_its_page(browse, owner):
+    assert browse(owner).get("/api/schema/").status_code == 200
+    assert browse(owner).get("/api/docs/").status_code == 200
+
+
+@pytest.mark.parametrize("cursor", ["cD0yMDI0", "cD1hYmM=", "cj0xJnA9", "o=9"])
+def test_a_cursor_never_given_is_no_page(api, owner, scan, cursor):
+    assert api(owner).get(SCANS, {"cursor": cursor}).status_code == 404
+
+
+def test_a_token_that_is_no_text_is_a_wrong_token(browse):
+    response = browse().get(SCANS, headers={"Authorization": b"Token \xff\xfe".decode("latin-1")})
+    assert response.status_code == 401
+    assert response.json()["errors"][0]["code"] == "authentication_failed"
+
+
+def test_an_unknown_address_is_answered_in_the_same_shape(api, owner):
+    for path in ("/api/v1/nothing/", f"{SCANS}not-an-id/"):
+        response = api(owner).get(path)
+        assert response.status_code == 404
+        assert response.json()["errors"][0]["code"] == "not_found"
+
+
+def test_too_much_text_is_a_413(api, owner):
+    response = upload(api(owner), notes="x" * 2_000_000)
+    assert response.status_code == 413
+    assert response.json()["errors"][0]["code"] == "too_large"
+
+
+def test_a_long_search_is_refused(api, owner):
+    assert api(owner).get(SCANS, {"text": "word " * 300}).status_code == 400
+
+
+def test_answers_are_kept_by_no_cache_and_pictures_are_asked_for_again(api, owner, scan):
+    assert api(owner).get(f"{SCANS}{scan.pk}/")["Cache-Control"] == "private, no-store"
+    assert api(owner).get(f"{SCANS}{scan.pk}/image")["Cache-Control"] == "private, no-cache"
+
+
+def test_waiting_for_a_scan_that_is_deleted_meanwhile_is_a_404(api, owner, monkeypatch):
+    scan = make_scan(owner)
+    make_analysis(scan)
+    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", lambda _: Scan.objects.all().delete())
+    assert api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=5"}).status_code == 404
+
+
+def test_only_some_may_wait_at_once(api, owner, monkeypatch):
+    scan = make_scan(owner)
+    make_analysis(scan)
+    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", lambda _: pytest.fail("waited"))
+    with ExitStack() as stack:
+        for _ in range(waiting.MAX_WAITING_EACH):
+            assert stack.enter_context(waiting.place_to_wait(owner.pk))
+        response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
+    assert response.status_code == 200
+    assert "Preference-Applied" not in response
+    assert response["Retry-After"] == "1"
+    with waiting.place_to_wait(owner.pk) as free:
+        assert free
+
+
+def test_one_person_leaves_places_to_others():
+    with ExitStack() as stack:
+        places = [
+            stack.enter_context(waiting.place_to_wait(person))
+            for person in range(10)
+            for _ in range(waiting.MAX_WAITING_EACH + 1)
+        ]
+    assert sum(places) == waiting.MAX_WAITING
+    assert places[: waiting.MAX_WAITING_EACH + 1] == [True] * waiting.MAX_WAITING_EACH + [False]

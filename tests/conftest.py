@@ -1,0 +1,118 @@
+"""The cast, and the servers and processes that some tests need."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from classifier.models import Membership, Scan, Team, User
+from classifier.services import doorbell
+from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan
+from tests.running import RunningApp, embedded_app, server_app
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+@pytest.fixture(autouse=True)
+def _media(settings, tmp_path: Path) -> None:
+    """Each test has a media folder of its own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test inherits another's broken broker."""
+    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    """The clinician whose scan it is."""
+    return UserFactory(username="owner")
+
+
+@pytest.fixture
+def teammate(team: Team) -> User:
+    """Another member of the owner's team."""
+    return team.members.get(username="teammate")
+
+
+@pytest.fixture
+def outsider(db: None) -> User:
+    """A clinician of another team, who must never see the scan."""
+    user = UserFactory(username="outsider")
+    join(TeamFactory(name="Elsewhere"), user, role=Membership.Role.OWNER)
+    return user
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """An administrator."""
+    return UserFactory(username="administrator", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def team(owner: User) -> Team:
+    """The owner's team, with a teammate."""
+    team = TeamFactory(name="Neuroradiology")
+    join(team, owner, role=Membership.Role.OWNER)
+    join(team, UserFactory(username="teammate"))
+    return team
+
+
+@pytest.fixture
+def scan(owner: User) -> Scan:
+    """The owner's own scan, analysed."""
+    scan = make_scan(owner, patient_reference="P-1")
+    make_analysis(scan, state="succeeded")
+    return scan
+
+
+@pytest.fixture
+def team_scan(owner: User, team: Team) -> Scan:
+    """A scan that the owner shares with the team, analysed."""
+    scan = make_scan(owner, team=team, patient_reference="P-2")
+    make_analysis(scan, state="succeeded")
+    return scan
+
+
+@pytest.fixture
+def browse(db: None):
+    """Return a function that gives a client signed in as a user, or as nobody."""
+
+    def client_of(user: User | None = None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def api(db: None):
+    """Return a function that gives an API client acting for a user, or for nobody."""
+
+    def client_of(user: User | None = None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.force_authenticate(user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture(scope="session")
+def running_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """`manage.py up` on SQLite and the embedded broker, with the shipped network."""
+    with embedded_app(tmp_path_factory.mktemp("embedded")) as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def running_server_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """`manage.py up` on real PostgreSQL and Redis servers, with the shipped network."""
+    with server_app(tmp_path_factory.mktemp("servers")) as app:
+        yield app

@@ -1,0 +1,66 @@
+"""PNG files that no encoder makes, built chunk by chunk."""
+
+import struct
+import zlib
+
+from tests.corpus.pictures import encoded, picture, png
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def header(*, width: int, height: int, depth: int = 8, colour: int = 0) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+
+
+def with_chunks(*chunks: bytes) -> bytes:
+    """Return the good PNG with chunks put in after its header."""
+    whole = png()
+    return whole[:33] + b"".join(chunks) + whole[33:]
+
+
+def declaring(*, width: int, height: int) -> bytes:
+    """Return a tiny PNG that declares a size, with a megabyte of zeros in a kilobyte of data."""
+    data = chunk(b"IDAT", zlib.compress(bytes(1 << 20), 9))
+    return _SIGNATURE + header(width=width, height=height) + data + chunk(b"IEND", b"")
+
+
+def without_pixels() -> bytes:
+    return _SIGNATURE + header(width=100, height=100) + chunk(b"IEND", b"")
+
+
+def with_too_few_rows() -> bytes:
+    """Return a PNG whose checksums are right and whose pixel data stops in the middle."""
+    rows = b"".join(b"\0" + bytes(100) for _ in range(50))
+    data = chunk(b"IDAT", zlib.compress(rows))
+    return _SIGNATURE + header(width=100, height=100) + data + chunk(b"IEND", b"")
+
+
+def with_flipped_bit() -> bytes:
+    damaged = bytearray(png())
+    damaged[len(damaged) // 2] ^= 0x10
+    return bytes(damaged)
+
+
+def text_bomb(*, megabytes: int) -> bytes:
+    """Return the good PNG with compressed text and a colour profile that would each inflate to that many megabytes."""
+    packed = _zeros(megabytes)
+    return with_chunks(chunk(b"iCCP", b"profile\0\0" + packed), chunk(b"zTXt", b"Comment\0\0" + packed))
+
+
+def pixel_bomb(*, megabytes: int) -> bytes:
+    """Return a small PNG whose pixel data inflates to far more than its declared 100 by 100 pixels."""
+    return _SIGNATURE + header(width=100, height=100) + chunk(b"IDAT", _zeros(megabytes)) + chunk(b"IEND", b"")
+
+
+def animated() -> bytes:
+    second = picture().rotate(90)
+    return encoded(picture(), "PNG", save_all=True, append_images=[second], duration=200)
+
+
+def _zeros(megabytes: int) -> bytes:
+    packer = zlib.compressobj(9)
+    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(megabytes)) + packer.flush()

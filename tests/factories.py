@@ -1,0 +1,109 @@
+"""Builders of rows for tests. Images are real: small, distinct and written by intake's own code."""
+
+import io
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import factory
+import numpy as np
+from django.core.files.base import ContentFile
+from django.utils import timezone
+from PIL import Image
+
+from classifier.findings import FINDINGS, Outcome
+from classifier.intake import read_image, thumbnail_png
+from classifier.models import Analysis, ClassMaps, Membership, Scan, Team, User
+
+PASSWORD = "correct horse battery"
+_seeds = itertools.count(1)
+
+
+def png_bytes(*, seed: int | None = None, width: int = 96, height: int = 80) -> bytes:
+    """A grayscale PNG of noise; without a seed each call gives other pixels."""
+    rng = np.random.default_rng(next(_seeds) + 1000 if seed is None else seed)
+    image = Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    """A clinician. The installation's first account, its administrator, exists before any of them."""
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"clinician{n}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@hospital.example")
+
+    @classmethod
+    def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:
+        if not User.objects.exists():
+            User.objects.create_user("founder", "founder@hospital.example", PASSWORD)
+        return User.objects.create_user(password=PASSWORD, **kwargs)
+
+
+class TeamFactory(factory.django.DjangoModelFactory):
+    """A team without members."""
+
+    class Meta:
+        model = Team
+
+    name = factory.Sequence(lambda n: f"Neuroradiology {n}")
+
+
+def join(team: Team, *users: User, role: str = Membership.Role.MEMBER) -> None:
+    """Make users members of a team."""
+    for user in users:
+        Membership.objects.create(team=team, user=user, role=role)
+
+
+def make_scan(owner: User, *, content: bytes | None = None, **fields: Any) -> Scan:
+    """A stored scan with files and without an analysis."""
+    image = read_image(content or png_bytes())
+    scan = Scan(
+        owner=owner,
+        width=image.width,
+        height=image.height,
+        pixels_sha256=image.sha256,
+        source_format=image.source_format,
+        **fields,
+    )
+    scan.image.save("image.png", ContentFile(image.png), save=False)
+    scan.thumbnail.save("thumbnail.png", ContentFile(thumbnail_png(image)), save=False)
+    scan.save(force_insert=True)
+    return scan
+
+
+def make_analysis(scan: Scan, *, state: str = Analysis.State.QUEUED, **fields: Any) -> Analysis:
+    """An analysis in `state`, made the scan's current one. A succeeded one has a result and class maps."""
+    now = timezone.now()
+    values: dict[str, Any] = {"model_name": "xception", "available_at": now, "requested_by": scan.owner}
+    if state == Analysis.State.RUNNING:
+        values |= {"lease_token": "0" * 32, "lease_expires_at": now + timedelta(seconds=30), "attempts": 1}
+    if state == Analysis.State.FAILED:
+        values |= {"failure_code": "internal_error", "failure_message": "It stopped.", "finished_at": now}
+    if state == Analysis.State.SUCCEEDED:
+        finding = fields.get("finding", "meningioma")
+        certain = [0.91 if name == (finding or "glioma") else 0.03 for name in FINDINGS]
+        values |= {
+            "outcome": Outcome.CLASSIFIED,
+            "finding": finding,
+            "probabilities": certain,
+            "confidence": 0.91,
+            "ood_score": 0.1,
+            "model_version": "test",
+            "milliseconds": 200.0,
+            "started_at": now,
+            "finished_at": now,
+            "attempts": 1,
+        }
+    analysis = Analysis.objects.create(scan=scan, state=state, **(values | fields))
+    if state == Analysis.State.SUCCEEDED:
+        maps = np.linspace(-1, 4, 400, dtype="<f2").reshape(10, 10, 4)
+        ClassMaps.objects.create(analysis=analysis, rows=10, columns=10, data=maps.tobytes())
+    scan.current_analysis = analysis
+    scan.save(update_fields=["current_analysis"])
+    return analysis

@@ -1,0 +1,75 @@
+"""A tiny real network with the shipped wiring, and the shipped model itself."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.inference.analyser import Analyser
+from classifier.inference.refusal import normalise
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "models" / "xception"
+
+
+def make_tiny_model(folder: Path) -> Path:
+    """A model folder with random weights: backbone, pooling, linear head, card, feature bank."""
+    import keras
+
+    from classifier.inference.network import build_network, save_float16
+    from classifier.training.cards import describe_file, new_card, read_card, write_card
+
+    folder.mkdir(parents=True)
+    keras.utils.set_random_seed(3)
+    save_float16(build_network("tiny"), folder / "tiny.weights.h5")
+    new_card(folder, network="tiny", version="1", weights="tiny.weights.h5", texts={"title": "Tiny"})
+    bank = normalise(np.random.default_rng(0).random((20, 16), np.float32))
+    np.save(folder / "features.npy", bank.astype(np.float16))
+    entry = describe_file(folder / "features.npy", dtype="float16")
+    card = read_card(folder) | {"refusal": entry | {"neighbours": 5, "threshold": 2.0}}
+    write_card(folder, card)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folder) -> Analyser:
+    return Analyser.from_folder(tiny_folder)
+
+
+@pytest.fixture
+def own_tiny_folder(tiny_folder, tmp_path) -> Path:
+    """A copy that a test may spoil."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for path in tiny_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Analyser:
+    return Analyser.from_folder(SHIPPED)
+
+
+@pytest.fixture(scope="session")
+def samples() -> list[tuple[str, np.ndarray]]:
+    """The bundled sample scans: pairs of finding and grey pixels."""
+    from PIL import Image
+
+    listing = json.loads((ROOT / "samples" / "samples.json").read_text(encoding="utf-8"))["samples"]
+    return [
+        (entry["finding"], np.asarray(Image.open(ROOT / "samples" / entry["file"]).convert("L"))) for entry in listing
+    ]
+
+
+@pytest.fixture
+def grey() -> np.ndarray:
+    """A grey picture that is neither square nor of the network's size."""
+    ramp = np.linspace(0, 255, 200 * 160).reshape(200, 160)
+    return ramp.astype(np.uint8)

@@ -1,0 +1,53 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from classifier.findings import FINDINGS, Outcome
+
+
+def test_images_of_any_size_share_a_batch(tiny, grey):
+    results = tiny.analyse([grey, np.ascontiguousarray(grey.T), np.zeros((512, 512), np.uint8)])
+    assert len(results) == 3
+    for result in results:
+        assert result.class_maps.shape == (10, 10, 4)
+        assert result.class_maps.dtype == np.float16
+        assert result.milliseconds > 0
+        assert sum(result.decision.probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_images_give_no_results(tiny):
+    assert tiny.analyse([]) == []
+
+
+def test_threads_may_share_an_analyser(tiny, grey):
+    expected = tiny.analyse([grey])[0].decision.probabilities
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: tiny.analyse([grey])[0], range(8)))
+    for result in results:
+        assert result.decision.probabilities == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_colour_image_is_an_error(tiny):
+    with pytest.raises(ValueError, match="Received"):
+        tiny.analyse([np.zeros((64, 64, 3), np.uint8)])
+
+
+@pytest.mark.real_weights
+def test_the_shipped_model_reads_the_samples(shipped, samples):
+    results = shipped.analyse([pixels for _, pixels in samples])
+    called = [FINDINGS[int(np.argmax(result.decision.probabilities))] for result in results]
+    right = [call == finding for call, (finding, _) in zip(called, samples, strict=True)]
+    assert sum(right) >= len(samples) - 1
+    assert all(result.decision.outcome is not Outcome.NOT_BRAIN_MRI for result in results)
+
+
+@pytest.mark.real_weights
+def test_the_shipped_model_refuses_what_is_no_brain(shipped):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (300, 300)).astype(np.uint8)
+    page = np.full((400, 300), 255, np.uint8)
+    page[20:380:14, 20:280] = 0
+    checks = np.kron(np.indices((8, 8)).sum(axis=0) % 2, np.ones((40, 40))).astype(np.uint8) * 255
+    for result in shipped.analyse([noise, page, checks]):
+        assert result.decision.outcome is Outcome.NOT_BRAIN_MRI

@@ -1,0 +1,10 @@
+"""Intake stands alone."""
+
+import subprocess
+import sys
+
+
+def test_intake_needs_neither_django_nor_tensorflow():
+    code = "import classifier.intake, sys; print({'django', 'tensorflow', 'keras'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"

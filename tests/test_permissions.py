@@ -1,0 +1,178 @@
+"""Every URL of the resolver, and who may open it. A URL that is not listed here fails the test."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from classifier.models import Analysis, Scan, Team
+from tests.factories import make_analysis, make_scan
+
+pytestmark = pytest.mark.django_db
+
+# What anonymous visitors get: pages send them to the sign-in page, the API says 401, open pages answer.
+LOGIN, API, OPEN = "login", "api", "open"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may open a URL.
+
+    Attributes:
+        anonymous: what a visitor who is not signed in meets.
+        method: the method that the URL is for.
+        per_scan: whether it shows or changes a scan or team: then outsiders get 404 and teammates get in.
+        nothing: whether there is nothing for anybody.
+        owner_only: whether a teammate, who sees the thing, may not do this to it (403).
+    """
+
+    anonymous: str
+    method: str = "get"
+    per_scan: bool = False
+    owner_only: bool = False
+    nothing: bool = False
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rules(kind: Rule, *names: str) -> None:
+    RULES.update(dict.fromkeys(names, kind))
+
+
+rules(Rule(LOGIN), "web:upload", "web:history", "web:teams", "web:profile", "web:about", "web:sample_image")
+rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit")
+rules(
+    Rule(LOGIN, per_scan=True),
+    "web:scan", "web:scan_status", "web:scan_image", "web:scan_thumbnail", "web:scan_saliency", "web:team",
+)  # fmt: skip
+rules(Rule(LOGIN, method="post", per_scan=True), "web:scan_analyse", "web:analysis_cancel")
+rules(Rule(LOGIN, method="post", per_scan=True, owner_only=True), "web:scan_edit", "web:scan_delete")
+rules(Rule(API), "api:scan-list")
+rules(Rule(API, nothing=True), "api:unknown")
+rules(
+    Rule(API, per_scan=True),
+    "api:scan-detail", "api:scan-image", "api:scan-thumbnail", "api:scan-saliency", "api:scan-analyses",
+)  # fmt: skip
+rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
+rules(Rule(LOGIN), "api:schema", "api:docs")
+rules(Rule(OPEN), "health_live", "health_ready")
+rules(
+    Rule(OPEN),
+    "account_login", "account_signup", "account_reset_password", "account_reset_password_done",
+    "account_reset_password_from_key", "account_reset_password_from_key_done", "account_inactive",
+    "account_confirm_email", "account_email_verification_sent", "account_logout", "account_confirm_login_code",
+)  # fmt: skip
+rules(Rule(LOGIN), "account_change_password", "account_set_password", "account_reauthenticate")
+
+
+def resolver_names() -> Iterator[str]:
+    def walk(patterns: list, namespace: str) -> Iterator[str]:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+                yield from walk(pattern.url_patterns, inner)
+            elif isinstance(pattern, URLPattern):
+                yield f"{namespace}{pattern.name or pattern.pattern}"
+
+    return walk(get_resolver().url_patterns, "")
+
+
+def test_every_url_is_listed():
+    names = {name for name in resolver_names() if not name.startswith("admin:")}
+    assert names - set(RULES) == set()
+    assert set(RULES) - names == set()
+
+
+@pytest.fixture
+def address(owner, team) -> Callable[[str], str]:
+    """Return a function that fills a URL's arguments with things of the owner's team."""
+    scan: Scan = make_scan(owner, team=team)
+    analysis: Analysis = make_analysis(scan, state="succeeded")
+
+    def fill(name: str) -> str:
+        from django.urls import reverse
+
+        values = {"scan_id": scan.pk, "pk": scan.pk, "analysis_id": analysis.pk, "team_id": team.pk}
+        values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
+        if name == "api:analysis-cancel":
+            values["pk"] = analysis.pk
+        resolver = get_resolver()
+        for part in name.split(":")[:-1]:
+            resolver = resolver.namespace_dict[part][1]
+        wanted = resolver.reverse_dict.getlist(name.split(":")[-1])[0][0][0][1]
+        return reverse(name, kwargs={key: values[key] for key in wanted})
+
+    return fill
+
+
+def of(**wanted: object) -> list[str]:
+    return [n for n, rule in RULES.items() if all(getattr(rule, key) == value for key, value in wanted.items())]
+
+
+@pytest.mark.parametrize("name", of(anonymous=LOGIN))
+def test_pages_send_the_anonymous_to_the_sign_in(name, address, browse):
+    response = getattr(browse(), RULES[name].method)(address(name))
+    assert response.status_code == 302
+    assert response.url.startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("name", of(anonymous=API))
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_the_api_tells_the_anonymous_to_authenticate(name, method, address, api):
+    assert getattr(api(), method)(address(name)).status_code == 401
+
+
+@pytest.mark.parametrize("name", of(anonymous=OPEN))
+def test_open_pages_answer_the_anonymous(name, address, browse):
+    assert browse().get(address(name)).status_code in (200, 302, 503)
+
+
+@pytest.mark.parametrize("name", of(per_scan=True))
+def test_strangers_find_nothing(name, address, browse, api, outsider):
+    client = (api if RULES[name].anonymous == API else browse)(outsider)
+    assert getattr(client, RULES[name].method)(address(name)).status_code == 404
+
+
+@pytest.mark.parametrize("name", of(per_scan=True))
+def test_administrators_see_no_ones_scans_on_pages(name, address, browse, api, staff):
+    client = (api if RULES[name].anonymous == API else browse)(staff)
+    assert getattr(client, RULES[name].method)(address(name)).status_code == 404
+
+
+@pytest.mark.parametrize("name", of(per_scan=True, owner_only=False))
+def test_teammates_get_in(name, address, browse, api, teammate):
+    client = (api if RULES[name].anonymous == API else browse)(teammate)
+    # A cancelled or repeated analysis may conflict; what counts is that it is neither hidden nor forbidden.
+    assert getattr(client, RULES[name].method)(address(name)).status_code in (200, 202, 302, 409)
+
+
+@pytest.mark.parametrize("name", of(owner_only=True))
+def test_teammates_see_but_do_not_change(name, address, browse, teammate, owner):
+    assert getattr(browse(teammate), RULES[name].method)(address(name)).status_code == 403
+    assert Scan.objects.filter(owner=owner).exists()
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in RULES if RULES[n].anonymous != OPEN and not RULES[n].owner_only and not RULES[n].nothing]
+)
+def test_the_owner_gets_in(name, address, browse, api, owner):
+    client = (api if RULES[name].anonymous == API else browse)(owner)
+    assert getattr(client, RULES[name].method)(address(name)).status_code in (200, 202, 302, 400, 409)
+
+
+def test_teammates_may_not_delete_over_the_api(address, api, teammate, team):
+    assert api(teammate).delete(address("api:scan-detail")).status_code == 403
+    assert Team.objects.filter(pk=team.pk).exists()
+
+
+def test_admin_pages_are_for_staff_only(browse, owner, staff):
+    names = [n for n in resolver_names() if re.fullmatch(r"admin:\w+_changelist", n)]
+    assert names
+    from django.urls import reverse
+
+    for name in names:
+        assert browse(owner).get(reverse(name)).status_code == 302
+        assert browse(staff).get(reverse(name)).status_code == 200

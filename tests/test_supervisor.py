@@ -1,0 +1,90 @@
+"""The supervisor with small programs of its own."""
+
+import io
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from brainscan.supervisor import NotReady, Program, Supervisor
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def run(supervisor: Supervisor, *, until) -> None:
+    """Run in this thread (signals need the main one) and ask it to stop once `until()` holds."""
+
+    over = threading.Event()
+
+    def watch() -> None:
+        deadline = time.monotonic() + 20
+        while not until() and not over.wait(0.05) and time.monotonic() < deadline:
+            pass
+        supervisor.stop_requested.set()
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        supervisor.run()
+    finally:
+        over.set()
+        thread.join()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def test_lines_carry_the_name_of_their_program():
+    out = io.StringIO()
+    programs = [
+        Program("web", python("print('hello', flush=True); import time; time.sleep(60)")),
+        Program("worker", python("print('there', flush=True); import time; time.sleep(60)")),
+    ]
+    run(Supervisor(programs, out=out), until=lambda: "there" in out.getvalue() and "hello" in out.getvalue())
+    assert sorted(out.getvalue().splitlines()) == ["web    | hello", "worker | there"]
+
+
+def test_a_program_that_dies_is_started_again():
+    out = io.StringIO()
+    run(
+        Supervisor([Program("web", python("import sys; print('here', flush=True); sys.exit(3)"))], out=out),
+        until=lambda: out.getvalue().count("here") >= 2,
+    )
+    assert "web | stopped with exit code 3; again in 1 s" in out.getvalue()
+
+
+def test_who_ignores_the_stop_signal_is_killed():
+    out = io.StringIO()
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    program = Program("web", python(code), stop_seconds=0.5)
+    run(Supervisor([program], out=out), until=lambda: "deaf" in out.getvalue())
+    assert program.process is not None
+    assert program.process.returncode == -signal.SIGKILL
+    assert "was killed" in out.getvalue()
+
+
+def test_programs_stop_in_the_reverse_order(tmp_path):
+    code = (
+        "import signal, sys, time\n"
+        "def stop(*_):\n"
+        "    open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "print('up', flush=True)\n"
+        "time.sleep(60)"
+    )
+    log, out = tmp_path / "log", io.StringIO()
+    programs = [Program(name, [*python(code), str(log), name]) for name in ("a", "b", "c")]
+    run(Supervisor(programs, out=out), until=lambda: out.getvalue().count("up") == 3)
+    assert log.read_text() == "cba"
+
+
+def test_a_program_that_never_comes_up_is_named():
+    supervisor = Supervisor([Program("web", python("import sys; sys.exit(7)"), ready=lambda: False)], out=io.StringIO())
+    with pytest.raises(NotReady, match="web stopped with exit code 7"):
+        run(supervisor, until=lambda: False)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from classifier.training.augment import Augmentation, Warp
+from classifier.training.batches import Batches, place_of, sampling_weights
+from classifier.training.images import load_images
+from classifier.training.manifest import read_extra, read_manifest
+
+IDENTITY = Warp(96, (1, 0, 0, 0, 1, 0))
+
+
+@pytest.fixture
+def images(data):
+    return load_images([*read_manifest(data), *read_extra(data)], data=data, size=96)
+
+
+def test_every_label_gets_its_share(images):
+    weights = sampling_weights(
+        images.rows, shares={"glioma": 0.4, "meningioma": 0.1, "notumor": 0.2, "pituitary": 0.1, "tumor": 0.2}
+    )
+    share = {
+        label: sum(w for row, w in zip(images.rows, weights, strict=True) if row.true_label == label)
+        for label in ("glioma", "tumor")
+    }
+    assert weights.sum() == pytest.approx(1)
+    assert share == pytest.approx({"glioma": 0.4, "tumor": 0.2})
+
+
+def test_a_step_always_gives_the_same_batch(images):
+    batches, weights = Batches(images, Augmentation(), 4, seed=1), sampling_weights(images.rows)
+    for first, again in zip(
+        batches.batch(7, size=64, weights=weights), batches.batch(7, size=64, weights=weights), strict=True
+    ):
+        assert (first == again).all()
+
+
+def test_a_resumed_stream_goes_on_where_it_stopped(images):
+    batches = Batches(images, Augmentation(), 3, seed=2)
+    sizes = [64, 64, 96, 96]
+    whole = list(batches.stream(start=0, sizes=sizes))
+    rest = list(batches.stream(start=2, sizes=sizes))
+    assert [batch[0].shape[1] for batch in whole] == sizes
+    for expected, resumed in zip(whole[2:], rest, strict=True):
+        assert (expected[0] == resumed[0]).all()
+
+
+def test_a_box_becomes_its_cells(images):
+    places = place_of(images.rows[0], warp=IDENTITY, source_size=96)
+    assert places.shape == (3, 3, 4)
+    assert places.sum() == pytest.approx(1)
+    assert places[..., 0].argmax() == 0
+    assert places[..., 1:].sum() == 0
+
+
+def test_no_box_gives_no_place(images):
+    assert place_of(images.rows[-1], warp=IDENTITY, source_size=96).sum() == 0
+
+
+def test_unreadable_images_are_skipped_and_counted(data, records, caplog):
+    rows = read_manifest(data)
+    (data / "broken.png").write_bytes(b"no image")
+    from dataclasses import replace
+
+    broken = [replace(rows[0], file="broken.png"), replace(rows[1], file="missing.png")]
+    images = load_images([*broken, *rows[2:5]], data=data, size=32)
+    assert len(images) == 3
+    assert len(images.skipped) == 2
+    assert "missing.png" in caplog.text
+    assert "2 of 5 images" in caplog.text
+
+
+def test_mirrored_rows_are_mirrored(images):
+    twin = images.pixels[80]
+    assert np.abs(twin[:, ::-1].astype(int) - images.pixels[1]).max() == 0

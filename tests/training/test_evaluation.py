@@ -1,0 +1,103 @@
+"""Calibrate, evaluate and record a tiny model, through the commands."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from classifier.inference.analyser import Analyser
+from classifier.inference.registry import load_card
+from tests.inference.conftest import make_tiny_model
+
+
+@pytest.fixture
+def models(tmp_path, settings):
+    settings.MODELS_DIR = tmp_path / "models"
+    make_tiny_model(tmp_path / "models" / "tiny")
+    return tmp_path / "models"
+
+
+def run(name, data, *more):
+    out = StringIO()
+    call_command(name, "--model", "tiny", "--data", str(data), *more, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("protocol", ["patient", "purged"])
+def test_a_calibrated_model_is_whole_again(models, data, protocol):
+    before = load_card(models / "tiny")
+    record = json.loads(run("calibrate", data, "--protocol", protocol))
+    card = load_card(models / "tiny")
+    assert card.weights == before.weights
+    assert card.temperature == record["fitted"]["calibration"]["temperature"]
+    assert 0.5 <= card.confidence_threshold <= 1
+    assert card.refusal is not None
+    assert card.metrics[0]["protocol"] == protocol
+    assert record["reported"]["nll"] <= record["reported"]["nll_uncalibrated"] * 1.5
+    assert Analyser.from_folder(models / "tiny").refusal is not None
+
+
+def test_calibration_fits_on_other_images_than_it_reports(models, data):
+    from classifier.training.calibrate import choose_parts
+    from classifier.training.manifest import read_extra, read_manifest
+    from classifier.training.protocols import PROTOCOLS, make_split
+
+    for protocol in PROTOCOLS:
+        part = choose_parts(make_split(read_manifest(data), protocol=protocol, extra=read_extra(data)))
+        assert not {row.group for row in part.fit} & {row.group for row in part.report}
+        assert not {row.image for row in part.bank} & {row.image for row in (*part.fit, *part.report)}
+
+
+def test_an_evaluation_is_recorded_with_its_plots_and_page(models, data, tmp_path):
+    run("calibrate", data, "--protocol", "patient", "--cache", str(tmp_path / "cache"))
+    figures = json.loads(run("evaluate", data, "--protocol", "patient", "--json", "--record"))
+    folder = models / "tiny"
+    assert json.loads((folder / "evaluation" / "patient.json").read_text()) == figures
+    assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
+    assert figures["shortcut"]["other_scanners"]["images"] == 2
+    assert figures["saliency"]["images"] == 13
+    assert figures["refusal"]["far"]["images"] > 20
+    plots = {path.name for path in (folder / "evaluation" / "patient").iterdir()}
+    assert {"confusion.png", "roc.png", "reliability.png", "coverage.png", "precision-recall.png"} <= plots
+    page = (folder / "README.md").read_text()
+    assert "Protocol `patient`" in page
+    assert f"{100 * figures['accuracy']['value']:.1f} %" in page
+    assert [entry["source"] for entry in load_card(folder).metrics] == ["calibration.json", "evaluation/patient.json"]
+
+
+def test_a_wrong_manifest_stops_with_a_sentence(models, data, records, write_manifest):
+    records[0]["label"] = "stroke"
+    write_manifest(records)
+    with pytest.raises(CommandError, match="unknown label 'stroke'"):
+        run("evaluate", data, "--protocol", "patient")
+
+
+def test_the_other_commands_print_what_they_did(data, tmp_path):
+    out = StringIO()
+    call_command("leak_table", "--data", str(data), stdout=out)
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == ["protocol", "official", "purged", "patient"]
+    out = StringIO()
+    target = tmp_path / "run"
+    command = ["train", "--network", "tiny", "--data", str(data), "--output", str(target), "--stage", "96:1"]
+    call_command(*command, "--freeze", "0", stdout=out)
+    assert "final.weights.h5" in out.getvalue()
+    assert (target / "curve.png").is_file()
+
+
+def test_a_finished_run_becomes_a_model(models, data, tmp_path):
+    command = ["train", "--network", "tiny", "--data", str(data), "--output", str(tmp_path / "run"), "--stage", "96:1"]
+    call_command(*command, "--freeze", "0", stdout=StringIO())
+    package = ["package_model", "--run", str(tmp_path / "run"), "--model-version", "2", "--like", "tiny"]
+    call_command(*package, "--name", "better", stdout=StringIO())
+    card = load_card(models / "better")
+    assert (card.name, card.version, card.refusal) == ("better", "2", None)
+    assert card.details["training"]["protocol"] == "patient"
+    assert card.details["title"] == "Tiny"
+    assert (models / "better" / "training" / "curve.png").is_file()
+    assert "fold 0 never seen" in (models / "better" / "README.md").read_text()
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    del record["finished"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    with pytest.raises(CommandError, match="not a finished run"):
+        call_command(*package, "--name", "other")

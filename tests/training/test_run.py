@@ -1,0 +1,84 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from classifier.inference.network import build_network
+from classifier.training.loop import Plan, Trainer
+from classifier.training.run import RunOptions, train
+
+PLAN = Plan(stages=((96, 2),), batch_size=8, learning_rate=1e-2, freeze=0)
+
+
+def silent(done, total, loss, left):
+    """Progress that nobody reads."""
+
+
+@pytest.fixture
+def options(data, tmp_path):
+    return RunOptions(data=data, output=tmp_path / "run", network="tiny")
+
+
+def test_a_run_leaves_everything_behind(options):
+    seen = []
+    record = train(options, plan=PLAN, progress=lambda done, total, loss, left: seen.append((done, total)))
+    assert seen[-1][0] == seen[-1][1] == record["steps"]
+    assert {"checkpoint.npz", "best.weights.h5", "final.weights.h5", "run.json", "curve.json"} <= {
+        path.name for path in options.output.iterdir()
+    }
+    written = json.loads((options.output / "run.json").read_text())
+    assert written["plan"]["learning_rate"] == 1e-2
+    assert written["partial_labels"] > 0
+    assert [entry["epoch"] for entry in written["curve"]] == [1, 2]
+    assert {"validation_loss", "validation_accuracy", "validation_pointing"} <= set(written["curve"][0])
+
+
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(options, tmp_path):
+    train(options, plan=PLAN, progress=silent)
+
+    class Killed(Exception):
+        pass
+
+    def kill(done, total, loss, left):
+        if done == total - 2:
+            raise Killed
+
+    other = replace(options, output=tmp_path / "other")
+    with pytest.raises(Killed):
+        train(other, plan=PLAN, progress=kill)
+    train(other, plan=PLAN, progress=silent)
+    first, second = (np.load(run.output / "checkpoint.npz") for run in (options, other))
+    for name in first.files:
+        if name != "state":
+            assert first[name] == pytest.approx(second[name], abs=1e-4)
+
+
+def test_a_checkpoint_of_another_network_is_refused(options, tmp_path):
+    trainer = Trainer(build_network("tiny"), plan=PLAN, folder=tmp_path / "run")
+    trainer.save()
+    path = tmp_path / "run" / "checkpoint.npz"
+    with np.load(path) as archive:
+        np.savez(path, **{name: archive[name] for name in archive.files if name != "0"})
+    with pytest.raises(ValueError, match="belongs to another network"):
+        trainer.resume()
+
+
+def test_training_stops_when_validation_stops_improving(options):
+    plan = replace(PLAN, stages=((96, 8),), learning_rate=0.0, patience=2)
+    record = train(options, plan=plan, progress=silent)
+    assert len(record["curve"]) == 3
+
+
+def test_a_network_learns_the_drawn_tumors(options):
+    plan = replace(PLAN, stages=((96, 12),), learning_rate=2e-2)
+    curve = train(options, plan=plan, progress=silent)["curve"]
+    assert curve[-1]["loss"] < 0.9 * curve[0]["loss"]
+
+
+def test_the_rate_warms_up_and_falls_to_zero():
+    plan = Plan(learning_rate=1.0, warm_up=0.1)
+    rates = [plan.rate(step, steps=100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == 1.0
+    assert rates[-1] < 0.01

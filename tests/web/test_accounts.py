@@ -1,0 +1,219 @@
+"""The pages of accounts: in our look, and with what people need to know."""
+
+import re
+
+import pytest
+from allauth.account.models import EmailAddress
+
+from classifier.models import User
+from tests.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/accounts/login/", "Sign in"),
+        ("/accounts/signup/", "Make an account"),
+        ("/accounts/password/reset/", "Reset your password"),
+        ("/accounts/password/reset/done/", "Look into your mail"),
+        ("/accounts/password/reset/key/a-b/", "This link no longer works"),
+        ("/accounts/password/reset/key/done/", "Your password is changed"),
+        ("/accounts/inactive/", "This account is closed"),
+        ("/accounts/confirm-email/", "Confirm your e-mail address"),
+        ("/accounts/confirm-email/a:b/", "This link no longer works"),
+    ],
+)
+def test_entrance_pages_are_ours(browse, path, heading):
+    page = browse().get(path).content.decode()
+    assert f"<h1>{heading}</h1>" in page
+    assert "entrance-side" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"),
+    [
+        ("/accounts/logout/", "Sign out?"),
+        ("/accounts/password/change/", "Change password"),
+        ("/profile/", "Profile"),
+    ],
+)
+def test_pages_behind_the_login_are_ours(browse, owner, path, heading):
+    page = browse(owner).get(path).content.decode()
+    assert heading in page
+    assert "site-header" in page
+
+
+def test_the_address_is_changed_nowhere_without_the_password(browse, owner):
+    client = browse(owner)
+    assert client.post("/accounts/email/", {"action_add": "", "email": "new@hospital.example"}).status_code == 404
+    owner.refresh_from_db()
+    assert owner.email == "owner@hospital.example"
+
+
+def test_what_asks_for_the_password_again_is_ours(browse, owner):
+    page = browse(owner).get("/accounts/reauthenticate/").content.decode()
+    assert "<h1>Enter your password</h1>" in page
+    assert "entrance-side" in page
+
+
+def test_an_account_without_a_password_is_given_one(browse, owner):
+    owner.set_unusable_password()
+    owner.save()
+    client = browse(owner)
+    page = client.get("/accounts/password/change/", follow=True).content.decode()
+    assert "<h1>Choose a password</h1>" in page
+    assert "entrance-side" in page
+    client.post("/accounts/password/set/", {"password1": "another long secret", "password2": "another long secret"})
+    owner.refresh_from_db()
+    assert owner.check_password("another long secret")
+
+
+def fields_of(name: str, **fields) -> dict[str, str]:
+    made = {"username": name, "email": f"{name}@hospital.example", "password1": PASSWORD, "password2": PASSWORD}
+    return made | fields
+
+
+@pytest.mark.parametrize("name", ["\N{CYRILLIC SMALL LETTER A}lex", "müller", "two words", "<b>", "a/b"])
+def test_a_user_name_that_may_be_mistaken_is_refused(browse, owner, name):
+    response = browse().post("/accounts/signup/", fields_of(name, email="new@hospital.example"))
+    assert b"Use the letters a to z, digits and @ . + - _ only" in response.content
+    assert not User.objects.filter(email="new@hospital.example").exists()
+
+
+@pytest.mark.parametrize("name", ["OWNER", "Owner", "owner"])
+def test_a_user_name_that_differs_only_in_case_is_refused(browse, owner, name):
+    response = browse().post("/accounts/signup/", fields_of(name, email="new@hospital.example"))
+    assert b"already exists" in response.content
+    assert not User.objects.filter(email="new@hospital.example").exists()
+
+
+def test_plain_user_names_are_taken(browse, owner):
+    response = browse().post("/accounts/signup/", fields_of("Anna.Berg_2+x-y@ward", email="new@hospital.example"))
+    assert response.status_code == 302
+    assert User.objects.get(email="new@hospital.example").username == "Anna.Berg_2+x-y@ward"
+
+
+def test_an_address_that_would_be_cut_short_is_refused(browse, owner):
+    host = ".".join(["x" * 60] * 5)
+    email = f"anna@{host}"
+    response = browse().post("/accounts/signup/", fields_of("anna", email=email))
+    assert f"at most 254 characters; this one has {len(email)}" in response.content.decode()
+    assert not User.objects.filter(username="anna").exists()
+
+
+def is_ours(mail, subject: str) -> str:
+    """Check a mail's voice and return its text without its links."""
+    assert mail.subject == subject
+    text = re.sub(r"http://testserver/\S+", "", mail.body)
+    for foreign in ("testserver", "example.com", "Thank you for using", "Hello from", "&#", "&amp;"):
+        assert foreign not in text + mail.subject
+    assert "tell your administrator" in text
+    return text
+
+
+def test_the_mail_with_a_new_password_is_ours(browse, owner, mailoutbox):
+    browse().post("/accounts/password/reset/", {"email": owner.email})
+    text = is_ours(mailoutbox[0], "BrainScan: choose a new password")
+    assert "http://testserver/accounts/password/reset/key/" in mailoutbox[0].body
+    assert "your account stays as it is" in text
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_the_mail_to_an_address_without_an_account_is_ours(browse, owner, mailoutbox, settings, is_open):
+    settings.SIGN_UP = is_open
+    browse().post("/accounts/password/reset/", {"email": "o'neil&sons@hospital.example"})
+    text = is_ours(mailoutbox[0], "BrainScan: no account with this address")
+    assert "o'neil&sons@hospital.example" in text
+    assert ("/accounts/signup/" in mailoutbox[0].body) is is_open
+
+
+def test_the_mail_to_somebody_who_has_an_account_is_ours(browse, owner, mailoutbox, settings):
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
+    response = browse().post("/accounts/signup/", fields_of("other", email=owner.email))
+    assert response.url == "/accounts/confirm-email/"
+    is_ours(mailoutbox[0], "BrainScan: you have an account already")
+    assert "http://testserver/accounts/password/reset/" in mailoutbox[0].body
+
+
+def test_an_address_is_confirmed_with_the_link_in_the_mail(browse, owner, mailoutbox, settings):
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    client = browse()
+    assert client.post("/accounts/signup/", fields_of("anna")).url == "/accounts/confirm-email/"
+    assert "anna" in is_ours(mailoutbox[0], "BrainScan: confirm your e-mail address")
+    link = next(word for word in mailoutbox[0].body.split() if word.startswith("http://testserver"))
+    page = client.get(link.removeprefix("http://testserver")).content.decode()
+    assert "anna@hospital.example belongs to the account anna." in page
+    assert "entrance-side" in page
+    client.post(link.removeprefix("http://testserver"))
+    assert EmailAddress.objects.get(email="anna@hospital.example").verified
+
+
+def test_a_mistake_at_sign_up_is_said_beside_its_field(browse, owner):
+    fields = {"username": "owner", "email": "x", "password1": "12345678", "password2": "1"}
+    page = browse().post("/accounts/signup/", fields).content.decode()
+    assert page.count('class="field-error"') >= 3
+    assert "too common" in page
+
+
+def test_a_wrong_password_is_said(browse, owner):
+    page = browse().post("/accounts/login/", {"login": "owner", "password": "x"}).content.decode()
+    assert 'role="alert"' in page
+
+
+def test_closed_sign_up_is_not_offered(browse, settings):
+    assert b"/accounts/signup/" in browse().get("/accounts/login/").content
+    settings.SIGN_UP = False
+    assert b"Accounts are made by your administrator." in browse().get("/accounts/login/").content
+    assert b"Sign-up is closed" in browse().get("/accounts/signup/").content
+
+
+def test_the_page_asked_for_follows_the_sign_in(browse, owner, scan):
+    client = browse()
+    sign_in = client.get(scan.get_absolute_url()).url
+    assert sign_in == f"/accounts/login/?next={scan.get_absolute_url()}"
+    page = client.get(sign_in).content.decode()
+    assert f'name="next" value="{scan.get_absolute_url()}"' in page
+    fields = {"login": "owner", "password": PASSWORD, "next": scan.get_absolute_url()}
+    assert client.post("/accounts/login/", fields).url == scan.get_absolute_url()
+
+
+def profile(owner, **fields) -> dict[str, str]:
+    return {"first_name": "", "last_name": "", "email": owner.email, "current_password": "", **fields}
+
+
+def test_a_name_is_changed_and_shown(browse, owner):
+    client = browse(owner)
+    page = client.post("/profile/", profile(owner, first_name="Mara", last_name="Lindqvist"), follow=True)
+    assert b"Saved." in page.content
+    assert b"Mara Lindqvist" in page.content
+
+
+def test_another_address_needs_the_password(browse, owner):
+    client, address = browse(owner), "new@hospital.example"
+    response = client.post("/profile/", profile(owner, email=address))
+    assert response.status_code == 400
+    assert b"Enter your current password" in response.content
+    owner.refresh_from_db()
+    assert owner.email != address
+    client.post("/profile/", profile(owner, email=address, current_password=PASSWORD))
+    owner.refresh_from_db()
+    assert owner.email == address
+    assert list(EmailAddress.objects.filter(user=owner).values_list("email", "primary")) == [(address, True)]
+
+
+def test_the_address_of_somebody_else_is_refused(browse, owner):
+    UserFactory(username="other", email="taken@hospital.example")
+    fields = profile(owner, email="TAKEN@hospital.example", current_password=PASSWORD)
+    response = browse(owner).post("/profile/", fields)
+    assert response.status_code == 400
+    assert b"Another account uses this e-mail address." in response.content
+
+
+def test_after_changing_the_address_one_signs_in_with_it(browse, owner):
+    fields = profile(owner, email="new@hospital.example", current_password=PASSWORD)
+    browse(owner).post("/profile/", fields)
+    response = browse().post("/accounts/login/", {"login": "new@hospital.example", "password": PASSWORD})
+    assert response.status_code == 302

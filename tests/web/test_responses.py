@@ -1,0 +1,253 @@
+"""What holds for every page: caches, policy, ended sessions, errors, and the About page."""
+
+import json
+import shutil
+
+import pytest
+from django.test import RequestFactory, override_settings
+from django.urls import path
+
+from brainscan.urls import urlpatterns as product_urls
+from classifier.models import User
+from tests.factories import UserFactory, make_analysis, make_scan
+
+
+def broken(request):
+    raise RuntimeError("made to fail")
+
+
+urlpatterns = [*product_urls, path("broken/", broken)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["/", "/scans/", "/teams/", "/profile/", "/about/"])
+def test_pages_of_the_signed_in_stay_out_of_caches(browse, owner, page):
+    response = browse(owner).get(page)
+    assert "no-store" in response["Cache-Control"]
+    assert "private" in response["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_the_policy_allows_nothing_inline(browse, owner):
+    policy = browse(owner).get("/")["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+
+
+@pytest.mark.django_db
+def test_a_polling_page_whose_session_ended_goes_to_the_sign_in(browse, scan):
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{scan.get_absolute_url()}"}
+    response = browse().get(f"{scan.get_absolute_url()}status/", headers=headers)
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == "/accounts/login/?next=" + scan.get_absolute_url().replace("/", "%2F")
+
+
+@pytest.mark.django_db
+def test_an_upload_whose_session_ended_goes_to_the_sign_in(browse):
+    response = browse().post("/scans/upload/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/"})
+    assert response["HX-Redirect"] == "/accounts/login/?next=%2F"
+
+
+@pytest.mark.django_db
+def test_a_page_of_another_site_is_not_where_one_is_sent(browse, scan):
+    headers = {"HX-Request": "true", "HX-Current-URL": "https://evil.example//other.example/x"}
+    response = browse().get(f"{scan.get_absolute_url()}status/", headers=headers)
+    assert "evil" not in response["HX-Redirect"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["http://[", "http://[::1", "//", "", "x"])
+def test_a_page_that_is_no_address_leads_to_the_sign_in(browse, scan, address):
+    headers = {"HX-Request": "true", "HX-Current-URL": address}
+    response = browse().get(f"{scan.get_absolute_url()}status/", headers=headers)
+    assert response.status_code == 401
+    assert response["HX-Redirect"].startswith("/accounts/login/?next=")
+
+
+@pytest.mark.django_db
+def test_what_can_be_read_can_be_asked_for_without_its_body(browse, owner, team, team_scan):
+    client = browse(owner)
+    scan = team_scan.get_absolute_url()
+    pages = ["/", "/scans/", scan, f"{scan}status/", f"{scan}edit/", f"{scan}delete/"]
+    for page in [*pages, "/teams/", team.get_absolute_url(), "/profile/", "/about/"]:
+        response = client.head(page)
+        assert response.status_code == 200, page
+        assert not response.content
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_an_unknown_address_is_a_page_of_ours(browse, owner, signed_in):
+    response = browse(owner if signed_in else None).get("/nowhere/")
+    assert response.status_code == 404
+    assert b"There is no such page" in response.content
+
+
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF="tests.web.test_responses")
+def test_an_error_is_a_page_that_needs_nothing(browse, owner):
+    client = browse(owner)
+    client.raise_request_exception = False
+    response = client.get("/broken/")
+    assert response.status_code == 500
+    assert b"Something went wrong here" in response.content
+    assert b"made to fail" not in response.content
+
+
+def test_the_error_page_needs_neither_request_nor_database(client):
+    from django.views.defaults import server_error
+
+    assert b"Something went wrong here" in server_error(RequestFactory().get("/")).content
+
+
+@pytest.mark.django_db
+def test_a_form_without_its_token_says_what_to_do(owner):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(owner)
+    response = client.post("/teams/", {"name": "x"})
+    assert response.status_code == 403
+    assert b"The page was too old" in response.content
+
+
+@pytest.mark.django_db
+def test_a_form_with_too_many_parts_is_a_page_of_ours(browse, owner):
+    response = browse(owner).post("/teams/", {f"field{n}": "" for n in range(1100)})
+    assert response.status_code == 400
+    assert b"The request could not be read" in response.content
+
+
+@pytest.mark.django_db
+def test_too_long_a_text_is_not_blamed_on_the_files(browse, owner):
+    response = browse(owner).post("/scans/upload/", {"notes": "x" * 2 * 2**20, "patient_reference": "P-1"})
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "too long a text" in page
+    assert "upload fewer files" not in page
+
+
+@pytest.mark.django_db
+def test_the_account_menu_leads_staff_to_the_administration(browse, owner, staff):
+    assert b'href="/admin/"' not in browse(owner).get("/").content
+    assert b'href="/admin/"' in browse(staff).get("/").content
+
+
+@pytest.fixture
+def models(tmp_path, settings):
+    """A folder of models with the shipped card alone."""
+    folder = tmp_path / "models"
+    (folder / "xception").mkdir(parents=True)
+    shutil.copy(settings.MODELS_DIR / "xception" / "card.json", folder / "xception")
+    settings.MODELS_DIR = folder
+    return folder
+
+
+def change(models, **fields) -> None:
+    path = models / "xception" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+@pytest.mark.django_db
+def test_about_says_what_the_card_says(browse, owner, models):
+    card = json.loads((models / "xception" / "card.json").read_text())
+    page = browse(owner).get("/about/").content.decode()
+    assert 'id="model-xception"' in page
+    assert card["version"] in page
+    assert "not for diagnosis" in page
+    assert "CC0" in page
+
+
+@pytest.mark.django_db
+def test_about_shows_each_evaluation_with_its_protocol(browse, owner, models):
+    change(models, metrics=[{"protocol": "patient", "accuracy": 0.9512, "accuracy_low": 0.94, "accuracy_high": 0.96}])
+    page = browse(owner).get("/about/").content.decode()
+    assert "Protocol patient" in page
+    assert "95.1\N{NO-BREAK SPACE}% (94.0\N{NO-BREAK SPACE}% to 96.0\N{NO-BREAK SPACE}%)" in page
+
+
+@pytest.mark.django_db
+def test_about_admits_that_nothing_was_measured(browse, owner, models):
+    change(models, metrics=[])
+    assert b"treat its answers as unmeasured" in browse(owner).get("/about/").content
+
+
+@pytest.mark.django_db
+def test_about_survives_a_damaged_card_and_a_missing_model(browse, owner, models):
+    (models / "xception" / "card.json").write_text("{")
+    assert b"cannot be used" in browse(owner).get("/about/").content
+    shutil.rmtree(models / "xception")
+    assert b"No model is installed" in browse(owner).get("/about/").content
+
+
+@pytest.mark.django_db
+def test_staff_pages_show_rows_and_change_none(browse, staff, owner):
+    scan = make_scan(owner, patient_reference="P-77", notes="private words")
+    analysis = make_analysis(scan, state="failed")
+    client = browse(staff)
+    for address in (f"/admin/classifier/scan/{scan.pk}/change/", f"/admin/classifier/analysis/{analysis.pk}/change/"):
+        page = client.get(address).content.decode()
+        assert "image.png" not in page
+        assert "P-77" not in page
+        assert "private words" not in page
+        assert 'name="_save"' not in page
+        assert client.post(address.replace("change", "delete"), {"post": "yes"}).status_code == 403
+    assert client.get("/admin/classifier/scan/add/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_staff_manage_people_and_teams(browse, staff, team, owner, scan):
+    client = browse(staff)
+    assert b"owner" in client.get(f"/admin/classifier/team/{team.pk}/change/").content
+    assert client.get(f"/admin/classifier/user/{owner.pk}/change/").status_code == 200
+    # Their scans protect people from being deleted with everything they uploaded.
+    page = client.post(f"/admin/classifier/user/{owner.pk}/delete/", {"post": "yes"}).content
+    assert b"Cannot delete user" in page
+    assert User.objects.filter(pk=owner.pk).exists()
+
+
+def person(name: str, **fields) -> dict[str, str]:
+    secret = "correct horse battery"
+    made = {"username": name, "email": f"{name}@hospital.example", "password1": secret, "password2": secret}
+    return {"usable_password": "true"} | made | fields
+
+
+@pytest.mark.django_db
+def test_staff_make_one_account_after_another(browse, staff):
+    client = browse(staff)
+    for name in ("one", "two"):
+        assert client.post("/admin/classifier/user/add/", person(name)).status_code == 302
+    assert User.objects.get(username="two").email == "two@hospital.example"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("email", "sentence"),
+    [
+        ("", "This field is required."),
+        ("OWNER@hospital.example", "Another account uses this e-mail address."),
+        ("x", "Enter a valid email address."),
+        ("x" * 250 + "@hospital.example", "at most 254 characters"),
+    ],
+)
+def test_staff_give_every_account_an_address_of_its_own(browse, staff, owner, email, sentence):
+    client = browse(staff)
+    page = client.post("/admin/classifier/user/add/", person("one", email=email)).content.decode()
+    assert sentence in page
+    assert not User.objects.filter(username="one").exists()
+    other = UserFactory(username="other")
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+    change = {"username": "other", "email": email, "is_active": "on", **joined}
+    page = client.post(f"/admin/classifier/user/{other.pk}/change/", change).content.decode()
+    assert sentence in page
+    other.refresh_from_db()
+    assert other.email == "other@hospital.example"
+
+
+@pytest.mark.django_db
+def test_staff_save_an_account_with_the_address_it_has(browse, staff, owner):
+    joined = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00"}
+    change = {"username": "owner", "email": owner.email, "first_name": "Mara", "is_active": "on", **joined}
+    assert browse(staff).post(f"/admin/classifier/user/{owner.pk}/change/", change).status_code == 302
+    owner.refresh_from_db()
+    assert owner.first_name == "Mara"
