@@ -5,9 +5,11 @@ import signal
 import sys
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from brainscan import programs
 from brainscan.supervisor import NotReady, Program, Supervisor
 
 
@@ -88,3 +90,25 @@ def test_a_program_that_never_comes_up_is_named():
     supervisor = Supervisor([Program("web", python("import sys; sys.exit(7)"), ready=lambda: False)], out=io.StringIO())
     with pytest.raises(NotReady, match="web stopped with exit code 7"):
         run(supervisor, until=lambda: False)
+
+
+def test_the_probe_of_the_web_asks_under_a_name_that_is_allowed():
+    """An installation that allows only its public name is found to be up all the same."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Host"])
+            self.send_response(200 if self.headers["Host"] == "scans.example.org" else 400)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        assert programs.web(host="0.0.0.0", port=port, name="scans.example.org").ready()
+        assert not programs.web(host="127.0.0.1", port=port, name="elsewhere").ready()
+        server.shutdown()
+    assert asked == ["scans.example.org", "elsewhere"]
