@@ -45,10 +45,13 @@ COPY --from=dependencies /opt/venv /opt/venv
 ENV DATA_DIR=/data \
     MEDIA_ROOT=/data/media \
     STATIC_ROOT=/app/staticfiles \
+    EXPORTS_DIR=/app/exports \
     HOST=0.0.0.0 \
     PORT=8000
-# Collected with the settings of the embedded default, whose key is made for this one command and thrown away with it.
+# Made with the settings of the embedded default, whose key is made for these commands and thrown away with them. The
+# model's graph is made here too, so that a worker that starts finds it; with another MODEL it makes its own in /tmp.
 RUN DATA_DIR=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
+    && DATA_DIR=/tmp/build python manage.py export_model --engine openvino \
     && rm -rf /tmp/build \
     && install --directory --owner brainscan --group brainscan --mode 700 /data /data/media
 USER 10001:10001
@@ -63,7 +66,7 @@ CMD ["gunicorn", "brainscan.wsgi", "-c", "brainscan/gunicorn.py"]
 FROM app AS worker
 ENV TF_CPP_MIN_LOG_LEVEL=2
 HEALTHCHECK --interval=60s --timeout=30s --start-period=90s --retries=3 CMD ["python", "docker/healthcheck.py", "worker"]
-CMD ["celery", "-A", "brainscan", "worker", "--pool", "threads", "--concurrency", "3", "--loglevel", "INFO"]
+CMD ["celery", "-A", "brainscan", "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
 
 
 FROM source AS gpu-worker
@@ -76,4 +79,4 @@ ENV DATA_DIR=/data \
 RUN install --directory --owner brainscan --group brainscan --mode 700 /data /data/media
 USER 10001:10001
 HEALTHCHECK --interval=60s --timeout=30s --start-period=90s --retries=3 CMD ["python", "docker/healthcheck.py", "worker"]
-CMD ["celery", "-A", "brainscan", "worker", "--pool", "threads", "--concurrency", "3", "--loglevel", "INFO"]
+CMD ["celery", "-A", "brainscan", "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]

@@ -6,14 +6,9 @@
 
 import argparse
 import ctypes
-import datetime
 import gc
-import importlib.metadata
 import io
-import json
 import logging
-import os
-import platform
 import statistics
 import time
 import warnings
@@ -24,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench.machine import RESULTS, write_result
 from classifier.intake import RefusedImage, read_image
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS, BadUpload, head_slice
 from tests.corpus.pictures import encoded
 
-RESULTS = Path(__file__).parent / "results" / "intake_corpus.json"
 PACKAGES = ("numpy", "pillow", "pydicom", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg")
 
 
@@ -118,22 +113,6 @@ def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def machine() -> dict[str, object]:
-    """Describe where this runs."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "processor": models[0].partition(":")[2].strip() if models else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gibibytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what decodes."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
 def run(*, rounds: int) -> dict[str, object]:
     """Measure everything, smallest things first, and return what is written to the results file."""
     for good in GOOD_UPLOADS:  # loads every decoder, so that what is measured is reading and not importing
@@ -153,10 +132,6 @@ def run(*, rounds: int) -> dict[str, object]:
         print_row(heavy[-1])
     refused = [row for row in rows if not row.answer.startswith("read:")]
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in PACKAGES},
         "rounds": rounds,
         "summary": {
             "files": len(rows),
@@ -185,12 +160,13 @@ def main() -> None:
     """Run, print, write, and fail if a file did not get its answer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each file is read (default 5)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs; writes nothing")
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    result = run(rounds=rounds)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    result = run(rounds=1 if options.quick else options.rounds)
+    if not options.quick:
+        write_result(RESULTS / "intake_corpus.json", content=result, packages=PACKAGES)
     summary = result["summary"]
     assert isinstance(summary, dict)
     for name, value in summary.items():

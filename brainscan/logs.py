@@ -16,7 +16,9 @@ SHARED_PROCESSORS: list[Processor] = [
 
 
 # Said by every page that waits and every supervisor that asks: nothing anybody would look for.
-ROUTINE_PATHS = ("/health/", "/static/", "/metrics")
+ROUTINE_PATHS = ("/static/", "/metrics")
+# What is not well is logged once, when it changes, and not with every question.
+HEALTH = "/health/"
 
 
 class RequestLog(RequestMiddleware):
@@ -33,13 +35,17 @@ class WithoutRoutine(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to keep the record."""
+        if record.name == "django.request" and isinstance(record.args, tuple) and record.args:
+            return not str(record.args[-1]).startswith(HEALTH)
         event = record.msg if isinstance(record.msg, dict) else {}
         if event.get("event") == "request_started":
             return False
-        if event.get("event") != "request_finished" or event.get("code", 500) >= 400:
+        if event.get("event") != "request_finished":
             return True
         path = str(event.get("request", "")).partition(" ")[2]
-        return not (path.startswith(ROUTINE_PATHS) or path.endswith("/status/"))
+        if path.startswith(HEALTH):
+            return False
+        return event.get("code", 500) >= 400 or not (path.startswith(ROUTINE_PATHS) or path.endswith("/status/"))
 
 
 def line_formatter() -> logging.Formatter:

@@ -50,9 +50,9 @@ def web(*, host: str, port: int, name: str) -> Program:
 
 
 def worker() -> Program:
-    """One Celery worker process. Three threads: while one is in the network, the others read and write."""
+    """One Celery worker process. Messages only ring a bell: two threads take them, the pipeline has its own."""
     command = [sys.executable, "-m", "celery", "-A", "brainscan", "-q", "worker", "--pool", "threads"]
-    command += ["--concurrency", "3", "--loglevel", "WARNING"]
+    command += ["--concurrency", "2", "--loglevel", "WARNING"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # TensorFlow's own chatter stays out of the log; its errors do not.
     return Program("worker", command, stop_seconds=20, environment={"TF_CPP_MIN_LOG_LEVEL": "2"})

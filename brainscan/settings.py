@@ -149,6 +149,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 MODELS_DIR = Path(env.str("MODELS_DIR", str(BASE_DIR / "models"))).resolve()
 MODEL = env.str("MODEL", "xception")
 ENGINE = env.str("ENGINE", "auto")
+# Graphs that engines for processors run, made from the models' weights; nothing that cannot be made again.
+EXPORTS_DIR = Path(env.str("EXPORTS_DIR", str(DATA_DIR / "exports"))).resolve()
 # Rows a worker claims at once. A CPU gains little from large batches; a GPU host sets 64.
 BATCH_SIZE = setting("BATCH_SIZE", 4, number(minimum=1, maximum=1024))
 
@@ -177,8 +179,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
 # Often enough that a lost message or a dead worker costs seconds, rarely enough to cost nothing.
 SWEEP_SECONDS = setting("SWEEP_SECONDS", 10, number(minimum=1, maximum=3600))
-# Outlives the longest batch seen by several times, so a slow worker is not robbed of its rows.
+# A live worker renews its leases three times in this; a dead one's rows wait this long for another.
 LEASE_SECONDS = setting("LEASE_SECONDS", 30, number(minimum=5, maximum=86400))
+# No step of a batch takes this long on any machine that can be used: after it a worker counts as hanging and is ended.
+STUCK_SECONDS = setting("STUCK_SECONDS", 60, number(minimum=5, maximum=86400))
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "classifier.sweep",
@@ -234,6 +238,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if setting("BEHIND_PROXY", False, flag) else None
 SECURE_REFERRER_POLICY = "same-origin"
+# What a program shows as `Authorization: Bearer …` to read /metrics. Empty: this machine and signed-in staff may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "").strip()
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ("/api/docs/",),

@@ -5,9 +5,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from classifier.web import health
+from classifier.web.metrics import metrics
 
 # The e-mail page is left out: it changes an address without asking for the password. The profile page asks.
 account_urls = [pattern for pattern in account.urlpatterns if pattern.name != "account_email"]
+
+handler500 = "classifier.web.views.faults.server_error"
 
 urlpatterns = [
     path("", include("classifier.web.urls")),
@@ -16,4 +19,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -1,5 +1,6 @@
 """Staff pages: people and teams to manage, scans and analyses to look up. No image is shown here."""
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
@@ -7,10 +8,16 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.http import HttpRequest
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
-from classifier.models import Analysis, Membership, Scan, Team, User
+from classifier.models import Analysis, Membership, Scan, Team, User, WorkerProcess
+from classifier.selectors.queue import queue_state
 from classifier.services.account import replace_addresses
+from classifier.services.worker_process import ALIVE_SECONDS
 
 admin.site.site_header = admin.site.site_title = "BrainScan administration"
 admin.site.index_title = "People, teams and the state of their scans"
@@ -127,3 +134,125 @@ class AnalysisAdmin(ReadOnlyAdmin):
         "milliseconds",
     )
     show_full_result_count = False
+
+
+@admin.register(WorkerProcess)
+class WorkerProcessAdmin(ReadOnlyAdmin):
+    """The workers of the last day: which live, what they run, and how it goes. Above them, the queue."""
+
+    STEPS = (
+        ("queued_seconds", "waiting for a worker", "an analysis"),
+        ("decode_seconds", "reading images", "a batch"),
+        ("forward_seconds", "the network", "a batch"),
+        ("write_seconds", "storing results", "a batch"),
+    )
+
+    list_display = (
+        "worker",
+        "alive",
+        "model_name",
+        "model_version",
+        "engine",
+        "started_at",
+        "last_report",
+        "succeeded",
+        "failed",
+        "released",
+        "images_per_batch",
+        "network_time",
+    )
+    fields = (
+        ("host", "pid"),
+        ("model_name", "model_version", "engine"),
+        ("started_at", "last_report", "alive"),
+        ("succeeded", "failed", "released", "late"),
+        "images_per_batch",
+        "times",
+    )
+    # Rows that cannot be changed show methods too, once they are named here.
+    readonly_fields = ("alive", "last_report", "succeeded", "failed", "released", "late", "images_per_batch", "times")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the workers under a line about the queue."""
+        state = queue_state()
+        line = f"{state.queued:,} queued, {state.running:,} running"
+        if state.oldest_seconds:
+            line += f", the oldest waiting for {_span(state.oldest_seconds)}"
+        if state.expired_leases:
+            line += f", {state.expired_leases:,} left behind by their worker"
+        return super().changelist_view(request, {"subtitle": line, **(extra_context or {})})
+
+    @admin.display(ordering="host")
+    def worker(self, row: WorkerProcess) -> str:
+        """The process as `/metrics` names it."""
+        return f"{row.host}:{row.pid}"
+
+    @admin.display(boolean=True)
+    def alive(self, row: WorkerProcess) -> bool:
+        """Whether it has reported lately."""
+        return row.seen_at >= timezone.now() - timedelta(seconds=ALIVE_SECONDS)
+
+    @admin.display(ordering="seen_at")
+    def last_report(self, row: WorkerProcess) -> str:
+        """How long ago it reported, which it does every few seconds."""
+        return str(naturaltime(row.seen_at))
+
+    @admin.display
+    def succeeded(self, row: WorkerProcess) -> int:
+        """Attempts that gave a result."""
+        return _finished(row, "succeeded")
+
+    @admin.display
+    def failed(self, row: WorkerProcess) -> int:
+        """Attempts that met an error which cannot pass."""
+        return _finished(row, "failed")
+
+    @admin.display(description="given back")
+    def released(self, row: WorkerProcess) -> int:
+        """Attempts that met an error which may pass: the analysis was queued again or, after the last, failed."""
+        return _finished(row, "released")
+
+    @admin.display(description="too late")
+    def late(self, row: WorkerProcess) -> int:
+        """Attempts whose analysis was cancelled, deleted or given to another meanwhile."""
+        return _finished(row, "late")
+
+    @admin.display(description="images a batch", empty_value="–")
+    def images_per_batch(self, row: WorkerProcess) -> str | None:
+        """The mean since its start."""
+        mean = _mean(row, "batch_size")
+        return None if mean is None else f"{mean:.1f}"
+
+    @admin.display(description="network, a batch", empty_value="–")
+    def network_time(self, row: WorkerProcess) -> str | None:
+        """The mean since its start."""
+        mean = _mean(row, "forward_seconds")
+        return None if mean is None else _span(mean)
+
+    @admin.display(description="mean times", empty_value="–")
+    def times(self, row: WorkerProcess) -> SafeString | None:
+        """The mean of each step since its start."""
+        means = [(words, each, _mean(row, name)) for name, words, each in self.STEPS]
+        rows = [(words, _span(mean), each) for words, each, mean in means if mean is not None]
+        if not rows:
+            return None
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} {}</li>", rows))
+
+
+def _finished(row: WorkerProcess, result: str) -> int:
+    return int(row.measurements.get("finished", {}).get(result, 0))
+
+
+def _mean(row: WorkerProcess, name: str) -> float | None:
+    """The mean of what a worker measured; `None` if it has not yet measured any."""
+    histogram = row.measurements.get(name) or {"count": 0}
+    return histogram["sum"] / histogram["count"] if histogram["count"] else None
+
+
+def _span(seconds: float) -> str:
+    """A span of time for people, in the unit that suits it."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:,.0f} min"

@@ -1,28 +1,32 @@
-"""Celery tasks: doorbells that call the code which does the work."""
+"""Celery tasks and signals: doorbells and the life of a worker process. The work itself is in `classifier.worker`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery import shared_task, signals
 from django.conf import settings
 
-from classifier.services import analysis, storage
+from classifier.services import claim, storage
+
+if TYPE_CHECKING:
+    from classifier.worker.process import Worker
 
 logger = structlog.get_logger(__name__)
+
+_worker: "Worker | None" = None
+"""The one of this process; none in web processes."""
 
 
 @shared_task(name="classifier.analyse")
 def analyse() -> None:
-    """Work off the queue. Carries no argument: the rows say what there is to do."""
-    from classifier import worker
-
-    worker.work_off_queue()
+    """Wake the pipeline. Carries no argument: the rows say what there is to do."""
+    ring()
 
 
 @shared_task(name="classifier.sweep")
 def sweep() -> None:
     """Find what a lost message or a dead worker left behind."""
-    analysis.sweep()
+    claim.sweep()
 
 
 @shared_task(name="classifier.remove_orphaned_files")
@@ -32,28 +36,37 @@ def remove_orphaned_files() -> None:
 
 
 @signals.worker_init.connect
-def prepare(**_: Any) -> None:
-    """Load the network before the first message is taken, so the first analysis is as fast as the next."""
-    from classifier import worker
+def start(**_: Any) -> None:
+    """Load the network and start the pipeline, so the first analysis is as fast as the next."""
     from classifier.inference.registry import ModelError
+    from classifier.worker import process
 
+    global _worker
     try:
-        worker.load_analyser(settings.MODEL)
+        analyser = process.load_analyser(settings.MODEL)
     except ModelError as error:
         # A worker without its network would fail every scan it claims. Celery catches exceptions here, not exits.
         logger.error("model_unusable", model=settings.MODEL, engine=settings.ENGINE, error=str(error))
         raise SystemExit(1) from error
+    _worker = process.Worker(analyser)
 
 
-@signals.worker_ready.connect
-def begin(**_: Any) -> None:
-    """Look at the queue once: messages may have been lost while no worker ran."""
-    analyse.delay()
+@signals.task_prerun.connect
+def ring(**_: Any) -> None:
+    """Wake the pipeline at any message: one that lay before a doorbell in the queue has silenced it."""
+    if _worker is not None:
+        _worker.pipeline.ring()
 
 
 @signals.worker_shutting_down.connect
-def stop(**_: Any) -> None:
-    """Finish the batch at hand and take no further one."""
-    from classifier import worker
+def stop_claiming(**_: Any) -> None:
+    """Take nothing further."""
+    if _worker is not None:
+        _worker.pipeline.stop_claiming()
 
-    worker.stopping.set()
+
+@signals.worker_shutdown.connect
+def stop(**_: Any) -> None:
+    """Finish what is in the network, and give the rest back."""
+    if _worker is not None:
+        _worker.stop()

@@ -12,8 +12,9 @@ from django.utils import timezone
 from PIL import Image
 
 from classifier.findings import FINDINGS, Outcome
+from classifier.inference.registry import POSSIBLE
 from classifier.intake import read_image, thumbnail_png
-from classifier.models import Analysis, ClassMaps, Membership, Scan, Team, User
+from classifier.models import Analysis, ClassMaps, Membership, Scan, Team, User, WorkerProcess
 
 PASSWORD = "correct horse battery"
 _seeds = itertools.count(1)
@@ -100,10 +101,23 @@ def make_analysis(scan: Scan, *, state: str = Analysis.State.QUEUED, **fields: A
             "finished_at": now,
             "attempts": 1,
         }
-    analysis = Analysis.objects.create(scan=scan, state=state, **(values | fields))
+    values |= fields
+    if values.get("probabilities"):
+        ranked = sorted(zip(values["probabilities"], FINDINGS, strict=True), reverse=True)
+        values.setdefault("possible_findings", [name for p, name in ranked if p >= POSSIBLE])
+    analysis = Analysis.objects.create(scan=scan, state=state, **values)
     if state == Analysis.State.SUCCEEDED:
         maps = np.linspace(-1, 4, 400, dtype="<f2").reshape(10, 10, 4)
         ClassMaps.objects.create(analysis=analysis, rows=10, columns=10, data=maps.tobytes())
     scan.current_analysis = analysis
     scan.save(update_fields=["current_analysis"])
     return analysis
+
+
+def make_worker_process(*, silent_seconds: float = 0, **fields: Any) -> WorkerProcess:
+    """A worker process whose last report was `silent_seconds` ago. It has measured nothing yet."""
+    now = timezone.now()
+    values: dict[str, Any] = {"host": "gpu-1", "pid": next(_seeds), "model_name": "xception", "model_version": "1"}
+    values |= {"engine": "test", "started_at": now - timedelta(hours=1)}
+    values |= {"seen_at": now - timedelta(seconds=silent_seconds)}
+    return WorkerProcess.objects.create(**(values | fields))

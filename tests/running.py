@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.servers import free_port, postgres_server, redis_server
+from tests.servers import dying_with_us, free_port, postgres_server, redis_server
 
 ROOT = Path(__file__).resolve().parent.parent
 # Loading the network takes seconds, on a busy machine more.
 START_SECONDS = 120
+# Made from the weights once and found again by their digest: not by each of a dozen installations.
+EXPORTS = ROOT / "var" / "exports"
+LAST_LINES = 100
+LONGEST_LINE = 500
 
 
 @dataclass
@@ -39,7 +43,7 @@ class RunningApp:
         """Start and wait until pages are served and the network is loaded."""
         begin = self.log.stat().st_size if self.log.exists() else 0
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up"],
+            dying_with_us(sys.executable, "manage.py", "up"),
             cwd=ROOT,
             env=self.environment,
             stdout=self.log.open("ab"),
@@ -51,6 +55,10 @@ class RunningApp:
     def output(self) -> str:
         """Everything it has printed."""
         return self.log.read_text(errors="replace")
+
+    def last_lines(self) -> str:
+        """The end of it, for a message."""
+        return "\n".join(line[:LONGEST_LINE] for line in self.output().splitlines()[-LAST_LINES:])
 
     def is_live(self) -> bool:
         """Whether the web process answers."""
@@ -64,8 +72,8 @@ class RunningApp:
         """Wait until `condition()` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert self.process.poll() is None, f"`up` stopped with {self.process.returncode}:\n{self.output()}"
-            assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.output()}"
+            assert self.process.poll() is None, f"`up` stopped with {self.process.returncode}:\n{self.last_lines()}"
+            assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.last_lines()}"
             time.sleep(0.1)
 
     def manage(self, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -105,6 +113,7 @@ def embedded_app(folder: Path, **environment: str) -> Iterator[RunningApp]:
     }
     # A space and a per cent sign: signs that mean something in the broker's URL.
     own = {"DATA_DIR": str(folder / "our data%41"), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    own["EXPORTS_DIR"] = str(EXPORTS)
     app = RunningApp(f"http://127.0.0.1:{port}", inherited | own | environment, folder / "up.log")
     try:
         app.start()

@@ -1,6 +1,7 @@
 """The container files agree with the settings, with each other and with the pinned dependencies."""
 
 import importlib.util
+import json
 import os
 import re
 import threading
@@ -11,6 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+
+from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.web.health import CHECKS
+from tests.running import RunningApp
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -143,8 +148,29 @@ def load_healthcheck() -> Any:
     return module
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (301, 1), (400, 1)])
-def test_the_web_is_well_when_it_is_ready(status: int, code: int, monkeypatch: pytest.MonkeyPatch):
+def unready(*parts: str) -> bytes:
+    """What `/health/ready` answers while some parts are away."""
+    checks = {name: name not in parts for name in ("database", "broker", "model", "worker")}
+    return json.dumps({"status": "unavailable", "checks": checks}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, b"", 0),
+        # Uploads are taken and kept meanwhile; another web container would be no better.
+        (503, unready("broker"), 0),
+        (503, unready("worker"), 0),
+        (503, unready("broker", "worker"), 0),
+        (503, unready("model"), 1),
+        (503, unready("database", "worker"), 1),
+        (503, b"", 1),
+        (503, b'{"checks": {}}', 1),
+        (301, b"", 1),
+        (400, b"", 1),
+    ],
+)
+def test_the_web_is_well_when_uploads_are_taken(status: int, body: bytes, code: int, monkeypatch: pytest.MonkeyPatch):
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -152,6 +178,7 @@ def test_the_web_is_well_when_it_is_ready(status: int, code: int, monkeypatch: p
             asked.append((self.path, self.headers["Host"]))
             self.send_response(status)
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
             """Stay silent."""
@@ -167,6 +194,29 @@ def test_the_web_is_well_when_it_is_ready(status: int, code: int, monkeypatch: p
 def test_the_web_is_not_well_when_nobody_answers(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PORT", "9")
     assert load_healthcheck().main("web") == 1
+
+
+def test_what_the_web_needs_is_what_it_is_told_of():
+    assert set(load_healthcheck().WEB_NEEDS) < {check.name for check in CHECKS}
+
+
+@pytest.mark.processes
+@pytest.mark.real_weights
+def test_a_worker_is_well_while_it_reports(running_server_app: RunningApp, monkeypatch: pytest.MonkeyPatch):
+    healthcheck = load_healthcheck()
+    monkeypatch.setenv("DATABASE_URL", running_server_app.environment["DATABASE_URL"])
+    running_server_app.wait_for(lambda: healthcheck.main("worker") == 0, seconds=30)
+    monkeypatch.setattr(healthcheck.socket, "gethostname", lambda: "another-container")
+    assert healthcheck.main("worker") == 1
+
+
+def test_a_worker_that_cannot_reach_the_database_is_not_well(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://brainscan@127.0.0.1:9/brainscan")
+    assert load_healthcheck().main("worker") == 1
+
+
+def test_a_container_waits_for_a_report_as_long_as_the_product_does():
+    assert f"interval '{ALIVE_SECONDS:.0f} seconds'" in load_healthcheck().WORKER_QUERY
 
 
 def test_beat_is_well_while_it_writes_its_schedule(tmp_path: Path):

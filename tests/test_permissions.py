@@ -42,7 +42,16 @@ def rules(kind: Rule, *names: str) -> None:
     RULES.update(dict.fromkeys(names, kind))
 
 
-rules(Rule(LOGIN), "web:upload", "web:history", "web:teams", "web:profile", "web:about", "web:sample_image")
+rules(
+    Rule(LOGIN),
+    "web:upload",
+    "web:scan_statuses",
+    "web:history",
+    "web:teams",
+    "web:profile",
+    "web:about",
+    "web:sample_image",
+)
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit")
 rules(
     Rule(LOGIN, per_scan=True),
@@ -59,6 +68,8 @@ rules(
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
 rules(Rule(LOGIN), "api:schema", "api:docs")
 rules(Rule(OPEN), "health_live", "health_ready")
+# To programs on this machine, as tests are. Who else may read it and who may not is in `tests/web/test_metrics.py`.
+rules(Rule(OPEN), "metrics")
 rules(
     Rule(OPEN),
     "account_login", "account_signup", "account_reset_password", "account_reset_password_done",

@@ -1,25 +1,12 @@
-"""What the worker does at its start, and the tasks that are more than a call."""
+"""The tasks that are more than a call."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from classifier import tasks, worker
-from classifier.inference.registry import ModelError
+from classifier import tasks
 from tests.factories import make_scan
-
-
-def test_a_worker_without_its_network_does_not_start(monkeypatch):
-    """It would claim scans and fail each of them."""
-
-    def unusable(name: str) -> None:
-        raise ModelError("The weights are not those of the card.")
-
-    monkeypatch.setattr(worker, "load_analyser", unusable)
-    with pytest.raises(SystemExit) as stop:
-        tasks.prepare()
-    assert stop.value.code == 1
 
 
 @pytest.mark.django_db

@@ -1,13 +1,18 @@
 """Every error of the API in one documented shape: `{"type": …, "errors": [{"code", "detail", "attr"}]}`."""
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from drf_standardized_errors.handler import ExceptionHandler as StandardHandler
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
+from rest_framework.response import Response
 
 from classifier.intake import RefusedImage
 from classifier.services.errors import Conflict, NotAllowed, ServiceError, StorageFull
+
+logger = structlog.get_logger(__name__)
 
 STATUS_OF_SERVICE_ERROR: tuple[tuple[type[ServiceError], int], ...] = (
     (Conflict, status.HTTP_409_CONFLICT),
@@ -19,6 +24,22 @@ STATUS_OF_REFUSAL = {
     "too_large": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     "wrong_type": status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
 }
+
+
+# A database that was restarted is back after some seconds.
+RETRY_SECONDS = 5
+
+
+class Unavailable(APIException):
+    """The database is away: nothing is wrong with the request."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    default_detail = (
+        "The database cannot be reached just now. Send the request again in a moment; under the same "
+        "Idempotency-Key an upload is stored once."
+    )
+    wait = RETRY_SECONDS
 
 
 class Refused(APIException):
@@ -45,4 +66,12 @@ class ExceptionHandler(StandardHandler):
             return Refused(detail, code="too_large", status_code=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
         if isinstance(exc, SuspiciousOperation):
             return ParseError("The request is malformed.")
+        if isinstance(exc, OperationalError | InterfaceError):
+            logger.error("database_away", error=repr(exc))
+            return Unavailable()
         return super().convert_known_exceptions(exc)
+
+    def report_exception(self, exc: APIException, response: Response) -> None:
+        """Report a fault of ours as Django would; a database that is away has been logged, and is none."""
+        if not isinstance(exc, Unavailable):
+            super().report_exception(exc, response)

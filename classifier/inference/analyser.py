@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.inference.decision import Decision, decide
-from classifier.inference.engine import Engine, load_engine
-from classifier.inference.preprocessing import UInt8Array, preprocess_batch
+from classifier.inference.engines import Engine, EngineOutput, load_engine
+from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess_batch
 from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard
 
@@ -32,6 +32,36 @@ class AnalysisResult:
     milliseconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Images as the network wants them.
+
+    Attributes:
+        inputs: float32 `(N, size, size, channels)`.
+        seconds: What preparing them took.
+    """
+
+    inputs: Float32Array = field(repr=False)
+    seconds: float
+
+    def __getitem__(self, index: int) -> "Prepared":
+        """One image of the batch, as a batch of one."""
+        return Prepared(self.inputs[index : index + 1], self.seconds / len(self.inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What the network gave.
+
+    Attributes:
+        output: Logits, features and class maps.
+        seconds: What preparing and the network took.
+    """
+
+    output: EngineOutput = field(repr=False)
+    seconds: float
+
+
 class Analyser:
     """Preprocesses, runs the network once, and decides. May be shared by threads."""
 
@@ -48,22 +78,28 @@ class Analyser:
         self._lock = threading.Lock()
 
     @classmethod
-    def from_folder(cls, path: Path, *, engine: str = "auto") -> Self:
+    def from_folder(cls, path: Path, *, engine: str = "auto", exports: Path | None = None) -> Self:
         """Loads, verifies and warms up the model of a folder.
 
         Args:
             path: `models/<name>`.
             engine: See `load_engine`.
+            exports: See `load_engine`.
 
         Raises:
             ModelError: If the model cannot be used.
         """
-        return cls(load_engine(Path(path), engine=engine))
+        return cls(load_engine(Path(path), engine=engine, exports=exports))
 
     @property
     def card(self) -> ModelCard:
         """The card of the model."""
         return self.engine.card
+
+    @property
+    def engine_name(self) -> str:
+        """What runs the network, as `ENGINE` names it."""
+        return self.engine.name
 
     def analyse(self, images: Sequence[UInt8Array]) -> list[AnalysisResult]:
         """Analyses images in one forward pass.
@@ -77,18 +113,42 @@ class Analyser:
         Raises:
             ValueError: If an image is not a two-dimensional uint8 array.
         """
-        if not images:
-            return []
+        return self.decide(self.forward(self.prepare(images))) if images else []
+
+    def prepare(self, images: Sequence[UInt8Array]) -> Prepared:
+        """The first step of `analyse`: preprocessing.
+
+        Raises:
+            ValueError: If an image is not a two-dimensional uint8 array.
+        """
         started = time.perf_counter()
-        batch = preprocess_batch(images, parameters=self.card.preprocessing)
+        inputs = preprocess_batch(images, parameters=self.card.preprocessing)
+        return Prepared(inputs, time.perf_counter() - started)
+
+    def forward(self, prepared: Prepared) -> Forwarded:
+        """The second step: the network.
+
+        Raises:
+            FloatingPointError: If it gives anything but finite numbers; they would pass for a result.
+        """
         with self._lock:
-            output = self.engine.predict(batch)
+            started = time.perf_counter()
+            output = self.engine.predict(prepared.inputs)
+            seconds = time.perf_counter() - started
+        if not all(np.isfinite(part).all() for part in output):
+            raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")
+        return Forwarded(output, prepared.seconds + seconds)
+
+    def decide(self, forwarded: Forwarded) -> list[AnalysisResult]:
+        """The last step: refusal, calibration, abstention; cheap beside the second."""
+        started = time.perf_counter()
+        logits, features, class_maps = forwarded.output
         decisions = [
-            decide(logits, features, self.card, refusal=self.refusal)
-            for logits, features in zip(output.logits, output.features, strict=True)
+            decide(logits[index], features[index], self.card, refusal=self.refusal) for index in range(len(logits))
         ]
-        share = (time.perf_counter() - started) * 1000.0 / len(images)
-        maps = output.class_maps.astype(np.float16)
+        seconds = forwarded.seconds + time.perf_counter() - started
+        share = seconds * 1000.0 / len(logits)
+        maps = class_maps.astype(np.float16)
         return [
             AnalysisResult(decision=decision, class_maps=maps[index], milliseconds=share)
             for index, decision in enumerate(decisions)

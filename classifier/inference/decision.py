@@ -1,5 +1,6 @@
 """From numbers to what is said: a finding, "uncertain", or "not a brain MR image"."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,6 @@ from classifier.inference.calibration import probabilities
 from classifier.inference.preprocessing import Float32Array
 from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard
-
-POSSIBLE = 0.10
-"""A finding remains possible from this calibrated probability on: one in ten is worth a clinician's second look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def decide(
     Args:
         logits: float32 `(4,)`.
         features: Pooled features, float32 `(C,)`.
-        card: Temperature and confidence threshold.
+        card: Temperature and thresholds.
         refusal: Tells other images apart; None lets every image pass.
 
     Returns:
@@ -62,12 +60,19 @@ def decide(
         probabilities=tuple(float(value) for value in calibrated),
         confidence=confidence,
         ood_score=score,
-        possible=possible_findings(calibrated),
+        possible=possible_findings(calibrated, card.possible_from),
     )
 
 
-def possible_findings(calibrated: Float32Array) -> tuple[str, ...]:
-    """The findings of probability `POSSIBLE` or more, most probable first; at least one."""
+def possible_findings(calibrated: Float32Array, possible_from: Sequence[float]) -> tuple[str, ...]:
+    """The findings that remain possible, most probable first; at least the most probable one.
+
+    Args:
+        calibrated: Calibrated probabilities, float32 `(4,)`.
+        possible_from: For each finding, the smallest probability at which it remains possible. Those of a
+            calibrated card make these sets class-conditionally conformal: for each true finding, the set holds it
+            with the card's coverage (Vovk, "Conditional validity of inductive conformal predictors", 2013).
+    """
     order = [int(index) for index in np.argsort(-calibrated, kind="stable")]
-    likely = [index for index in order if calibrated[index] >= POSSIBLE]
+    likely = [index for index in order if calibrated[index] >= possible_from[index]]
     return tuple(FINDINGS[index] for index in likely or order[:1])

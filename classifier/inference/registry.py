@@ -11,6 +11,8 @@ from classifier.findings import FINDINGS
 from classifier.inference.preprocessing import Preprocessing
 
 CARD_NAME = "card.json"
+POSSIBLE = 0.10
+"""A finding remains possible from this calibrated probability on: one in ten is worth a clinician's second look."""
 FORMAT = 1
 
 
@@ -86,6 +88,7 @@ class ModelCard:
         weights: The weights file.
         temperature: Divides the logits before the softmax.
         confidence_threshold: Smallest calibrated probability that is called a finding.
+        possible_from: Smallest calibrated probability from which each finding remains possible, in their order.
         refusal: How other images are refused, or None if they are not.
         saliency: Scale of the class maps.
         details: The whole card as read, with training, metrics, licence and texts for people.
@@ -100,6 +103,7 @@ class ModelCard:
     weights: ModelFile
     temperature: float
     confidence_threshold: float
+    possible_from: tuple[float, ...]
     refusal: RefusalCard | None
     saliency: SaliencyScale
     details: Mapping[str, Any] = field(repr=False)
@@ -188,6 +192,7 @@ def _parse(folder: Path, content: dict[str, Any]) -> ModelCard:
         weights=_file(folder, content["weights"]),
         temperature=temperature,
         confidence_threshold=float(content["abstention"]["threshold"]),
+        possible_from=_possible_from(content.get("possible")),
         refusal=_refusal(folder, content.get("refusal")),
         saliency=SaliencyScale(
             floor=float(content["saliency"]["floor"]), ceiling=float(content["saliency"]["ceiling"])
@@ -201,6 +206,12 @@ def _file(folder: Path, content: dict[str, Any]) -> ModelFile:
     if Path(name).name != name:
         raise ValueError(f"file name {name!r}, it must lie in the model's folder")
     return ModelFile(path=folder / name, sha256=content["sha256"], bytes=int(content["bytes"]))
+
+
+def _possible_from(content: dict[str, Any] | None) -> tuple[float, ...]:
+    if content is None:
+        return (POSSIBLE,) * len(FINDINGS)
+    return tuple(float(content["thresholds"][name]) for name in FINDINGS)
 
 
 def _refusal(folder: Path, content: dict[str, Any] | None) -> RefusalCard | None:

@@ -4,5 +4,6 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.scan import Scan
 from classifier.models.team import Membership, Team
 from classifier.models.user import User
+from classifier.models.worker_process import WorkerProcess
 
-__all__ = ["Analysis", "ClassMaps", "Membership", "Scan", "Team", "User"]
+__all__ = ["Analysis", "ClassMaps", "Membership", "Scan", "Team", "User", "WorkerProcess"]

@@ -1,16 +1,29 @@
 """Analyses: what a model said of a scan, and how far it has come."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Self
 
-import numpy as np
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
-from classifier.inference.decision import possible_findings
+
+
+class AnalysisQuerySet(models.QuerySet["Analysis"]):
+    """Analyses."""
+
+    def active(self) -> Self:
+        """Those that wait or run: a handful among millions, found through indexes that hold only the handful.
+
+        The states are written out, not handed over as parameters: SQLite uses such an index when it can see in the
+        statement itself that no other row is asked for. With parameters it would read every analysis there is.
+        """
+        states = ", ".join(f"'{state}'" for state in Analysis.ACTIVE)
+        return self.filter(
+            models.Func("state", template=f"%(expressions)s IN ({states})", output_field=models.BooleanField())
+        )
 
 
 class Analysis(models.Model):
@@ -24,8 +37,8 @@ class Analysis(models.Model):
                     └──── lease ran out, or an error that may pass ◄─┘
     ```
 
-    Only `classifier.services.analysis` changes `state`. A lease is held by its `lease_token`: whoever comes back
-    after the lease ran out finds another token in the row and writes nothing.
+    Only `classifier.services.analysis` and `classifier.services.claim` change `state`. A lease is held by its
+    `lease_token`: whoever comes back after the lease ran out finds another token in the row and writes nothing.
     """
 
     class State(models.TextChoices):
@@ -38,6 +51,7 @@ class Analysis(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     ACTIVE: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
+    LINE: ClassVar[tuple[str, ...]] = ("turn", "bulk", "queued_at", "pk")
     OutcomeChoices: ClassVar[list[tuple[str, str]]] = [
         (Outcome.CLASSIFIED, "Classified"),
         (Outcome.UNCERTAIN, "Uncertain"),
@@ -57,6 +71,9 @@ class Analysis(models.Model):
     outcome = models.CharField(max_length=16, choices=OutcomeChoices, blank=True)
     finding = models.CharField(max_length=16, choices=FindingChoices, blank=True, help_text="When classified.")
     probabilities = models.JSONField(null=True, blank=True, help_text="Calibrated, in the order of FINDINGS.")
+    possible_findings = models.JSONField(
+        default=list, blank=True, help_text="Those that remain possible, most probable first."
+    )
     confidence = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)])
     ood_score = models.FloatField(null=True, blank=True)
     milliseconds = models.FloatField(null=True, blank=True, help_text="The model's own time for this image.")
@@ -66,6 +83,9 @@ class Analysis(models.Model):
     failure_message = models.CharField(max_length=300, blank=True)
 
     queued_at = models.DateTimeField(auto_now_add=True)
+    # The line is ordered by turn, so that people take turns; see `classifier.services.analysis.place_in_line`.
+    turn = models.PositiveBigIntegerField(default=0, editable=False)
+    bulk = models.BooleanField(default=False, editable=False, help_text="One of many that its owner has waiting.")
     # A row that failed for a passing reason rests a little before the next attempt.
     available_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -73,13 +93,22 @@ class Analysis(models.Model):
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    objects = AnalysisQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = "analyses"
         ordering = ("-queued_at", "-pk")
         indexes = (
             # The queue is a handful among millions of finished rows: the index holds only the handful.
             models.Index(
-                fields=("queued_at", "id"), name="analysis_queue", condition=Q(state__in=("queued", "running"))
+                fields=("turn", "bulk", "queued_at", "id"),
+                name="analysis_line",
+                condition=Q(state__in=("queued", "running")),
+            ),
+            models.Index(
+                fields=("requested_by", "bulk", "turn"),
+                name="analysis_own_line",
+                condition=Q(state__in=("queued", "running")),
             ),
             models.Index(fields=("scan", "-queued_at"), name="analysis_of_scan"),
         )
@@ -118,14 +147,14 @@ class Analysis(models.Model):
         return f"Analysis {str(self.pk)[:8]} ({self.state})"
 
     @property
+    def is_retry(self) -> bool:
+        """Whether an earlier attempt was lost or went wrong: something about it may be poisonous."""
+        return self.attempts > 1
+
+    @property
     def is_finished(self) -> bool:
         """Whether nothing more will happen to it by itself."""
         return self.state not in self.ACTIVE
-
-    @property
-    def possible_findings(self) -> tuple[str, ...]:
-        """Findings that remain possible, most probable first; empty without probabilities."""
-        return () if self.probabilities is None else possible_findings(np.asarray(self.probabilities, np.float32))
 
     @property
     def saliency_finding(self) -> str:

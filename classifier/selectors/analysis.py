@@ -1,6 +1,5 @@
 """Reads of analyses, scoped to a person, and of the queue."""
 
-import time
 from uuid import UUID
 
 import numpy as np
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, ClassMaps, User
 from classifier.selectors.scan import visible_scans
+from classifier.selectors.waiting import finish_watch
 
-# A row's primary key is read this often while a client waits: a result is late by half of it on average.
-WAIT_STEP_SECONDS = 0.1
+# Who stands farther back is told "queued": the number would change faster than it could be read.
+POSITIONS = 1000
 
 
 def get_analysis(user: User, analysis_id: UUID) -> Analysis:
@@ -25,8 +25,20 @@ def queue_position(analysis: Analysis) -> int:
     """How many queued analyses start before this one, plus one. 0 when it is not queued."""
     if analysis.state != Analysis.State.QUEUED:
         return 0
-    before = Q(queued_at__lt=analysis.queued_at) | Q(queued_at=analysis.queued_at, pk__lt=analysis.pk)
-    return Analysis.objects.filter(before, state=Analysis.State.QUEUED).count() + 1
+    before, equal = Q(), Q()
+    for name in Analysis.LINE:
+        value = getattr(analysis, name)
+        before |= equal & Q(**{f"{name}__lt": value})
+        equal &= Q(**{name: value})
+    waiting = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
+    return waiting.filter(before).count() + 1
+
+
+def queue_positions() -> dict[UUID, int]:
+    """The places of the first `POSITIONS` queued analyses; one read for a whole list of uploads."""
+    waiting = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
+    ordered = waiting.order_by(*Analysis.LINE).values_list("pk", flat=True)[:POSITIONS]
+    return {pk: place for place, pk in enumerate(ordered, start=1)}
 
 
 def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:
@@ -35,10 +47,8 @@ def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:
     Raises:
         Analysis.DoesNotExist: if it is deleted meanwhile.
     """
-    deadline = time.monotonic() + seconds
-    while not analysis.is_finished and time.monotonic() < deadline:
-        time.sleep(WAIT_STEP_SECONDS)
-        analysis.refresh_from_db(fields=["state"])
+    if not analysis.is_finished:
+        finish_watch.wait(analysis.pk, seconds=seconds)
     analysis.refresh_from_db()
     return analysis
 

@@ -36,7 +36,8 @@ def sampling_weights(rows: tuple[Row, ...], *, shares: dict[str, float] | None =
     """The probability of drawing each image.
 
     Labels are drawn by `shares`; within a label, sources by the root of their size, so that rare sources are seen
-    more often without being worn out.
+    more often without being worn out; within a source, groups (patients) by the root of theirs, so that a patient
+    with ninety slices does not outweigh one with two by as much.
 
     Returns:
         float64 `(N,)`, summing to 1.
@@ -44,6 +45,10 @@ def sampling_weights(rows: tuple[Row, ...], *, shares: dict[str, float] | None =
     shares = SHARES if shares is None else shares
     strata = Counter((row.true_label, row.source) for row in rows)
     mass = {key: np.sqrt(count) for key, count in strata.items()}
+    slices = Counter((row.true_label, row.source, row.group) for row in rows)
+    patients: Counter[tuple[str, str]] = Counter()
+    for (label, source, _), count in slices.items():
+        patients[label, source] += np.sqrt(count)
     per_label: Counter[str] = Counter()
     for (label, _), value in mass.items():
         per_label[label] += value
@@ -52,7 +57,8 @@ def sampling_weights(rows: tuple[Row, ...], *, shares: dict[str, float] | None =
             shares[row.true_label]
             * mass[row.true_label, row.source]
             / per_label[row.true_label]
-            / strata[row.true_label, row.source]
+            / patients[row.true_label, row.source]
+            / np.sqrt(slices[row.true_label, row.source, row.group])
             for row in rows
         ]
     )
@@ -70,6 +76,7 @@ class Batches:
         batch_size: Images a batch.
         seed: With the step number, determines a batch completely.
         official: Whether published labels are learnt instead of corrected ones.
+        balanced: Whether images are drawn with `sampling_weights`; else all are shuffled anew for each epoch.
     """
 
     images: ImageSet
@@ -77,6 +84,7 @@ class Batches:
     batch_size: int
     seed: int
     official: bool = False
+    balanced: bool = True
 
     def batch(self, step: int, *, size: int, weights: npt.NDArray[np.float64]) -> Batch:
         """Makes the batch of one step.
@@ -92,7 +100,7 @@ class Batches:
             where no box is known.
         """
         rng = np.random.default_rng((self.seed, step))
-        chosen = rng.choice(len(self.images), size=self.batch_size, p=weights)
+        chosen = self._draw(step, weights=weights, rng=rng)
         pixels, labels, places = [], [], []
         for index in chosen:
             row = self.images.rows[index]
@@ -101,6 +109,14 @@ class Batches:
             labels.append(targets(row, official=self.official))
             places.append(place_of(row, warp=warp, source_size=self.images.pixels.shape[1]))
         return to_input(np.stack(pixels)), np.array(labels, np.float32), np.stack(places)
+
+    def _draw(self, step: int, *, weights: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """Indices of the images of one step, int `(B,)`."""
+        if self.balanced:
+            return rng.choice(len(self.images), size=self.batch_size, p=weights)
+        epoch, number = divmod(step, max(1, len(self.images) // self.batch_size))
+        order = np.random.default_rng((self.seed, epoch, len(self.images))).permutation(len(self.images))
+        return order[number * self.batch_size : (number + 1) * self.batch_size]
 
     def stream(self, *, start: int, sizes: list[int], workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
         """Yields the batches from step `start` on, prepared ahead in threads.

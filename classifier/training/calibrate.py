@@ -12,9 +12,10 @@ import numpy as np
 
 from classifier.findings import FINDINGS, TUMORS
 from classifier.inference.calibration import probabilities
-from classifier.inference.engine import Engine, load_engine
+from classifier.inference.engines import Engine, load_engine
 from classifier.inference.preprocessing import Float32Array
 from classifier.inference.refusal import Refusal, normalise
+from classifier.inference.registry import POSSIBLE
 from classifier.inference.saliency import contrast
 from classifier.training import metrics
 from classifier.training.batches import sampling_weights
@@ -31,6 +32,9 @@ SELECTIVE_ACCURACY = 0.97
 """What is called a finding shall be right this often."""
 
 LEAST_CONFIDENCE = 0.5
+
+POSSIBLE_COVERAGE = 0.95
+"""For each finding, the share of its images for which it shall be among those that remain possible."""
 
 REFUSED = 0.01
 """Share of real brain MR images that may be refused where the threshold is fitted; twice that is the limit."""
@@ -83,6 +87,8 @@ def calibrate(
     data: Path,
     protocol: str,
     command: str,
+    engine: str = "auto",
+    exports: Path | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -93,6 +99,8 @@ def calibrate(
         data: Folder with the manifest and the images.
         protocol: The protocol that the network was trained under.
         command: How the caller was called, for the record.
+        engine: See `load_engine`.
+        exports: See `load_engine`.
         cache: Folder that keeps the network's outputs.
         progress: Told how many images are done, for each of the three parts.
 
@@ -103,23 +111,24 @@ def calibrate(
         ManifestError: If the data must not be used.
         ModelError: If the model cannot be used.
     """
-    engine = load_engine(folder)
+    loaded = load_engine(folder, engine=engine, exports=exports)
     split = make_split(read_manifest(data), protocol=protocol, extra=read_extra(data))
     part = choose_parts(split)
 
     def run(rows: tuple[Row, ...]) -> Outputs:
-        images = load_images(rows, data=data, size=engine.card.preprocessing.size)
-        return compute_outputs(engine, images, cache=cache, progress=progress)
+        images = load_images(rows, data=data, size=loaded.card.preprocessing.size)
+        return compute_outputs(loaded, images, cache=cache, progress=progress)
 
     bank, fit, report = run(part.bank), run(part.fit), run(part.report)
     official = split.official_labels
     sections = {
         "calibration": fit_temperature(fit, official=official),
-        "refusal": fit_refusal(engine, folder=folder, bank=bank, fit=fit),
+        "refusal": fit_refusal(loaded, folder=folder, bank=bank, fit=fit),
         "saliency": fit_saliency(fit),
     }
     temperature = sections["calibration"]["temperature"]
     sections["abstention"] = fit_abstention(fit, temperature=temperature, official=official)
+    sections["possible"] = fit_possible(fit, temperature=temperature, official=official)
     origin = {"fitted_on": part.fitted_on, "protocol": protocol, "images": len(fit), "date": today()}
     for section in sections.values():
         section |= origin
@@ -165,6 +174,24 @@ def fit_abstention(fit: Outputs, *, temperature: float, official: bool) -> dict[
         "selective_accuracy": round(float(right[answered].mean()), 4) if answered.any() else None,
         "coverage": round(float(answered.mean()), 4),
     }
+
+
+def fit_possible(fit: Outputs, *, temperature: float, official: bool) -> dict[str, Any]:
+    """For each finding the probability from which on it remains possible, by class-conditional conformal prediction.
+
+    The k-th smallest probability that images of a finding gave to it, k = ⌊(1 − coverage)(n + 1)⌋: a new image of the
+    finding lies below it at most that often, if it is exchangeable with the n. A finding of which there are too few
+    images to tell is never ruled out.
+    """
+    p, labels = probabilities(fit.logits, temperature=temperature), fit.labels(official=official)
+    thresholds = {}
+    for index, name in enumerate(FINDINGS):
+        own = np.sort(p[labels == index, index])
+        rank = int((1 - POSSIBLE_COVERAGE) * (len(own) + 1))
+        lowest = float(own[rank - 1]) if rank else 0.0
+        # Rounded down, and never above what is worth a second look: sets may only become larger by it.
+        thresholds[name] = min(POSSIBLE, np.floor(lowest * 1e4) / 1e4)
+    return {"thresholds": thresholds, "target_coverage": POSSIBLE_COVERAGE}
 
 
 def fit_refusal(engine: Engine, *, folder: Path, bank: Outputs, fit: Outputs) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from classifier.findings import FINDINGS, TUMORS
 from classifier.inference.calibration import probabilities
-from classifier.inference.engine import Engine, load_engine
+from classifier.inference.engines import Engine, load_engine
 from classifier.inference.preprocessing import preprocess
 from classifier.inference.refusal import Refusal
 from classifier.training import lowlevel, metrics
@@ -32,7 +32,15 @@ class Evaluation:
     """One model under one protocol; each method measures one thing and returns plain data."""
 
     def __init__(
-        self, folder: Path, *, data: Path, protocol: str, cache: Path | None = None, progress: Progress = silent
+        self,
+        folder: Path,
+        *,
+        data: Path,
+        protocol: str,
+        engine: str = "auto",
+        exports: Path | None = None,
+        cache: Path | None = None,
+        progress: Progress = silent,
     ) -> None:
         """Loads the model and runs it over the test images.
 
@@ -40,6 +48,8 @@ class Evaluation:
             folder: `models/<name>`.
             data: Folder with the manifest and the images.
             protocol: `official`, `purged` or `patient`.
+            engine: See `load_engine`.
+            exports: See `load_engine`.
             cache: Folder that keeps the network's outputs.
             progress: Told how many images are done.
 
@@ -47,7 +57,7 @@ class Evaluation:
             ManifestError: If the data must not be used.
             ModelError: If the model cannot be used.
         """
-        self.engine: Engine = load_engine(folder)
+        self.engine: Engine = load_engine(folder, engine=engine, exports=exports)
         self.card, self.data = self.engine.card, data
         self.split: Split = make_split(read_manifest(data), protocol=protocol, extra=read_extra(data))
         self.official = self.split.official_labels
@@ -90,6 +100,21 @@ class Evaluation:
             "coverage": float(answered.mean()),
             "accuracy": float(self.right[answered].mean()) if answered.any() else None,
             "accuracy_at_90_percent_coverage": metrics.accuracy_at_coverage(self.p, self.labels, coverage=0.9),
+        }
+
+    def possible(self) -> dict[str, Any]:
+        """How often the true finding is among those that remain possible, and how many those are."""
+        sets = self.p >= np.array(self.card.possible_from)
+        sets[np.arange(len(sets)), self.p.argmax(axis=1)] = True
+        held = sets[np.arange(len(sets)), self.labels]
+        return {
+            "coverage": float(held.mean()),
+            "by_finding": {
+                name: float(held[self.labels == index].mean())
+                for index, name in enumerate(FINDINGS)
+                if (self.labels == index).any()
+            },
+            "mean_size": float(sets.sum(axis=1).mean()),
         }
 
     def parts(self) -> dict[str, Any]:
@@ -218,7 +243,7 @@ class Evaluation:
             started = time.perf_counter()
             self.engine.predict(preprocess(self.images.pixels[index], parameters=self.card.preprocessing)[None])
             times.append(1000 * (time.perf_counter() - started))
-        return {"median_ms": statistics.median(times), "images": len(times)}
+        return {"median_ms": statistics.median(times), "images": len(times), "engine": self.engine.name}
 
     def _share(self, keep: np.ndarray) -> dict[str, Any]:
         return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
@@ -245,6 +270,8 @@ def evaluate(
     data: Path,
     protocol: str,
     command: str,
+    engine: str = "auto",
+    exports: Path | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[dict[str, Any], Evaluation]:
@@ -255,13 +282,17 @@ def evaluate(
         data: Folder with the manifest and the images.
         protocol: `official`, `purged` or `patient`.
         command: How the caller was called, for the record.
+        engine: See `load_engine`.
+        exports: See `load_engine`.
         cache: Folder that keeps the network's outputs.
         progress: Told how many images are done.
 
     Returns:
         The figures, rounded to four decimals, and the evaluation itself for the plots.
     """
-    run = Evaluation(folder, data=data, protocol=protocol, cache=cache, progress=progress)
+    run = Evaluation(
+        folder, data=data, protocol=protocol, engine=engine, exports=exports, cache=cache, progress=progress
+    )
     figures = {
         "model": run.card.name,
         "version": run.card.version,
@@ -278,6 +309,7 @@ def evaluate(
         "confusion": metrics.confusion(run.p, run.labels).tolist(),
         "probabilities": run.probabilities(),
         "abstention": run.abstention(),
+        "possible": run.possible(),
         "parts": run.parts(),
         "shortcut": run.shortcut(),
         "controls": run.controls(),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from classifier.inference.network import save_float16, with_class_maps
+from classifier.training.average import WeightAverage
 from classifier.training.batches import Batches, evaluation_inputs
 from classifier.training.images import ImageSet
 from classifier.training.losses import location_loss, partial_label_loss
@@ -36,8 +37,12 @@ class Plan:
         smoothing: Label smoothing.
         location: Weight of the loss that asks for evidence at the tumor's place; 0 leaves it out.
         sharpness: See `location_loss`.
+        balanced: Whether images are drawn by label, source and patient (`sampling_weights`); else every image once an
+            epoch.
         freeze: Frozen blocks.
         clip: Largest gradient norm.
+        average: Momentum of the moving average of the weights, which is what is validated and saved; 0 saves the
+            weights themselves.
         patience: Epochs without a better validation loss before stopping; 0 never stops.
         seed: Of order, augmentation and initial head.
     """
@@ -50,8 +55,10 @@ class Plan:
     smoothing: float = 0.05
     location: float = 0.2
     sharpness: float = 0.5
+    balanced: bool = True
     freeze: int = 3
     clip: float = 1.0
+    average: float = 0.0
     patience: int = 0
     seed: int = 1
 
@@ -121,6 +128,7 @@ class Trainer:
             jit_compile=False,
         )
         optimizer.build(self.model.trainable_variables)
+        self.average = WeightAverage(self.model.trainable_variables, momentum=plan.average)
 
     def fit(self, train: ImageSet, *, validation: ImageSet, official: bool, progress: Progress) -> State:
         """Trains to the end of the plan, or until validation stops improving.
@@ -132,7 +140,7 @@ class Trainer:
             progress: Told after every step.
 
         Returns:
-            The final state. `best.weights.h5` holds the weights of the best epoch.
+            The final state. `best.weights.h5` holds the weights of the best epoch, `final.weights.h5` of the last.
         """
         from classifier.training.augment import Augmentation
 
@@ -140,7 +148,7 @@ class Trainer:
         sizes = plan.sizes(len(train))
         per_epoch = max(1, len(train) // plan.batch_size)
         augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
-        batches = Batches(train, augmentation, plan.batch_size, plan.seed, official)
+        batches = Batches(train, augmentation, plan.batch_size, plan.seed, official, plan.balanced)
         saved = started = time.monotonic()
         earlier, first = state.seconds, state.step
         for inputs, allowed, places in batches.stream(start=state.step, sizes=sizes):
@@ -149,6 +157,7 @@ class Trainer:
             self.model.reset_metrics()
             state.losses.append(loss)
             state.step += 1
+            self.average.update(state.step)
             now = time.monotonic()
             state.seconds = earlier + now - started
             left = (now - started) / (state.step - first) * (len(sizes) - state.step)
@@ -171,17 +180,19 @@ class Trainer:
             "size": size,
             "loss": float(np.mean(state.losses)),
         }
-        if len(validation):
-            entry |= validation_scores(self.model, validation, size=size, official=official)
-        score = entry.get("validation_loss", entry["loss"])
+        with self.average.applied():
+            if len(validation):
+                entry |= validation_scores(self.model, validation, size=size, official=official)
+            score = entry.get("validation_loss", entry["loss"])
+            if score < state.best:
+                state.best, state.waited = score, 0
+                save_float16(self.network, self.folder / "best.weights.h5")
+            else:
+                state.waited += 1
+            save_float16(self.network, self.folder / "final.weights.h5")
         state.curve.append(entry)
         state.losses = []
         log.info("%s", json.dumps(entry))
-        if score < state.best:
-            state.best, state.waited = score, 0
-            save_float16(self.network, self.folder / "best.weights.h5")
-        else:
-            state.waited += 1
         self.save()
 
     def save(self) -> None:
@@ -189,7 +200,8 @@ class Trainer:
         import keras
 
         variables = [*self.model.variables, *self.model.optimizer.variables]
-        arrays = {str(i): keras.ops.convert_to_numpy(value) for i, value in enumerate(variables)}
+        values = [*map(keras.ops.convert_to_numpy, variables), *self.average.values]
+        arrays = {str(i): value for i, value in enumerate(values)}
         partial = self.folder / "checkpoint.part.npz"
         np.savez(partial, state=json.dumps(asdict(self.state)), **arrays)
         partial.replace(self.folder / "checkpoint.npz")
@@ -210,13 +222,15 @@ class Trainer:
             return False
         variables = [*self.model.variables, *self.model.optimizer.variables]
         with np.load(path) as archive:
-            if len(archive.files) != len(variables) + 1:
+            expected = len(variables) + len(self.average.values)
+            if len(archive.files) != expected + 1:
                 raise ValueError(
                     f"{path} belongs to another network. Choose another output folder. "
-                    f"Received: {len(archive.files) - 1} tensors, expected {len(variables)}"
+                    f"Received: {len(archive.files) - 1} tensors, expected {expected}"
                 )
             for i, variable in enumerate(variables):
                 variable.assign(archive[str(i)])
+            self.average.values = [archive[str(i)] for i in range(len(variables), expected)]
             self.state = State(**json.loads(str(archive["state"])))
         return True
 

@@ -1,7 +1,7 @@
 """What a network says about a whole set of images, kept on disk because a forward pass is dear."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.findings import FINDINGS
-from classifier.inference.engine import Engine
+from classifier.inference.engines import Engine
 from classifier.inference.preprocessing import Float32Array, to_input
 from classifier.training.images import ImageSet
 from classifier.training.manifest import Row
@@ -45,7 +45,11 @@ class Outputs:
 
     def where(self, keep: Callable[[Row], bool]) -> "Outputs":
         """The images for which `keep` holds."""
-        chosen = [index for index, row in enumerate(self.rows) if keep(row)]
+        return self.take(index for index, row in enumerate(self.rows) if keep(row))
+
+    def take(self, indices: Iterable[int]) -> "Outputs":
+        """The images of these numbers, in this order."""
+        chosen = list(indices)
         return Outputs(
             rows=tuple(self.rows[index] for index in chosen),
             logits=self.logits[chosen],

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from classifier.inference.registry import ModelError
-from classifier.training.cards import new_card, read_card, write_json
-from classifier.training.page import write_page
+from classifier.training.cards import CALIBRATION_NAME, new_card, read_card, write_json
+from classifier.training.page import EVALUATIONS, write_page
 from classifier.training.plots import plot_curve
 
 TEXTS = ("title", "licence", "attribution", "intended_use", "not_for", "weaknesses")
@@ -48,6 +48,9 @@ def package_run(
     old = read_card(like)
     texts = {name: old[name] for name in TEXTS if name in old}
     folder.mkdir(parents=True, exist_ok=True)
+    # Figures of other weights must not stand beside these.
+    shutil.rmtree(folder / EVALUATIONS, ignore_errors=True)
+    (folder / CALIBRATION_NAME).unlink(missing_ok=True)
     target = f"{record['network']}.weights.h5"
     shutil.copyfile(run / weights, folder / target)
     records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in earlier] + [record]
@@ -90,6 +93,7 @@ def describe_plan(record: dict[str, Any]) -> str:
     stopped = f" (stopped after {record['steps']} steps)" if "finished" not in record else ""
     return (
         f"epochs: {stages}{stopped}, AdamW {plan['learning_rate']:g}, batches of {plan['batch_size']}, "
-        f"{plan['freeze']} frozen blocks, label smoothing {plan['smoothing']:g}, "
+        f"{plan['freeze']} frozen blocks, weight decay {plan['weight_decay']:g}, "
+        f"moving average of the weights {plan.get('average', 0):g}, label smoothing {plan['smoothing']:g}, "
         f"weight of the location loss {plan['location']:g}, seed {plan['seed']}"
     )

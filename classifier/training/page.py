@@ -38,6 +38,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         plots: Folder of the plots, relative to the page.
     """
     accuracy, abstention, shortcut = figures["accuracy"], figures["abstention"], figures["shortcut"]
+    possible = figures["possible"]
     controls, saliency, refusal = figures["controls"], figures["saliency"], figures["refusal"]
     rows: list[tuple[str, str]] = [
         ("Accuracy (95 % interval by patient group)", f"{percent(accuracy['value'])} ({_interval(accuracy)})"),
@@ -49,6 +50,8 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         ("Answered at the card's threshold", percent(abstention["coverage"])),
         ("Accuracy on what is answered", percent(abstention["accuracy"])),
         ("Accuracy on the surest 90 %", percent(abstention["accuracy_at_90_percent_coverage"])),
+        ("True finding among those that remain possible", percent(possible["coverage"])),
+        ("Findings that remain possible, on average", f"{possible['mean_size']:.2f}"),
         ("Images without a tumor called so", percent(shortcut["specificity"])),
         ("Tumors called some tumor", percent(shortcut["tumor_sensitivity"])),
     ]
@@ -80,13 +83,14 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
             f"`{figures['command']}`; the network was trained under `{figures['trained_under']}`.",
             _table(("", "value"), rows),
             _table(
-                ("finding", "precision", "recall", "F1", "images"),
+                ("finding", "precision", "recall", "F1", "remains possible", "images"),
                 [
                     (
                         FINDING_LABELS[name],
                         percent(figures["per_class"][name]["precision"]),
                         percent(figures["per_class"][name]["recall"]),
                         percent(figures["per_class"][name]["f1"]),
+                        percent(possible["by_finding"].get(name)),
                         str(figures["per_class"][name]["images"]),
                     )
                     for name in FINDINGS

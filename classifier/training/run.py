@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.findings import FINDINGS
-from classifier.inference.network import backbone_of, build_network, freeze_blocks, save_float16
+from classifier.inference.network import backbone_of, build_network, freeze_blocks
 from classifier.training.images import ImageSet, load_images
 from classifier.training.loop import Plan, Progress, Trainer
 from classifier.training.manifest import EXTRA_NAME, MANIFEST_NAME, Row, read_extra, read_manifest
@@ -31,6 +31,8 @@ class RunOptions:
         network: Backbone name.
         protocol: Data protocol.
         test_fold: Fold left out under `patient`.
+        validate: Whether a validation part of the training images is held out; without it nothing can be chosen or
+            stopped by it, and the last weights count.
         extra: Whether to learn from the partially labelled tumors.
         backbone_weights: File of backbone weights, or None for a random start.
         initial_weights: File of a whole network's weights to go on from, or None; comes after the backbone's.
@@ -43,6 +45,7 @@ class RunOptions:
     network: str = "xception"
     protocol: str = "patient"
     test_fold: int = 0
+    validate: bool = True
     extra: bool = True
     backbone_weights: Path | None = None
     initial_weights: Path | None = None
@@ -83,7 +86,6 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
     record = describe(options, plan=plan, split=split, train_set=train_set, validation=validation)
     write_json(options.output / "run.json", record)
     state = trainer.fit(train_set, validation=validation, official=split.official_labels, progress=progress)
-    save_float16(network, options.output / "final.weights.h5")
     record |= {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "steps": state.step,
@@ -97,7 +99,13 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
 def split_of(options: RunOptions) -> Split:
     """Reads the manifests and divides them by the run's protocol."""
     extra: list[Row] = read_extra(options.data) if options.extra else []
-    return make_split(read_manifest(options.data), protocol=options.protocol, extra=extra, test_fold=options.test_fold)
+    return make_split(
+        read_manifest(options.data),
+        protocol=options.protocol,
+        extra=extra,
+        test_fold=options.test_fold,
+        validate=options.validate,
+    )
 
 
 def describe(

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", upload.upload, name="upload"),
     path("scans/", history.history, name="history"),
     path("scans/upload/", upload.scan_upload, name="scan_upload"),
+    path("scans/status/", scans.scan_statuses, name="scan_statuses"),
     path("scans/<uuid:scan_id>/", scans.scan, name="scan"),
     path("scans/<uuid:scan_id>/status/", scans.scan_status, name="scan_status"),
     path("scans/<uuid:scan_id>/image.png", files.scan_image, name="scan_image"),

@@ -51,6 +51,26 @@
     if (status >= 502 && status <= 504) root.classList.add("is-offline");
     else if (status > 0) root.classList.remove("is-offline");
   });
+
+  // A list of uploads asks for all of its rows at once, and less often when nothing has changed for a while.
+  const list = document.querySelector("[data-rows]");
+  if (list) {
+    const FAST = 500, SLOW = 2500, LONG = 10000, ROWS = 40;
+    let changed = Date.now();
+    const ask = async () => {
+      const rows = [...list.querySelectorAll("[data-row]")].slice(0, ROWS);
+      if (rows.length > 0) {
+        const query = new URLSearchParams(rows.map((row) => ["row", row.dataset.row]));
+        await htmx.ajax("GET", `${list.dataset.rows}?${query}`, { source: list, swap: "none" }).catch(() => {});
+        if (rows.some((row) => !row.isConnected)) changed = Date.now();
+      } else {
+        changed = Date.now();
+      }
+      setTimeout(ask, Date.now() - changed < LONG ? FAST : SLOW);
+    };
+    setTimeout(ask, FAST);
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => {
     const news = event.target.querySelector("[data-news]") || event.target.closest("[data-news]");
     if (news) announce(news.textContent.trim().replace(/\s+/g, " "));

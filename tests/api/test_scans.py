@@ -5,11 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from PIL import Image
 
 from classifier.api import waiting
 from classifier.models import Analysis, Scan
-from classifier.services.analysis import claim_analyses, fail_analysis
+from classifier.services.claim import claim_analyses, fail_analysis
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import make_analysis, make_scan, png_bytes
 
@@ -112,8 +113,19 @@ def test_no_saliency_for_no_tumor(api, owner):
     assert api(owner).get(f"{SCANS}{scan.pk}/saliency").status_code == 404
 
 
+def test_a_database_that_is_away_asks_for_patience(api, owner, monkeypatch):
+    def away(**_):
+        raise OperationalError("the connection was refused by db.internal")
+
+    monkeypatch.setattr("classifier.api.views.submit_scan", away)
+    response = upload(api(owner))
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json()["errors"][0]["code"] == "unavailable"
+    assert "db.internal" not in response.content.decode()
+
+
 def test_waiting_answers_at_once_when_finished(api, owner, scan, monkeypatch):
-    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", lambda _: pytest.fail("waited"))
     response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
     assert response["Preference-Applied"] == "wait=30"
 
@@ -128,7 +140,7 @@ def test_waiting_answers_as_soon_as_it_ends(api, owner, monkeypatch):
         if len(naps) == 3:
             fail_analysis(claim_analyses(limit=1)[0], code="x", message="It stopped.")
 
-    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", nap)
+    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", nap)
     analysis = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"}).json()["analysis"]
     assert analysis["failure"] == {"code": "x", "message": "It stopped."}
     assert len(naps) == 3
@@ -272,14 +284,14 @@ def test_answers_are_kept_by_no_cache_and_pictures_are_asked_for_again(api, owne
 def test_waiting_for_a_scan_that_is_deleted_meanwhile_is_a_404(api, owner, monkeypatch):
     scan = make_scan(owner)
     make_analysis(scan)
-    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", lambda _: Scan.objects.all().delete())
+    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", lambda _: Scan.objects.all().delete())
     assert api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=5"}).status_code == 404
 
 
 def test_only_some_may_wait_at_once(api, owner, monkeypatch):
     scan = make_scan(owner)
     make_analysis(scan)
-    monkeypatch.setattr("classifier.selectors.analysis.time.sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", lambda _: pytest.fail("waited"))
     with ExitStack() as stack:
         for _ in range(waiting.MAX_WAITING_EACH):
             assert stack.enter_context(waiting.place_to_wait(owner.pk))

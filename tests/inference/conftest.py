@@ -38,8 +38,14 @@ def tiny_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_folder) -> Analyser:
-    return Analyser.from_folder(tiny_folder)
+def exports(tmp_path_factory) -> Path:
+    """Where exported graphs are kept, so that each is made once."""
+    return tmp_path_factory.mktemp("exports")
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folder, exports) -> Analyser:
+    return Analyser.from_folder(tiny_folder, exports=exports)
 
 
 @pytest.fixture
@@ -53,8 +59,8 @@ def own_tiny_folder(tiny_folder, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shipped() -> Analyser:
-    return Analyser.from_folder(SHIPPED)
+def shipped(exports) -> Analyser:
+    return Analyser.from_folder(SHIPPED, exports=exports)
 
 
 @pytest.fixture(scope="session")

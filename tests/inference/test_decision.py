@@ -40,6 +40,13 @@ def test_an_unsure_answer_names_what_remains_possible(card, refusal):
     assert "notumor" not in decision.possible
 
 
+def test_a_finding_that_is_often_missed_remains_possible_for_longer(card, refusal):
+    wary = replace(card, possible_from=(0.1, 0.03, 0.1, 0.1))
+    p = logits(0.90, 0.04, 0.03, 0.03)
+    assert decide(p, FEATURES[0], card, refusal=refusal).possible == ("glioma",)
+    assert decide(p, FEATURES[0], wary, refusal=refusal).possible == ("glioma", "meningioma")
+
+
 def test_a_strange_image_is_refused_before_it_is_classified(card, refusal):
     decision = decide(logits(0.01, 0.97, 0.01, 0.01), FEATURES[5], card, refusal=refusal)
     assert decision.outcome is Outcome.NOT_BRAIN_MRI

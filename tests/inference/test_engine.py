@@ -2,7 +2,8 @@ import h5py
 import numpy as np
 import pytest
 
-from classifier.inference.engine import KerasEngine, load_engine
+from classifier.inference.engines import load_engine
+from classifier.inference.engines.keras import KerasEngine
 from classifier.inference.network import build_network, freeze_blocks
 from classifier.inference.registry import ModelError, load_card
 

@@ -1,133 +1,82 @@
-"""The queue's life: claims, leases, late writers, attempts, cancelling, sweeping."""
+"""Asking for analyses, the order in which people's analyses are taken, and taking the request back."""
 
-import threading
-from datetime import timedelta
-
-import numpy as np
 import pytest
-from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
-from classifier.findings import Outcome
-from classifier.inference.decision import Decision
-from classifier.models import Analysis, ClassMaps
+from classifier.models import Analysis
+from classifier.selectors.analysis import queue_position
 from classifier.services import analysis as service
+from classifier.services.claim import claim_analyses
 from classifier.services.errors import Conflict, Invalid
 from tests.factories import UserFactory, make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
 
-DECISION = Decision(
-    outcome=Outcome.CLASSIFIED,
-    finding="glioma",
-    probabilities=(0.9, 0.05, 0.03, 0.02),
-    confidence=0.9,
-    ood_score=0.1,
-)
-MAPS = np.ones((10, 10, 4), dtype=np.float16)
+
+def ask(user, *, count: int = 1) -> list[Analysis]:
+    return [service.request_analysis(make_scan(user), by=user) for _ in range(count)]
 
 
-def finish(claim: service.Claim) -> bool:
-    return service.finish_analysis(claim, decision=DECISION, class_maps=MAPS, model_version="1", milliseconds=200.0)
+def order_of_the_line() -> list[str]:
+    """Who is taken when, by taking one after the other."""
+    taken = []
+    while claims := claim_analyses(limit=1):
+        taken.append(claims[0].analysis.requested_by.username)
+    return taken
 
 
-def queued(owner, *, count: int = 1) -> list[Analysis]:
-    return [make_analysis(make_scan(owner)) for _ in range(count)]
+def test_one_persons_many_do_not_block_anothers_one(owner, outsider):
+    ask(owner, count=30)
+    claim_analyses(limit=4)
+    ask(outsider)
+    assert "outsider" in order_of_the_line()[:2]
 
 
-def expire(claim: service.Claim) -> None:
-    Analysis.objects.filter(pk=claim.analysis.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+def test_people_with_many_take_turns(owner, outsider):
+    ask(owner, count=6)
+    ask(outsider, count=6)
+    assert order_of_the_line() == ["owner", "outsider"] * 6
 
 
-def test_oldest_are_claimed_first_and_once(owner):
-    first, second, third = queued(owner, count=3)
-    assert [c.analysis for c in service.claim_analyses(limit=2)] == [first, second]
-    assert [c.analysis for c in service.claim_analyses(limit=2)] == [third]
-    assert service.claim_analyses(limit=2) == []
+def test_nobody_starves_behind_a_stream_of_others(owner):
+    """Every newcomer gets the turn that is being served, not an earlier one."""
+    mine = ask(owner, count=12)
+    rounds = 0
+    while Analysis.objects.filter(pk__in=[row.pk for row in mine], state="queued").exists():
+        ask(UserFactory())
+        claim_analyses(limit=2)
+        rounds += 1
+        assert rounds < 30
 
 
-def test_a_claim_starts_the_attempt_under_a_lease(owner):
-    queued(owner)
-    claim = service.claim_analyses(limit=1)[0]
-    row = Analysis.objects.get()
-    assert (row.state, row.attempts, row.lease_token) == ("running", 1, claim.token)
-    assert row.lease_expires_at > timezone.now()
+def test_a_single_upload_does_not_wait_for_the_same_persons_archive(owner):
+    ask(owner, count=40)
+    while Analysis.objects.filter(state="queued", bulk=False).exists():
+        claim_analyses(limit=4)
+    Analysis.objects.filter(state="running").delete()
+    assert Analysis.objects.filter(state="queued", bulk=True).count() > 20
+    single = ask(owner)[0]
+    assert not single.bulk
+    assert queue_position(single) <= 2
 
 
-def test_finish_stores_the_result_and_its_maps(owner):
-    queued(owner)
-    claim = service.claim_analyses(limit=1)[0]
-    assert finish(claim)
-    row = Analysis.objects.get()
-    assert (row.state, row.outcome, row.finding) == ("succeeded", "classified", "glioma")
-    assert row.probabilities == pytest.approx([0.9, 0.05, 0.03, 0.02])
-    assert (row.class_maps.rows, row.class_maps.columns) == (10, 10)
+def test_positions_are_those_in_which_rows_are_taken(owner, outsider):
+    rows = ask(owner, count=12) + ask(outsider, count=3)
+    expected = sorted(rows, key=queue_position)
+    assert [queue_position(row) for row in expected] == list(range(1, 16))
+    taken = []
+    while claims := claim_analyses(limit=1):
+        taken.append(claims[0].analysis)
+    assert taken == expected
 
 
-def test_a_result_is_written_once(owner):
-    queued(owner)
-    claim = service.claim_analyses(limit=1)[0]
-    assert finish(claim)
-    assert not finish(claim)
-    assert ClassMaps.objects.count() == 1
-
-
-def test_a_late_writer_loses(owner):
-    queued(owner)
-    late = service.claim_analyses(limit=1)[0]
-    expire(late)
-    current = service.claim_analyses(limit=1)[0]
-    assert current.token != late.token
-    assert not finish(late)
-    assert Analysis.objects.get().state == "running"
-    assert finish(current)
-
-
-def test_a_lease_that_still_runs_is_not_robbed(owner):
-    queued(owner)
-    service.claim_analyses(limit=1)
-    assert service.claim_analyses(limit=1) == []
-
-
-def test_after_three_lost_workers_it_fails_with_a_reason(owner):
-    queued(owner)
-    for _ in range(3):
-        expire(service.claim_analyses(limit=1)[0])
-    assert service.claim_analyses(limit=1) == []
-    assert service.sweep().failed == 1
-    row = Analysis.objects.get()
-    assert (row.state, row.failure_code) == ("failed", "worker_lost")
-    assert row.failure_message.endswith("Try again later.")
-
-
-def test_an_error_that_may_pass_rests_before_the_next_attempt(owner):
-    queued(owner)
-    service.release_analysis(service.claim_analyses(limit=1)[0], error=OSError("disk away"))
-    assert service.claim_analyses(limit=1) == []
-    later = timezone.now() + timedelta(seconds=60)
-    assert service.claim_analyses(limit=1, now=later)[0].analysis.attempts == 2
-
-
-def test_the_third_error_is_final_and_names_a_reference(owner):
-    queued(owner)
-    for attempt in range(3):
-        now = timezone.now() + timedelta(minutes=attempt)
-        service.release_analysis(service.claim_analyses(limit=1, now=now)[0], error=RuntimeError("secret detail"))
-    row = Analysis.objects.get()
-    assert row.state == "failed"
-    assert str(row.pk)[:8] in row.failure_message
-    assert "secret detail" not in row.failure_message
-
-
-def test_unstarted_claims_go_back_without_costing_an_attempt(owner):
-    queued(owner)
-    service.return_unstarted(service.claim_analyses(limit=1))
-    row = Analysis.objects.get()
-    assert (row.state, row.attempts, row.lease_token) == ("queued", 0, None)
+def test_the_place_in_line_costs_few_queries(owner, django_assert_max_num_queries):
+    ask(owner, count=20)
+    with django_assert_max_num_queries(3):
+        service.place_in_line(owner)
 
 
 def test_cancel_only_while_queued(owner):
-    analysis = queued(owner)[0]
+    analysis = ask(owner)[0]
     service.cancel_analysis(analysis, by=owner)
     assert Analysis.objects.get().state == "cancelled"
     with pytest.raises(Conflict):
@@ -135,15 +84,8 @@ def test_cancel_only_while_queued(owner):
 
 
 def test_a_cancelled_analysis_is_never_claimed(owner):
-    service.cancel_analysis(queued(owner)[0], by=owner)
-    assert service.claim_analyses(limit=1) == []
-
-
-def test_a_deleted_scan_takes_its_running_analysis_along(owner):
-    analysis = queued(owner)[0]
-    claim = service.claim_analyses(limit=1)[0]
-    analysis.scan.delete()
-    assert not finish(claim)
+    service.cancel_analysis(ask(owner)[0], by=owner)
+    assert claim_analyses(limit=1) == []
 
 
 def test_trying_again_makes_a_new_current_analysis(owner):
@@ -166,50 +108,3 @@ def test_a_double_click_asks_once(owner):
 def test_an_unknown_model_is_refused_by_name(owner):
     with pytest.raises(Invalid, match="no model “resnet”"):
         service.request_analysis(make_scan(owner), by=owner, model="resnet")
-
-
-def test_sweep_counts_what_waits(owner):
-    queued(owner, count=2)
-    assert service.sweep() == service.Sweep(failed=0, waiting=2)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        {"state": "running"},
-        {"state": "succeeded"},
-        {"state": "failed"},
-        {"state": "queued", "outcome": "classified"},
-        {"state": "queued", "lease_token": "0" * 32},
-    ],
-)
-def test_the_database_refuses_impossible_states(owner, broken):
-    analysis = queued(owner)[0]
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Analysis.objects.filter(pk=analysis.pk).update(**broken)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_many_workers_never_share_a_row():
-    queued(UserFactory(), count=24)
-    taken: list = []
-    errors: list = []
-    lock = threading.Lock()
-
-    def work() -> None:
-        try:
-            while claims := service.claim_analyses(limit=3):
-                with lock:
-                    taken.extend(claim.analysis.pk for claim in claims)
-        except Exception as error:  # reported by the main thread
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert len(taken) == len(set(taken)) == 24

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,26 @@ def test_every_label_gets_its_share(images):
     }
     assert weights.sum() == pytest.approx(1)
     assert share == pytest.approx({"glioma": 0.4, "tumor": 0.2})
+
+
+def test_a_patient_with_many_slices_does_not_outweigh_the_others(images):
+    first = images.rows[0]
+    rows = (*(replace(first, group="many", image=str(i)) for i in range(9)), replace(first, group="one", image="x"))
+    weights = sampling_weights(rows, shares={first.true_label: 1.0})
+    assert weights[:9].sum() == pytest.approx(3 * weights[9])
+
+
+def test_an_unbalanced_epoch_shows_every_image_once(images):
+    batches = Batches(images, Augmentation(), 4, seed=1, balanced=False)
+    per_epoch = len(images) // 4
+    weights, rng = sampling_weights(images.rows), np.random.default_rng(0)
+    epochs = [
+        np.concatenate([batches._draw(step, weights=weights, rng=rng) for step in range(first, first + per_epoch)])
+        for first in (0, per_epoch)
+    ]
+    for drawn in epochs:
+        assert len(set(drawn)) == len(drawn) == 4 * per_epoch
+    assert list(epochs[0]) != list(epochs[1])
 
 
 def test_a_step_always_gives_the_same_batch(images):
@@ -59,8 +81,6 @@ def test_no_box_gives_no_place(images):
 def test_unreadable_images_are_skipped_and_counted(data, records, caplog):
     rows = read_manifest(data)
     (data / "broken.png").write_bytes(b"no image")
-    from dataclasses import replace
-
     broken = [replace(rows[0], file="broken.png"), replace(rows[1], file="missing.png")]
     images = load_images([*broken, *rows[2:5]], data=data, size=32)
     assert len(images) == 3

@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
-from classifier.inference.registry import ModelError
-from classifier.training.package import describe_training
+from classifier.inference.registry import ModelError, load_card
+from classifier.training.package import describe_training, package_run
+from tests.inference.conftest import make_tiny_model
 
 
 def record(**changes):
@@ -11,6 +14,7 @@ def record(**changes):
         "batch_size": 16,
         "freeze": 3,
         "smoothing": 0.05,
+        "weight_decay": 0.01,
         "location": 0.2,
         "seed": 1,
     }
@@ -41,3 +45,20 @@ def test_the_card_tells_how_the_weights_came_to_be():
 def test_runs_of_different_protocols_make_no_model():
     with pytest.raises(ModelError, match="different protocols"):
         describe_training([record(), record(protocol="official", test_fold=None)])
+
+
+def test_figures_of_earlier_weights_do_not_stay_beside_new_ones(tmp_path):
+    like = make_tiny_model(tmp_path / "like")
+    run, folder = tmp_path / "run", tmp_path / "models" / "tiny"
+    (folder / "evaluation").mkdir(parents=True)
+    for stale in (folder / "evaluation" / "patient.json", folder / "calibration.json"):
+        stale.write_text("{}")
+    run.mkdir()
+    (run / "final.weights.h5").write_bytes((like / "tiny.weights.h5").read_bytes())
+    curve = [{"epoch": 1, "step": 12, "size": 96, "loss": 1.0}]
+    (run / "run.json").write_text(json.dumps(record(network="tiny", curve=curve)))
+    package_run(run, folder=folder, version="2", like=like)
+    assert not (folder / "evaluation").exists()
+    assert not (folder / "calibration.json").exists()
+    card = load_card(folder)
+    assert (card.version, card.metrics) == ("2", [])

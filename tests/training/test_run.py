@@ -6,7 +6,7 @@ import pytest
 
 from classifier.inference.network import build_network
 from classifier.training.loop import Plan, Trainer
-from classifier.training.run import RunOptions, train
+from classifier.training.run import RunOptions, split_of, train
 
 PLAN = Plan(stages=((96, 2),), batch_size=8, learning_rate=1e-2, freeze=0)
 
@@ -34,8 +34,18 @@ def test_a_run_leaves_everything_behind(options):
     assert {"validation_loss", "validation_accuracy", "validation_pointing"} <= set(written["curve"][0])
 
 
-def test_an_interrupted_run_ends_like_an_uninterrupted_one(options, tmp_path):
-    train(options, plan=PLAN, progress=silent)
+def test_without_validation_its_images_are_learnt(options):
+    usual = split_of(options)
+    record = train(replace(options, validate=False), plan=PLAN, progress=silent)
+    assert record["images"]["validation"] == 0
+    assert record["images"]["train"] == len(usual.train) + len(usual.validation)
+    assert "validation_loss" not in record["curve"][0]
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(options, tmp_path, average):
+    plan = replace(PLAN, average=average)
+    train(options, plan=plan, progress=silent)
 
     class Killed(Exception):
         pass
@@ -46,8 +56,8 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(options, tmp_path):
 
     other = replace(options, output=tmp_path / "other")
     with pytest.raises(Killed):
-        train(other, plan=PLAN, progress=kill)
-    train(other, plan=PLAN, progress=silent)
+        train(other, plan=plan, progress=kill)
+    train(other, plan=plan, progress=silent)
     first, second = (np.load(run.output / "checkpoint.npz") for run in (options, other))
     for name in first.files:
         if name != "state":

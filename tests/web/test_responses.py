@@ -4,11 +4,14 @@ import json
 import shutil
 
 import pytest
+from django.db import OperationalError
 from django.test import RequestFactory, override_settings
 from django.urls import path
 
+from brainscan.urls import handler500
 from brainscan.urls import urlpatterns as product_urls
 from classifier.models import User
+from classifier.web.views.faults import server_error
 from tests.factories import UserFactory, make_analysis, make_scan
 
 
@@ -16,7 +19,12 @@ def broken(request):
     raise RuntimeError("made to fail")
 
 
-urlpatterns = [*product_urls, path("broken/", broken)]
+def away(request):
+    raise OperationalError("the connection was refused by db.internal")
+
+
+urlpatterns = [*product_urls, path("broken/", broken), path("away/", away)]
+assert handler500  # Django looks for it in the module of the addresses.
 
 
 @pytest.mark.django_db
@@ -94,9 +102,18 @@ def test_an_error_is_a_page_that_needs_nothing(browse, owner):
     assert b"made to fail" not in response.content
 
 
-def test_the_error_page_needs_neither_request_nor_database(client):
-    from django.views.defaults import server_error
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF="tests.web.test_responses")
+def test_a_database_that_is_away_asks_for_patience(browse, owner):
+    client = browse(owner)
+    client.raise_request_exception = False
+    response = client.get("/away/")
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert b"The database is away for a moment" in response.content
+    assert b"db.internal" not in response.content
 
+
+def test_the_error_page_needs_neither_request_nor_database():
     assert b"Something went wrong here" in server_error(RequestFactory().get("/")).content
 
 

@@ -1,5 +1,7 @@
 """The page of a scan: what it says in every state, and what may be done there."""
 
+import re
+
 import pytest
 
 from classifier.findings import Outcome
@@ -161,11 +163,6 @@ class TestStatus:
         assert 'hx-trigger="load"' not in page
         assert "data-poll" not in page
 
-    def test_a_row_ends_polling_with_the_result(self, browse, owner, scan):
-        fragment = self.poll(browse(owner), scan, **{"as": "row"}).content.decode()
-        assert "Probably meningioma" in fragment
-        assert "hx-get" not in fragment
-
     def test_who_waits_long_is_asked_less_often(self, browse, owner):
         from datetime import timedelta
 
@@ -177,6 +174,43 @@ class TestStatus:
         quick = self.poll(client, scan).context["poll_ms"]
         Analysis.objects.filter(pk=analysis.pk).update(queued_at=timezone.now() - timedelta(minutes=1))
         assert self.poll(client, scan).context["poll_ms"] > quick
+
+
+class TestManyStatuses:
+    """What a list of uploads is told."""
+
+    def ask(self, client, *rows: str) -> str:
+        response = client.get("/scans/status/", {"row": rows}, headers={"HX-Request": "true"})
+        assert response.status_code == 200
+        return response.content.decode()
+
+    def test_only_what_changed_comes_back(self, browse, owner, scan):
+        waiting = make_scan(owner)
+        make_analysis(waiting)
+        answer = self.ask(browse(owner), f"{scan.pk}~", f"{waiting.pk}~")
+        assert 'hx-swap-oob="true"' in answer
+        assert "Probably meningioma" in answer
+        assert f'data-row="{scan.pk}' not in answer
+        seen = re.search(rf'data-row="({waiting.pk}~[^"]+)"', answer).group(1)
+        assert self.ask(browse(owner), seen).strip() == ""
+
+    def test_a_list_of_many_costs_what_one_costs(self, browse, owner, django_assert_num_queries):
+        scans = [make_scan(owner) for _ in range(20)]
+        for scan in scans:
+            make_analysis(scan)
+        client = browse(owner)
+        self.ask(client, f"{scans[0].pk}~")
+        with django_assert_num_queries(4):
+            answer = self.ask(client, *(f"{scan.pk}~" for scan in scans))
+        assert answer.count("data-row") == 20
+        assert "Number 20 in the queue" in answer
+
+    def test_others_scans_are_not_there(self, browse, outsider, scan):
+        assert self.ask(browse(outsider), f"{scan.pk}~").strip() == ""
+
+    @pytest.mark.parametrize("row", ["", "x~queued", "~"])
+    def test_a_row_that_names_no_scan_is_not_found(self, browse, owner, row):
+        assert browse(owner).get("/scans/status/", {"row": row}).status_code == 404
 
 
 def test_the_same_pixels_link_to_the_earlier_scan(browse, owner, team, teammate, outsider):

@@ -125,7 +125,7 @@ def test_a_list_of_uploads_is_loaded_again_until_the_last_result(browse, owner):
     assert "2 files uploaded, 1 refused" in page
     assert "The file is a web page" in page
     assert REFRESH not in page
-    assert "data-poll" not in page
+    assert "data-row=" not in page
 
 
 def test_a_list_of_uploads_still_points_to_earlier_ones(browse, owner):
@@ -232,7 +232,7 @@ def test_the_script_gets_a_row_with_the_way_to_the_scan(browse, owner):
     scan = Scan.objects.get()
     assert response.status_code == 200
     assert f'data-scan="{scan.get_absolute_url()}"' in response.content.decode()
-    assert f"{scan.get_absolute_url()}status/?as=row" in response.content.decode()
+    assert f'data-row="{scan.pk}~"' in response.content.decode()
     assert b"<html" not in response.content
 
 

@@ -49,7 +49,7 @@ def test_advice_for_every_finding_ends_with_a_person(finding):
 
 
 def test_one_possible_finding_is_not_called_a_choice():
-    analysis = Analysis(state="succeeded", outcome=Outcome.UNCERTAIN, probabilities=[0.08, 0.85, 0.05, 0.02])
+    analysis = Analysis(state="succeeded", outcome=Outcome.UNCERTAIN, possible_findings=["meningioma"])
     assert words.sentence(analysis) == "Uncertain: perhaps meningioma"
 
 

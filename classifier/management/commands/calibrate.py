@@ -41,6 +41,8 @@ class Command(BaseCommand):
                 data=options["data"],
                 protocol=options["protocol"],
                 command=command,
+                engine=settings.ENGINE,
+                exports=settings.EXPORTS_DIR,
                 cache=options["cache"],
                 progress=ProgressLine(sys.stderr, label="images"),
             )

@@ -66,7 +66,8 @@ def _load(name: str) -> Any:
     from classifier.inference.registry import ModelError
 
     try:
-        return Analyser.from_folder(Path(settings.MODELS_DIR) / name, engine=settings.ENGINE)
+        folder = Path(settings.MODELS_DIR) / name
+        return Analyser.from_folder(folder, engine=settings.ENGINE, exports=settings.EXPORTS_DIR)
     except ModelError as error:
         raise CommandError(str(error)) from error
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from classifier.services import analysis, storage
+from classifier.services import claim, storage
 
 
 class Command(BaseCommand):
@@ -14,6 +14,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep once and print the counts."""
-        swept = analysis.sweep()
+        swept = claim.sweep()
         removed = storage.remove_orphaned_files()
         self.stdout.write(f"failed: {swept.failed}, waiting: {swept.waiting}, orphaned files removed: {removed}")

@@ -34,14 +34,18 @@ class Command(BaseCommand):
         add("--protocol", default="patient", choices=PROTOCOLS)
         add("--fold", type=int, default=0, choices=range(5), help="test fold of the protocol patient")
         add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
+        add("--no-validation", action="store_true", help="learn from the validation part too; nothing is chosen by it")
         add("--backbone-weights", type=Path, metavar="FILE", help="weights of the backbone without its top")
         add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to go on from")
         add("--stage", type=stage, action="append", metavar="SIDE:EPOCHS", help="in order; default 224:2 299:1")
         add("--batch-size", type=int, default=16)
         add("--learning-rate", type=float, default=2e-4)
         add("--warm-up", type=float, default=0.08, help="share of all steps with a rising rate")
+        add("--weight-decay", type=float, default=1e-2)
         add("--smoothing", type=float, default=0.05, help="label smoothing")
         add("--location", type=float, default=0.2, help="weight of the loss that asks for the tumor's place")
+        add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
+        add("--average", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
         add("--freeze", type=int, default=3, help="frozen blocks at the start of the backbone")
         add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
         add("--seed", type=int, default=1)
@@ -62,8 +66,11 @@ class Command(BaseCommand):
             batch_size=options["batch_size"],
             learning_rate=options["learning_rate"],
             warm_up=options["warm_up"],
+            weight_decay=options["weight_decay"],
             smoothing=options["smoothing"],
             location=options["location"],
+            average=options["average"],
+            balanced=not options["uniform"],
             freeze=options["freeze"],
             patience=options["patience"],
             seed=options["seed"],
@@ -74,6 +81,7 @@ class Command(BaseCommand):
             network=options["network"],
             protocol=options["protocol"],
             test_fold=options["fold"],
+            validate=not options["no_validation"],
             extra=not options["no_extra"],
             backbone_weights=options["backbone_weights"],
             initial_weights=options["initial_weights"],

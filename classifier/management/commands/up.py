@@ -31,6 +31,7 @@ class Command(BaseCommand):
         data_dir = private_folder(Path(settings.DATA_DIR))
         with _only_one(data_dir / "up.lock"):
             _check_port(settings.HOST, settings.PORT)
+            self._prepare_model()
             call_command("migrate", interactive=False, verbosity=0)
             call_command("collectstatic", interactive=False, verbosity=0)
             supervisor = Supervisor(self._programs(data_dir))
@@ -38,6 +39,21 @@ class Command(BaseCommand):
                 supervisor.run(when_up=self._greet)
             except NotReady as error:
                 raise CommandError(f"BrainScan could not start: {error}") from error
+
+    def _prepare_model(self) -> None:
+        """Make what the engine runs before anything waits for it, and let no two workers do it at once."""
+        from classifier.inference.engines import prepare_model
+        from classifier.inference.registry import ModelError
+
+        def announce() -> None:
+            self.stdout.write("Preparing the model for this machine (once; about 15 seconds) ...")
+            self.stdout.flush()
+
+        folder = Path(settings.MODELS_DIR) / settings.MODEL
+        try:
+            prepare_model(folder, engine=settings.ENGINE, exports=settings.EXPORTS_DIR, announce=announce)
+        except ModelError as error:
+            raise CommandError(f"MODEL={settings.MODEL} cannot be used: {error}") from error
 
     def _programs(self, data_dir: Path) -> list[Program]:
         allowed = (name.lstrip(".") for name in settings.ALLOWED_HOSTS)
@@ -70,15 +86,17 @@ def _has_administrator() -> bool:
 
 def _check_model() -> None:
     """Refuse to start with a model that cannot be used: uploads would be taken and fail one by one."""
-    from classifier.inference.engine import ENGINES
+    from classifier.inference.engines import choose_engine
     from classifier.inference.registry import ModelError, load_card
 
     try:
         load_card(Path(settings.MODELS_DIR) / settings.MODEL)
     except ModelError as error:
         raise CommandError(f"MODEL={settings.MODEL} cannot be used: {error}") from error
-    if settings.ENGINE not in ("auto", *ENGINES):
-        raise CommandError(f"ENGINE must be one of auto, {', '.join(ENGINES)}. Received: {settings.ENGINE!r}")
+    try:
+        choose_engine(settings.ENGINE)
+    except ModelError as error:
+        raise CommandError(str(error)) from error
 
 
 def _only_one(path: Path) -> TextIO:

@@ -5,15 +5,15 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan
-from classifier.selectors.analysis import queue_position
-from classifier.selectors.scan import earlier_scan, scan_analyses
+from classifier.selectors.analysis import queue_position, queue_positions
+from classifier.selectors.scan import earlier_scan, scan_analyses, visible_scans
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
 from classifier.services.errors import ServiceError
@@ -24,6 +24,8 @@ from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 
 # A result comes within a second or so; who still waits after ten is in a queue and need not ask that often.
 FAST_POLL_MS, SLOW_POLL_MS, FAST_SECONDS = 400, 2500, 10
+# As many as an address may hold; the list asks for the first that are not finished.
+MAX_ROWS = 50
 
 
 @require_safe
@@ -33,7 +35,7 @@ def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     analysis = shown.current_analysis
     probabilities = _probabilities(analysis)
     context = {
-        **_progress(shown),
+        **_progress(shown, position=queue_position(analysis) if analysis is not None else 0),
         "took": _milliseconds_taken(analysis),
         "user_teams": list(teams_of(request.user)),
         "is_owner": shown.owner_id == request.user.pk,
@@ -47,13 +49,32 @@ def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 
 @require_safe
 def scan_status(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Show how far the analysis has come: a fragment for the scan's page, or with `as=row` for a list of uploads."""
-    progress = _progress(scan_or_404(request, scan_id))
+    """Show how far the analysis has come: a fragment for the scan's page."""
+    shown = scan_or_404(request, scan_id)
+    analysis = shown.current_analysis
+    progress = _progress(shown, position=queue_position(analysis) if analysis is not None else 0)
     if request.GET.get("seen") == progress["seen"]:
         # Nothing new: what has the keyboard's focus is left alone.
         return HttpResponse(status=204)
-    template = "web/_scan_row_status.html" if request.GET.get("as") == "row" else "web/_scan_status.html"
-    return render(request, template, {**progress, "is_poll": True})
+    return render(request, "web/_scan_status.html", {**progress, "is_poll": True})
+
+
+@require_safe
+def scan_statuses(request: SignedInRequest) -> HttpResponse:
+    """Show how far several uploads have come: fragments for a list, of those that changed since they were seen.
+
+    Asks for all at once, so a list of five hundred uploads costs what a short one does. `row` is repeated:
+    identifier of a scan, "~", and what was seen of it.
+    """
+    seen = dict(_seen_row(word) for word in request.GET.getlist("row")[:MAX_ROWS])
+    places = queue_positions()
+    rows = []
+    for shown in visible_scans(request.user).filter(pk__in=seen):
+        analysis = shown.current_analysis
+        progress = _progress(shown, position=places.get(analysis.pk, 0) if analysis is not None else 0)
+        if seen[shown.pk] != progress["seen"]:
+            rows.append(progress)
+    return render(request, "web/_scan_rows.html", {"rows": rows})
 
 
 @require_POST
@@ -114,6 +135,15 @@ def scan_delete(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     return render(request, "web/scan_delete.html", context)
 
 
+def _seen_row(word: str) -> tuple[UUID, str]:
+    """Split `<scan>~<what was seen>`."""
+    scan_id, _, seen = word.partition("~")
+    try:
+        return UUID(scan_id), seen
+    except ValueError as error:
+        raise Http404("There is no such scan.") from error
+
+
 def _own_scan(request: SignedInRequest, scan_id: UUID) -> Scan:
     """One of the person's own scans; what a teammate uploaded is seen, not changed."""
     shown = scan_or_404(request, scan_id)
@@ -122,9 +152,8 @@ def _own_scan(request: SignedInRequest, scan_id: UUID) -> Scan:
     return shown
 
 
-def _progress(shown: Scan) -> dict[str, Any]:
+def _progress(shown: Scan, *, position: int) -> dict[str, Any]:
     analysis = shown.current_analysis
-    position = queue_position(analysis) if analysis is not None else 0
     waited = (timezone.now() - (analysis.queued_at if analysis else shown.created_at)).total_seconds()
     poll_ms = FAST_POLL_MS if waited < FAST_SECONDS else SLOW_POLL_MS
     return {

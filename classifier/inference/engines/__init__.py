@@ -1,0 +1,144 @@
+"""Engines run a network: one forward pass gives logits, pooled features and class maps.
+
+`keras` is the reference and serves GPUs. The others run a graph that `export` makes from the same weights, on
+processors, without TensorFlow or Keras in the process.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.inference.engines.base import Engine, EngineOutput, thread_count
+from classifier.inference.engines.export import ROOT, prepare
+from classifier.inference.registry import ModelCard, ModelError, load_card
+
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineOutput",
+    "choose_engine",
+    "is_installed",
+    "load_engine",
+    "prepare_model",
+    "thread_count",
+]
+
+ON_PROCESSORS = {"openvino": "OpenVinoEngine", "onnxruntime": "OnnxRuntimeEngine", "litert": "LiteRtEngine"}
+"""Engines that run an exported graph, fastest first as measured (`docs/decisions/0004-cpu-engine.md`)."""
+ENGINES = ("keras", *ON_PROCESSORS)
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""NVIDIA's, AMD's, and Windows' for either: without one of them there is no GPU that a network could run on."""
+
+
+def load_engine(folder: Path, *, engine: str = "auto", exports: Path | None = None) -> Engine:
+    """Loads a model and warms it up, so that the first image is as fast as every other.
+
+    Args:
+        folder: `models/<name>`.
+        engine: One of `ENGINES`, or `auto` for the best one that can run here.
+        exports: Where exported graphs are kept. Missing ones are made, which takes about ten seconds once; they go
+            among the temporary files if this is None or not writable.
+
+    Returns:
+        An engine that has already run once.
+
+    Raises:
+        ModelError: If the engine is unknown or not installed, or the model cannot be used.
+    """
+    name = choose_engine(engine)
+    card = load_card(folder)
+    loaded = _load(name, card, exports=exports)
+    size, channels = card.preprocessing.size, card.preprocessing.channels
+    loaded.predict(np.zeros((1, size, size, channels), np.float32))
+    return loaded
+
+
+def prepare_model(
+    folder: Path, *, engine: str = "auto", exports: Path | None = None, announce: Callable[[], None] | None = None
+) -> Path | None:
+    """Makes the graph that an engine needs of a model, so that loading it finds it.
+
+    Args:
+        folder: `models/<name>`.
+        engine: See `load_engine`.
+        exports: See `load_engine`.
+        announce: Called if the graph is missing, before it is made.
+
+    Returns:
+        The folder of the graph; None for Keras, which needs none.
+
+    Raises:
+        ModelError: If the engine or the model cannot be used.
+    """
+    name = choose_engine(engine)
+    if name not in ON_PROCESSORS:
+        return None
+    return prepare(load_card(folder), engine=name, exports=exports, announce=announce)
+
+
+def choose_engine(engine: str = "auto") -> str:
+    """Returns the name of the engine that is meant.
+
+    Args:
+        engine: One of `ENGINES`, or `auto`: Keras where a GPU can be used, else the fastest installed engine.
+
+    Raises:
+        ModelError: If the engine is unknown or not installed.
+    """
+    if engine == "auto":
+        if gpu_usable():
+            return "keras"
+        return next((name for name in ON_PROCESSORS if is_installed(name)), "keras")
+    if engine not in ENGINES:
+        raise ModelError(f"ENGINE must be one of auto, {', '.join(ENGINES)}. Received: {engine!r}")
+    if not is_installed(engine):
+        package = _module(engine).DISTRIBUTION
+        raise ModelError(
+            f"ENGINE={engine} needs the package {package}, which is not installed. Install it (pip install {package}) "
+            f"or choose one of auto, {', '.join(name for name in ENGINES if is_installed(name))}."
+        )
+    return engine
+
+
+def is_installed(engine: str) -> bool:
+    """Whether an engine's package is there; it is not imported."""
+    try:
+        importlib.metadata.version(_module(engine).DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@functools.cache
+def gpu_usable() -> bool:
+    """Whether Keras would compute on a GPU.
+
+    Only Keras' backend knows, and it stays in memory once loaded: so it is asked in a process of its own, and only
+    where the machine has a GPU at all.
+    """
+    if not any(map(os.path.exists, GPU_DEVICES)):
+        return False
+    program = f"import sys; from {__name__}.keras import gpu_is_used; sys.exit(0 if gpu_is_used() else 1)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _load(name: str, card: ModelCard, *, exports: Path | None) -> Engine:
+    if name == "keras":
+        from classifier.inference.engines.keras import KerasEngine
+
+        return KerasEngine(card)
+    engine: Engine = getattr(_module(name), ON_PROCESSORS[name])(card, prepare(card, engine=name, exports=exports))
+    return engine
+
+
+def _module(engine: str) -> Any:
+    return importlib.import_module(f"{__name__}.{engine}")

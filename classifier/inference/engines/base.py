@@ -1,0 +1,67 @@
+"""What every engine promises, and what they share."""
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from classifier.inference.preprocessing import Float32Array
+from classifier.inference.registry import ModelCard
+
+MAX_THREADS = 16
+"""Beyond this many threads a forward pass of a few images only waits for itself."""
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+class EngineOutput(NamedTuple):
+    """What one forward pass gives, for N images and C features.
+
+    Attributes:
+        logits: float32 `(N, 4)`; each is the spatial mean of its class map.
+        features: float32 `(N, C)`, the spatial mean of the last feature maps.
+        class_maps: float32 `(N, h, w, 4)`; `(N, 10, 10, 4)` for Xception at 299 pixels.
+    """
+
+    logits: Float32Array
+    features: Float32Array
+    class_maps: Float32Array
+
+
+class Engine(Protocol):
+    """Runs one model. Not thread-safe by promise: callers that share one hold a lock.
+
+    Attributes:
+        name: One of `ENGINES`.
+        card: The model's card.
+    """
+
+    name: str
+    card: ModelCard
+
+    def predict(self, batch: Float32Array) -> EngineOutput:
+        """Runs the network.
+
+        Args:
+            batch: float32 `(N, size, size, channels)` in the card's value range; any N from 1 on.
+
+        Returns:
+            Logits, features and class maps, in arrays that nothing else holds.
+        """
+        ...
+
+
+def thread_count() -> int:
+    """Threads for one forward pass: the processors that this process may use, by affinity and container quota."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    available = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(available, _quota(), MAX_THREADS))
+
+
+def _quota() -> int:
+    """Processors that a container may use (cgroup v2), rounded up; `MAX_THREADS` where there is no limit."""
+    try:
+        allowed, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        return math.ceil(int(allowed) / int(period))
+    except (OSError, ValueError, ZeroDivisionError):  # No such file, or "max".
+        return MAX_THREADS

@@ -1,0 +1,36 @@
+"""`python -m classifier.inference.engines.convert MODEL_FOLDER ENGINE TARGET`: weights to an engine's graph.
+
+Runs apart from the process that needs the graph; `export.prepare` calls it. What goes wrong is the last line of its
+error output.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from classifier.inference.engines.keras import load_network
+from classifier.inference.registry import ModelError, load_card
+
+
+def convert(folder: Path, *, engine: str, target: Path) -> None:
+    """Converts a model in this process, which must have TensorFlow.
+
+    Args:
+        folder: `models/<name>`.
+        engine: An engine that runs exported graphs.
+        target: An empty folder.
+
+    Raises:
+        ModelError: If the model cannot be used.
+    """
+    card = load_card(folder)
+    adapter: Any = importlib.import_module(f"classifier.inference.engines.{engine}")
+    adapter.write(load_network(card), card=card, folder=target)
+
+
+if __name__ == "__main__":
+    try:
+        convert(Path(sys.argv[1]), engine=sys.argv[2], target=Path(sys.argv[3]))
+    except ModelError as error:
+        sys.exit(str(error))

@@ -1,0 +1,167 @@
+"""Keeps the graphs that engines for processors run: made once from a model's weights, found again by their digest.
+
+The weights stay the only truth: a graph is a cache, made again when it is missing, damaged or of other weights. The
+conversion runs in a process of its own (`convert.py`), because it needs TensorFlow and Keras, which the process that
+runs the graph never loads.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from classifier.inference.registry import ModelCard, ModelError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Counted up when graphs are made differently, so that older ones are made again."""
+DIGESTS = "digests.json"
+PARTIAL = ".partial-"
+SECONDS = 600
+"""A conversion takes about ten seconds; one that takes sixty times as long will not end."""
+CONVERTER = "classifier.inference.engines.convert"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def export_path(card: ModelCard, *, engine: str, exports: Path) -> Path:
+    """Where the graph of a model for an engine lies: other weights, another engine version, another folder."""
+    distribution = importlib.import_module(f"classifier.inference.engines.{engine}").DISTRIBUTION
+    version = importlib.metadata.version(distribution)
+    parts = (card.weights.sha256, card.network, card.preprocessing, card.labels, distribution, version, FORMAT)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return exports / card.name / f"{engine}-{digest[:16]}"
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether an exported folder holds what was written into it, byte for byte."""
+    try:
+        digests: dict[str, str] = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
+        return bool(digests) and all(_digest(folder / name) == digest for name, digest in digests.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def prepare(
+    card: ModelCard, *, engine: str, exports: Path | None = None, announce: Callable[[], None] | None = None
+) -> Path:
+    """Returns the folder with a model's graph for an engine, making it if it is missing or damaged.
+
+    Several processes may ask at once: one converts and the others wait for it. A process that is killed leaves
+    nothing that could be taken for a graph.
+
+    Args:
+        card: A verified card.
+        engine: An engine that runs exported graphs.
+        exports: Where graphs are kept; a private folder among the temporary files if None or not writable.
+        announce: Called before a conversion starts.
+
+    Returns:
+        A verified folder.
+
+    Raises:
+        ModelError: If the graph cannot be made.
+    """
+    if exports is not None and is_whole(path := export_path(card, engine=engine, exports=exports)):
+        return path
+    path = export_path(card, engine=engine, exports=_writable(exports, name=card.name))
+    try:
+        with _only_one(path.parent):
+            if not is_whole(path):
+                if announce is not None:
+                    announce()
+                _make(card, engine=engine, path=path)
+    except OSError as error:
+        raise ModelError(
+            f"The {engine} graph of {card.name} cannot be stored in {path.parent}: {error.strerror or error}. "
+            "Make room there, or set EXPORTS_DIR."
+        ) from error
+    return path
+
+
+def _make(card: ModelCard, *, engine: str, path: Path) -> None:
+    for leftover in path.parent.glob(f"{PARTIAL}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = path.parent / f"{PARTIAL}{os.getpid()}"
+    partial.mkdir()
+    try:
+        _convert_elsewhere(card, engine=engine, target=partial)
+        digests = {file.name: _digest(file) for file in sorted(partial.iterdir())}
+        (partial / DIGESTS).write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
+        for older in path.parent.glob(f"{engine}-*"):
+            shutil.rmtree(older, ignore_errors=True)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _convert_elsewhere(card: ModelCard, *, engine: str, target: Path) -> None:
+    log.info("Converting %s for %s.", card.name, engine)
+    command = [sys.executable, "-m", CONVERTER, str(card.folder.resolve()), engine, str(target.resolve())]
+    environment = os.environ | {
+        "KERAS_BACKEND": "tensorflow",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"Converting {card.name} for {engine} took longer than {SECONDS} s and was given up."
+        ) from None
+    if done.returncode:
+        log.error("Converting %s for %s failed:\n%s", card.name, engine, done.stderr)
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ModelError(
+            f"{card.name} could not be converted for {engine}. Choose another ENGINE, for example keras. "
+            f"Received: {last}"
+        )
+
+
+def _writable(exports: Path | None, *, name: str) -> Path:
+    """The folder that graphs are kept in, with one for the model; among the temporary files if it cannot be used."""
+    if exports is not None:
+        with contextlib.suppress(OSError):
+            (exports / name).mkdir(parents=True, exist_ok=True)
+            if os.access(exports / name, os.W_OK | os.X_OK):
+                return exports
+        log.warning("Exported graphs cannot be stored in %s; a temporary folder is used. Set EXPORTS_DIR.", exports)
+    temporary = Path(tempfile.gettempdir()) / f"brainscan-exports-{os.getuid()}"
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    facts = temporary.lstat()
+    if temporary.is_symlink() or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise ModelError(f"{temporary} belongs to somebody else. Remove it, or set EXPORTS_DIR.")
+    (temporary / name).mkdir(exist_ok=True)
+    return temporary
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes into a folder. The kernel frees the lock of a killed one."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,48 @@
+"""LiteRT with XNNPACK: the runtime that was TensorFlow Lite."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.inference.engines.base import EngineOutput, thread_count
+from classifier.inference.preprocessing import Float32Array
+from classifier.inference.registry import ModelCard
+
+DISTRIBUTION = "ai-edge-litert"
+GRAPH = "model.tflite"
+INPUT = "image"
+
+
+class LiteRtEngine:
+    """Runs an exported graph, one image after the other: XNNPACK wants fixed shapes."""
+
+    name = "litert"
+
+    def __init__(self, card: ModelCard, folder: Path) -> None:
+        """Reads the graph.
+
+        Args:
+            card: The model's card.
+            folder: What `write` filled.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.card = card
+        interpreter = Interpreter(model_path=str(folder / GRAPH), num_threads=thread_count())
+        self._run = interpreter.get_signature_runner()
+
+    def predict(self, batch: Float32Array) -> EngineOutput:
+        """Runs the network; see `Engine.predict`."""
+        batch = np.ascontiguousarray(batch, np.float32)
+        rows = [self._run(**{INPUT: batch[i : i + 1]}) for i in range(len(batch))]
+        return EngineOutput(*(np.concatenate([row[name] for row in rows]) for name in EngineOutput._fields))
+
+
+def write(network: Any, *, card: ModelCard, folder: Path) -> None:
+    """Converts a network, in a process that has TensorFlow; see `openvino.write`."""
+    import keras
+
+    shape = (1, card.preprocessing.size, card.preprocessing.size, card.preprocessing.channels)
+    signature = [keras.InputSpec(shape=shape, dtype="float32", name=INPUT)]
+    network.export(str(folder / GRAPH), format="litert", input_signature=signature, verbose=False)

@@ -1,0 +1,81 @@
+"""OpenVINO: the engine for processors, without TensorFlow in memory."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.inference.engines.base import EngineOutput, thread_count
+from classifier.inference.preprocessing import Float32Array
+from classifier.inference.registry import ModelCard
+
+DISTRIBUTION = "openvino"
+GRAPH = "model.xml"
+OUTPUTS = EngineOutput._fields
+
+
+class OpenVinoEngine:
+    """Runs an exported graph, one image after the other.
+
+    On a processor a batch saves no time (`docs/decisions/0004-cpu-engine.md`). With a fixed batch of one there is one
+    set of kernels, made while loading, so no batch size is slow at its first use, memory does not grow with the
+    batch, and an image's result is the same to the last bit whatever else is in its batch.
+    """
+
+    name = "openvino"
+
+    def __init__(self, card: ModelCard, folder: Path) -> None:
+        """Reads the graph and makes its kernels.
+
+        Args:
+            card: The model's card.
+            folder: What `write` filled.
+        """
+        openvino = import_openvino()
+        core = openvino.Core()
+        model = core.read_model(folder / GRAPH)
+        size, channels = card.preprocessing.size, card.preprocessing.channels
+        model.reshape([1, size, size, channels])
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": thread_count(),
+            # Or processors with AMX or AVX-512 BF16 would round silently, and hosts would disagree.
+            "INFERENCE_PRECISION_HINT": "f32",
+            # Two workers on one host would else be pinned to the same processors.
+            "ENABLE_CPU_PINNING": False,
+        }
+        self.card = card
+        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+
+    def predict(self, batch: Float32Array) -> EngineOutput:
+        """Runs the network; see `Engine.predict`."""
+        batch = np.ascontiguousarray(batch, np.float32)
+        rows = [self._request.infer([batch[i : i + 1]], share_inputs=True) for i in range(len(batch))]
+        return EngineOutput(*(np.concatenate([row[name] for row in rows]) for name in OUTPUTS))
+
+
+def write(network: Any, *, card: ModelCard, folder: Path) -> None:
+    """Converts a network, in a process that has TensorFlow.
+
+    Args:
+        network: A Keras model from `(N, S, S, channels)` to a dictionary of logits, features and class maps.
+        card: The model's card.
+        folder: Where the graph is written.
+    """
+    import tensorflow as tf
+
+    openvino = import_openvino()
+    shape = (None, card.preprocessing.size, card.preprocessing.size, card.preprocessing.channels)
+    traced = tf.function(lambda image: network(image, training=False), autograph=False)
+    model = openvino.convert_model(traced.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image")))
+    openvino.save_model(model, folder / GRAPH, compress_to_fp16=False)
+
+
+def import_openvino() -> Any:
+    """Imports OpenVINO without its telemetry, which would report conversions to its makers unasked."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Makes its import fail; a stub steps in.
+    import openvino
+
+    return openvino

@@ -1,0 +1,28 @@
+"""Worker processes: who works on the queue, and how it goes."""
+
+import uuid
+
+from django.db import models
+
+
+class WorkerProcess(models.Model):
+    """One run of a worker process, as it reported itself last. A process that is started again is another row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    model_name = models.CharField(max_length=64, help_text="The model it has loaded at its start.")
+    model_version = models.CharField(max_length=64)
+    engine = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+    measurements = models.JSONField(
+        default=dict, help_text="Histograms since its start; see `classifier.worker.measurements`."
+    )
+
+    class Meta:
+        verbose_name_plural = "worker processes"
+        ordering = ("-seen_at",)
+
+    def __str__(self) -> str:
+        return f"Worker {self.pid} on {self.host}"

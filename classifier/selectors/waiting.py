@@ -1,0 +1,73 @@
+"""Waiting for analyses to end: however many clients of a process wait, one query at a time asks for all of them."""
+
+import time
+from threading import Condition
+from uuid import UUID
+
+from classifier.models import Analysis
+
+# A result is late by half of this on average, and a process with waiting clients asks this often.
+STEP_SECONDS = 0.04
+
+
+class FinishWatch:
+    """Lets threads wait for rows. One of the waiting threads looks for all of them; when it leaves, another does."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._awaited: dict[UUID, int] = {}
+        self._ended: set[UUID] = set()
+        self._looking = False
+
+    def wait(self, pk: UUID, *, seconds: float) -> None:
+        """Return when the analysis has ended or is gone, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            self._awaited[pk] = self._awaited.get(pk, 0) + 1
+        try:
+            while not self._has_ended(pk) and (left := deadline - time.monotonic()) > 0:
+                if self._begin_to_look():
+                    self._look_until_ended(pk, deadline=deadline)
+                else:
+                    with self._changed:
+                        self._changed.wait_for(lambda: pk in self._ended or not self._looking, timeout=left)
+        finally:
+            with self._changed:
+                self._awaited[pk] -= 1
+                if not self._awaited[pk]:
+                    del self._awaited[pk]
+                    self._ended.discard(pk)
+
+    def _has_ended(self, pk: UUID) -> bool:
+        with self._changed:
+            return pk in self._ended
+
+    def _begin_to_look(self) -> bool:
+        with self._changed:
+            first, self._looking = not self._looking, True
+            return first
+
+    def _look_until_ended(self, pk: UUID, *, deadline: float) -> None:
+        try:
+            while not self._has_ended(pk) and time.monotonic() < deadline:
+                self._look()
+                if not self._has_ended(pk):
+                    time.sleep(STEP_SECONDS)
+        finally:
+            with self._changed:
+                self._looking = False
+                self._changed.notify_all()
+
+    def _look(self) -> None:
+        with self._changed:
+            awaited = set(self._awaited)
+        active = Analysis.objects.filter(pk__in=awaited, state__in=Analysis.ACTIVE)
+        ended = awaited - set(active.values_list("pk", flat=True))
+        if ended:
+            with self._changed:
+                self._ended |= ended & self._awaited.keys()
+                self._changed.notify_all()
+
+
+finish_watch = FinishWatch()
+"""The one of this process."""

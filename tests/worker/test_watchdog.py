@@ -1,0 +1,34 @@
+"""The watchdog ends real processes."""
+
+import subprocess
+import sys
+
+from tests.running import ROOT
+
+PROGRAM = """
+import sys, time
+from classifier.worker.watchdog import Watchdog
+dog = Watchdog(seconds=0.5)
+dog.wind_up()
+{steps}
+print("lived")
+"""
+
+
+def run(steps: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", PROGRAM.format(steps=steps)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_process_that_stands_still_is_ended_and_says_where():
+    # The regular expression backtracks for ages inside C code, without giving the interpreter's lock back.
+    ended = run("import re; re.match('(a+)+b', 'a' * 60)")
+    assert ended.returncode == 1
+    assert "lived" not in ended.stdout
+    assert "Timeout" in ended.stderr
+    assert "<string>" in ended.stderr
+
+
+def test_progress_and_rest_keep_it_alive():
+    ended = run("[(time.sleep(0.2), dog.wind_up()) for _ in range(5)]; dog.rest(); time.sleep(0.8)")
+    assert (ended.returncode, ended.stdout) == (0, "lived\n")
