@@ -73,7 +73,7 @@ def test_several_files_each_with_its_own_end(open_page, sign_up, letter, tmp_pat
     expect(rows.nth(1)).to_contain_text("The file is larger than 20 MB")
     expect(rows.nth(2)).to_contain_text("The file is a web page")
     expect(rows.nth(3).locator(".row-status")).to_have_text(RESULT)
-    assert page.locator("[data-poll]").count() == 0
+    assert page.locator("[data-row]").count() == 0
 
 
 def test_files_are_dropped(open_page, sign_up):
