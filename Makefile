@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 8000
 export PORT
 
-.PHONY: run test check format lock bench screenshots vendor clean help
+.PHONY: run test chaos check format lock bench screenshots vendor clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -21,11 +21,20 @@ $(VENV)/.development: requirements-dev.txt $(VENV)/.product
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.development
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
 run: $(VENV)/.product  ## set up what is needed, then run everything on http://127.0.0.1:$PORT
 	@exec $(BIN)/python manage.py up
 
 test: $(VENV)/.development  ## all tests
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/.development  ## kill, stop and fill up what runs, at length; the figures of docs/reliability.md
+	CHAOS=short $(BIN)/python -m pytest tests/chaos
+	CHAOS=long $(BIN)/python -m pytest tests/chaos
+	$(BIN)/python -m tests.chaos.report
 
 check: $(VENV)/.development  ## lint, types, templates, migrations, deployment, containers
 	$(BIN)/ruff check .
@@ -48,6 +57,7 @@ LOCK := uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url
 lock: $(VENV)/.development  ## pin the dependencies of requirements*.in with their hashes
 	$(BIN)/$(LOCK) requirements.in --output-file requirements.txt
 	$(BIN)/$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/$(LOCK) requirements-bench.in --output-file requirements-bench.txt
 	$(BIN)/$(LOCK) requirements.in docker/requirements-gpu.in --no-emit-package tensorflow-cpu \
 		--output-file docker/requirements-gpu.txt
 

@@ -32,9 +32,8 @@ def broker(*, folder: Path, socket_path: Path) -> Program:
         "maxmemory-policy": "noeviction",
     }
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return Program(
-        "broker", [str(get_binary_path()), *arguments], ready=lambda: _answers_ping(socket_path), ready_seconds=30
-    )
+    command = [str(get_binary_path()), *arguments]
+    return Program("broker", command, ready=lambda: _answers_ping(socket_path), ready_seconds=30, is_needed=True)
 
 
 def web(*, host: str, port: int, name: str) -> Program:
@@ -55,7 +54,7 @@ def worker() -> Program:
     command += ["--concurrency", "2", "--loglevel", "WARNING"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # TensorFlow's own chatter stays out of the log; its errors do not.
-    return Program("worker", command, stop_seconds=20, environment={"TF_CPP_MIN_LOG_LEVEL": "2"})
+    return Program("worker", command, environment={"TF_CPP_MIN_LOG_LEVEL": "2"})
 
 
 def beat(*, folder: Path) -> Program:

@@ -1,7 +1,7 @@
 """Runs the processes of an embedded installation and keeps them running.
 
 Knows nothing of Django or of what the processes do: it starts them in order, prefixes their lines, starts one again
-that dies, and stops all in the reverse order.
+that dies, and stops all at once, those that the others need last.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ class Program:
         ready_seconds: how long that may take.
         stop_signal: what asks it to stop.
         stop_seconds: how long it may take to stop before it is killed.
+        is_needed: whether the others need it until they have stopped.
         environment: added to the supervisor's own.
     """
 
@@ -45,6 +46,7 @@ class Program:
     ready_seconds: float = 30.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
+    is_needed: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
     process: "subprocess.Popen[str] | None" = field(default=None, init=False)
@@ -141,13 +143,19 @@ class Supervisor:
             self._start(program)
 
     def _stop_all(self) -> None:
-        for program in reversed(self.programs):
-            process = program.process
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(program.stop_signal)
+        for is_needed in (False, True):
+            self._stop([program for program in self.programs if program.is_needed == is_needed])
+
+    def _stop(self, programs: Sequence[Program]) -> None:
+        """Stop programs at the same time."""
+        begin = time.monotonic()
+        running = [(program, program.process) for program in programs if program.process is not None]
+        for program, process in running:
+            if process.poll() is None:
+                process.send_signal(program.stop_signal)
+        for program, process in running:
             try:
-                process.wait(program.stop_seconds)
+                process.wait(max(0.0, begin + program.stop_seconds - time.monotonic()))
             except subprocess.TimeoutExpired:
                 self.say(program.name, f"did not stop within {program.stop_seconds:.0f} s and was killed")
                 process.kill()

@@ -71,19 +71,29 @@ def test_who_ignores_the_stop_signal_is_killed():
     assert "was killed" in out.getvalue()
 
 
-def test_programs_stop_in_the_reverse_order(tmp_path):
+def test_programs_stop_at_once_and_what_they_need_last(tmp_path):
     code = (
         "import signal, sys, time\n"
         "def stop(*_):\n"
-        "    open(sys.argv[1], 'a').write(sys.argv[2]); sys.exit()\n"
+        "    log = open(sys.argv[1], 'a', buffering=1)\n"
+        "    print(sys.argv[2], file=log)\n"
+        "    while sys.argv[2] != 'broker' and open(sys.argv[1]).read().count('asked') < 2: time.sleep(0.01)\n"
+        "    print('stopped', file=log)\n"
+        "    sys.exit()\n"
         "signal.signal(signal.SIGTERM, stop)\n"
         "print('up', flush=True)\n"
         "time.sleep(60)"
     )
     log, out = tmp_path / "log", io.StringIO()
-    programs = [Program(name, [*python(code), str(log), name]) for name in ("a", "b", "c")]
+    # The first two end only when both have been asked to.
+    programs = [
+        Program("broker", [*python(code), str(log), "broker"], is_needed=True),
+        Program("worker", [*python(code), str(log), "asked"]),
+        Program("web", [*python(code), str(log), "asked"]),
+    ]
     run(Supervisor(programs, out=out), until=lambda: out.getvalue().count("up") == 3)
-    assert log.read_text() == "cba"
+    assert log.read_text().split() == ["asked", "asked", "stopped", "stopped", "broker", "stopped"]
+    assert "was killed" not in out.getvalue()
 
 
 def test_a_program_that_never_comes_up_is_named():

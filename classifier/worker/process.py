@@ -23,7 +23,7 @@ logger = structlog.get_logger(__name__)
 # Several reports fit into the time after which a worker counts as dead.
 REPORT_SECONDS = 5.0
 # Shorter than the time that a supervisor leaves a worker to stop, so that it ends by itself.
-STOP_SECONDS = 12.0
+STOP_SECONDS = 10.0
 
 _analysers: dict[str, Analyser] = {}
 _loading = Lock()
