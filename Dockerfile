@@ -64,7 +64,9 @@ CMD ["gunicorn", "brainscan.wsgi", "-c", "brainscan/gunicorn.py"]
 
 
 FROM app AS worker
-ENV TF_CPP_MIN_LOG_LEVEL=2
+# NumPy's own threads would spin and take the processors from the network.
+ENV TF_CPP_MIN_LOG_LEVEL=2 \
+    OPENBLAS_NUM_THREADS=1
 HEALTHCHECK --interval=60s --timeout=30s --start-period=90s --retries=3 CMD ["python", "docker/healthcheck.py", "worker"]
 CMD ["celery", "-A", "brainscan", "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
 

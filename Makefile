@@ -67,8 +67,8 @@ screenshots: $(VENV)/.development  ## the pictures of docs/images
 vendor: $(VENV)/.development  ## fetch the front-end libraries of static/vendor again
 	$(BIN)/python scripts/vendor_static.py
 
-bench: $(VENV)/.development  ## the benchmarks; results under bench/results
-	$(BIN)/python -m bench.intake_corpus
+bench: $(VENV)/.bench  ## the benchmarks; DATA=DIR: with images; QUICK=1: a look
+	$(BIN)/python -m bench.all $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)")
 
 clean:  ## remove what was built; never the data in var/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,10 +1,11 @@
-"""Start a command that dies with its parent: `python lifeline.py PARENT_PID SIGNAL COMMAND…`.
+"""Start a command that dies with its parent: `python lifeline.py PARENT_PID SIGNAL NICENESS COMMAND…`.
 
 The supervisor starts every process through this file, so that none is left behind when the supervisor is killed with
 SIGKILL and can clean up nothing itself. Linux only (`prctl(2)`, PR_SET_PDEATHSIG); elsewhere the command is just run.
 Imports nothing of Django: it becomes the command within milliseconds.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -13,12 +14,18 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Ask the kernel for `SIGNAL` when the parent dies, then become the command."""
-    parent, on_death, *command = sys.argv[1:]
+    """Ask the kernel for `SIGNAL` when the parent dies, stand back by `NICENESS`, then become the command."""
+    parent, on_death, niceness, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(on_death))
         if os.getppid() != int(parent):  # it died before we asked
             sys.exit(1)
+    if int(niceness):
+        os.nice(int(niceness))
+        # Where the kernel shares its time between sessions first, a process's own niceness counts within its session
+        # only, and each program has one of its own (sched(7), the autogroup feature).
+        with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:
+            group.write(niceness)
     os.execvp(command[0], command)
 
 

@@ -54,7 +54,11 @@ def worker() -> Program:
     command += ["--concurrency", "2", "--loglevel", "WARNING"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # TensorFlow's own chatter stays out of the log; its errors do not.
-    return Program("worker", command, environment={"TF_CPP_MIN_LOG_LEVEL": "2"})
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    # NumPy's own threads spin for a while after each small product and take the processors from the network.
+    environment |= {"OPENBLAS_NUM_THREADS": "1"}
+    # Who uploads is answered first; the network takes what is left.
+    return Program("worker", command, niceness=5, environment=environment)
 
 
 def beat(*, folder: Path) -> Program:

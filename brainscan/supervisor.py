@@ -37,6 +37,7 @@ class Program:
         stop_signal: what asks it to stop.
         stop_seconds: how long it may take to stop before it is killed.
         is_needed: whether the others need it until they have stopped.
+        niceness: how far it stands back from the others when processors are short, 0 to 19.
         environment: added to the supervisor's own.
     """
 
@@ -47,6 +48,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
     is_needed: bool = False
+    niceness: int = 0
     environment: dict[str, str] = field(default_factory=dict)
 
     process: "subprocess.Popen[str] | None" = field(default=None, init=False)
@@ -95,9 +97,10 @@ class Supervisor:
             self._stop_all()
 
     def _start(self, program: Program) -> None:
-        on_death = str(int(signal.SIGTERM))
+        lifeline = [sys.executable, "-S", str(LIFELINE)]
+        lifeline += [str(number) for number in (os.getpid(), int(signal.SIGTERM), program.niceness)]
         program.process = subprocess.Popen(
-            [sys.executable, "-S", str(LIFELINE), str(os.getpid()), on_death, *program.command],
+            [*lifeline, *program.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

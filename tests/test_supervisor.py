@@ -1,6 +1,7 @@
 """The supervisor with small programs of its own."""
 
 import io
+import os
 import signal
 import sys
 import threading
@@ -94,6 +95,20 @@ def test_programs_stop_at_once_and_what_they_need_last(tmp_path):
     run(Supervisor(programs, out=out), until=lambda: out.getvalue().count("up") == 3)
     assert log.read_text().split() == ["asked", "asked", "stopped", "stopped", "broker", "stopped"]
     assert "was killed" not in out.getvalue()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness is read from Linux")
+def test_a_program_stands_back_behind_the_others():
+    out = io.StringIO()
+    code = (
+        "import os, pathlib, time\n"
+        "group = pathlib.Path('/proc/self/autogroup')\n"
+        "print('nice', os.nice(0), group.read_text().split()[-1] if group.exists() else 5, flush=True)\n"
+        "time.sleep(60)"
+    )
+    programs = [Program("worker", python(code), niceness=5)]
+    run(Supervisor(programs, out=out), until=lambda: "nice" in out.getvalue())
+    assert out.getvalue().split(" | ")[1].split() == ["nice", str(os.nice(0) + 5), "5"]
 
 
 def test_a_program_that_never_comes_up_is_named():

@@ -10,6 +10,9 @@ queues between the steps are short: what is claimed is started soon. A fourth th
 in hand, and reports that the process lives.
 """
 
+import os
+import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -49,6 +52,7 @@ LOOK_SECONDS = 5.0
 DATABASE_PAUSE_SECONDS = 1.0
 # More readers than this only fight for the interpreter's lock.
 READERS = 4
+LOWEST_PRIORITY = 19
 # The bell is passed on to other workers at most this often.
 PASS_ON_SECONDS = 1.0
 
@@ -144,7 +148,7 @@ class Pipeline:
         # A full queue holds its producer back: nothing is claimed long before it can be started.
         self._read: Queue[Batch | None] = Queue(maxsize=1)
         self._done: Queue[Done | None] = Queue(maxsize=2)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=_stand_back)
         steps = {"claims": self._claim_all, "forward": self._forward_all, "write": self._write_all}
         steps["leases"] = self._keep_leases
         # Daemons, so that a step which hangs cannot keep a process alive that was told to end.
@@ -383,6 +387,16 @@ class Pipeline:
             except AnyDatabaseError as error:
                 logger.warning("leases_not_renewed", error=repr(error))
         connection.close()
+
+
+def _stand_back() -> None:
+    """Let this thread run on what the network leaves (Linux: a priority is a thread's own).
+
+    The network's threads wait for each other many times in a pass, so a processor that is taken from one of them for a
+    moment is taken from all. Reading ahead can wait; and once the network has nothing to do, it runs at full speed.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def _batch(analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:

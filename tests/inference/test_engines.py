@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from classifier.inference import engines
-from classifier.inference.engines import ENGINES, choose_engine, load_engine, thread_count
 from classifier.inference.engines import base as base_module
+from classifier.inference.engines import choose_engine, load_engine, thread_count
 from classifier.inference.engines.keras import cut
 from classifier.inference.preprocessing import preprocess_batch
 from classifier.inference.registry import ModelError
 from tests.inference.conftest import ROOT, SHIPPED
 
-PROCESSOR_ENGINES = [name for name in ENGINES if name != "keras"]
+PROCESSOR_ENGINES = list(engines.ON_PROCESSORS)
 
 
 def batch(count):

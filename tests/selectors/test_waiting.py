@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from classifier.models import Analysis
-from classifier.selectors.waiting import STEP_SECONDS, FinishWatch
+from classifier.selectors.waiting import LONGEST_STEP, SHORTEST_STEP, FinishWatch
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +57,7 @@ def test_many_waiters_share_the_looks(owner):
     assert len(waited) == 12
     assert max(waited.values()) < 15
     # Alone each would have looked this often; whoever takes over looks once more at once.
-    assert watch.looks <= elapsed / STEP_SECONDS + 2 * len(rows)
+    assert watch.looks <= elapsed / SHORTEST_STEP + 2 * len(rows)
     assert not watch._awaited
     assert not watch._ended
 
@@ -79,3 +79,16 @@ def test_waiting_ends_with_its_time(owner):
     for thread in threads:
         thread.join(20)
     assert 0.3 <= max(waited.values()) <= time.monotonic() - began < 10
+
+
+def test_looks_grow_rarer_and_are_frequent_again_for_a_newcomer(owner):
+    watch = FinishWatch()
+    watch._last_joined = time.monotonic()
+    assert watch._step() == SHORTEST_STEP
+    watch._last_joined -= 0.5
+    assert SHORTEST_STEP < watch._step() < LONGEST_STEP
+    watch._last_joined -= 60
+    assert watch._step() == LONGEST_STEP
+    row = make_analysis(make_scan(owner))
+    watch.wait(row.pk, seconds=0.01)
+    assert watch._step() < LONGEST_STEP

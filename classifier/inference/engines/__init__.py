@@ -25,6 +25,7 @@ __all__ = [
     "Engine",
     "EngineOutput",
     "choose_engine",
+    "is_computed_here",
     "is_installed",
     "load_engine",
     "prepare_model",
@@ -32,8 +33,10 @@ __all__ = [
 ]
 
 ON_PROCESSORS = {"openvino": "OpenVinoEngine", "onnxruntime": "OnnxRuntimeEngine", "litert": "LiteRtEngine"}
-"""Engines that run an exported graph, fastest first as measured (`docs/decisions/0004-cpu-engine.md`)."""
-ENGINES = ("keras", *ON_PROCESSORS)
+"""Engines that run an exported graph in float32, fastest first as measured (`docs/decisions/0004-cpu-engine.md`)."""
+ROUNDING = {"openvino_bf16": "OpenVinoBf16Engine"}
+"""Engines that compute with fewer bits; never chosen by `auto`."""
+ENGINES = ("keras", *ON_PROCESSORS, *ROUNDING)
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """NVIDIA's, AMD's, and Windows' for either: without one of them there is no GPU that a network could run on."""
 
@@ -79,9 +82,9 @@ def prepare_model(
         ModelError: If the engine or the model cannot be used.
     """
     name = choose_engine(engine)
-    if name not in ON_PROCESSORS:
+    if name == "keras":
         return None
-    return prepare(load_card(folder), engine=name, exports=exports, announce=announce)
+    return prepare(load_card(folder), engine=_graph_of(name), exports=exports, announce=announce)
 
 
 def choose_engine(engine: str = "auto") -> str:
@@ -105,6 +108,11 @@ def choose_engine(engine: str = "auto") -> str:
             f"ENGINE={engine} needs the package {package}, which is not installed. Install it (pip install {package}) "
             f"or choose one of auto, {', '.join(name for name in ENGINES if is_installed(name))}."
         )
+    if not is_computed_here(engine):
+        raise ModelError(
+            f"ENGINE={engine} needs a processor with AVX-512 BF16 or AMX, which this machine has not. Choose "
+            f"{_graph_of(engine)}, which gives the same results."
+        )
     return engine
 
 
@@ -115,6 +123,11 @@ def is_installed(engine: str) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     return True
+
+
+def is_computed_here(engine: str) -> bool:
+    """Whether this machine's processor has what an engine computes with; all have what those in float32 need."""
+    return engine not in ROUNDING or bool(_module(engine).is_computed_here())
 
 
 @functools.cache
@@ -136,8 +149,15 @@ def _load(name: str, card: ModelCard, *, exports: Path | None) -> Engine:
         from classifier.inference.engines.keras import KerasEngine
 
         return KerasEngine(card)
-    engine: Engine = getattr(_module(name), ON_PROCESSORS[name])(card, prepare(card, engine=name, exports=exports))
+    made = getattr(_module(name), (ON_PROCESSORS | ROUNDING)[name])
+    engine: Engine = made(card, prepare(card, engine=_graph_of(name), exports=exports))
     return engine
+
+
+def _graph_of(engine: str) -> str:
+    """The engine whose graph an engine runs: most have their own."""
+    graph: str = getattr(_module(engine), "GRAPH_OF", engine)
+    return graph
 
 
 def _module(engine: str) -> Any:

@@ -32,28 +32,46 @@ class OpenVinoEngine:
             card: The model's card.
             folder: What `write` filled.
         """
-        openvino = import_openvino()
-        core = openvino.Core()
-        model = core.read_model(folder / GRAPH)
-        size, channels = card.preprocessing.size, card.preprocessing.channels
-        model.reshape([1, size, size, channels])
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": thread_count(),
-            # Or processors with AMX or AVX-512 BF16 would round silently, and hosts would disagree.
-            "INFERENCE_PRECISION_HINT": "f32",
-            # Two workers on one host would else be pinned to the same processors.
-            "ENABLE_CPU_PINNING": False,
-        }
         self.card = card
-        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        self._request = compile_graph(card, folder)
 
     def predict(self, batch: Float32Array) -> EngineOutput:
         """Runs the network; see `Engine.predict`."""
-        batch = np.ascontiguousarray(batch, np.float32)
-        rows = [self._request.infer([batch[i : i + 1]], share_inputs=True) for i in range(len(batch))]
-        return EngineOutput(*(np.concatenate([row[name] for row in rows]) for name in OUTPUTS))
+        return run(self._request, batch)
+
+
+def compile_graph(card: ModelCard, folder: Path, *, precision: str = "f32") -> Any:
+    """Makes a graph's kernels for one image at a time.
+
+    Args:
+        card: The model's card.
+        folder: What `write` filled.
+        precision: What the kernels compute in: `f32` or `bf16`.
+
+    Returns:
+        OpenVINO's inference request.
+    """
+    core = import_openvino().Core()
+    model = core.read_model(folder / GRAPH)
+    size, channels = card.preprocessing.size, card.preprocessing.channels
+    model.reshape([1, size, size, channels])
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": thread_count(),
+        # Left to itself it takes bfloat16 where the processor has it: hosts would disagree without a word.
+        "INFERENCE_PRECISION_HINT": precision,
+        # Two workers on one host would else be pinned to the same processors.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return core.compile_model(model, "CPU", settings).create_infer_request()
+
+
+def run(request: Any, batch: Float32Array) -> EngineOutput:
+    """Runs a compiled graph on images `(N, size, size, channels)`, one after the other."""
+    batch = np.ascontiguousarray(batch, np.float32)
+    rows = [request.infer([batch[i : i + 1]], share_inputs=True) for i in range(len(batch))]
+    return EngineOutput(*(np.concatenate([row[name] for row in rows]) for name in OUTPUTS))
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:

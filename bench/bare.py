@@ -1,0 +1,74 @@
+"""The bare engine: the same network on prepared images, with nothing around it. A process of its own.
+
+`python -m bench.bare` loads the model, says `ready`, and for each number on its standard input runs so many images
+and prints images a second.
+"""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from bench.installation import EXPORTS, MODEL
+from tests.running import ROOT
+
+# As many as there are samples, each a few times: what is in the processor's cache is the network, not the image.
+PREPARED = 24
+
+
+class BareEngine:
+    """A running process of this module."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.engine = self._line().removeprefix("ready ")
+
+    def rate(self, images: int) -> float:
+        """Images a second over so many of them."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{images}\n")
+        self._process.stdin.flush()
+        return float(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line: str = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError("The bare engine ended.")
+        return line
+
+
+@contextlib.contextmanager
+def bare_engine() -> Iterator[BareEngine]:
+    """Start the process, and end it afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.bare"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield BareEngine(process)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def main() -> None:
+    """Load, and measure as often as is asked."""
+    from bench.images import distinct_jpeg
+    from classifier.inference.analyser import Analyser
+    from classifier.intake import read_image
+
+    analyser = Analyser.from_folder(MODEL, exports=EXPORTS)
+    images = [read_image(distinct_jpeg(number)).pixels for number in range(PREPARED)]
+    prepared = analyser.prepare(images)
+    print(f"ready {analyser.engine_name}", flush=True)
+    for line in sys.stdin:
+        count = int(line)
+        begin = time.perf_counter()
+        for number in range(count):
+            analyser.engine.predict(prepared[number % PREPARED].inputs)
+        print(count / (time.perf_counter() - begin), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""One engine in a process of its own, which does what `bench/engines.py` tells it and says how long it took.
+
+Alone in its process an engine shows its own memory, and no other's idle threads disturb it.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.machine import memory
+from classifier.inference.engines.base import EngineOutput
+from classifier.inference.preprocessing import Float32Array, to_input
+
+BASE = "keras predict"
+"""What the engines are measured against: `Model.predict`, as most Keras programs call it."""
+REFERENCE = "keras"
+"""What their outputs are measured against."""
+
+
+class EngineProcess:
+    """The near end: starts the process and sends it orders. One at a time: the caller waits for each answer."""
+
+    def __init__(self, name: str, *, folder: Path, exports: Path, pixels: Path) -> None:
+        """Starts the process and waits until the engine is ready.
+
+        Args:
+            name: An engine, or `BASE`.
+            folder: `models/<name>`.
+            exports: Where exported graphs are; they must be there already.
+            pixels: `.npy` file with uint8 `(N, size, size)`, the images.
+        """
+        context = multiprocessing.get_context("spawn")
+        self.name = name
+        self._near, far = context.Pipe()
+        self._process = context.Process(target=_serve, args=(far, name, folder, exports, pixels), daemon=True)
+        self._process.start()
+        self.load_seconds: float = self._near.recv()
+
+    def network(self, count: int) -> float:
+        """Milliseconds that the network takes for a batch of `count` images."""
+        return float(self._ask("network", count))
+
+    def analyse(self, index: int) -> float:
+        """Milliseconds that the whole analysis of one image takes, from grey pixels to the decision."""
+        return float(self._ask("analyse", index))
+
+    def outputs(self) -> EngineOutput:
+        """What the network says of all images."""
+        return EngineOutput(*self._ask("outputs", None))
+
+    def memory(self) -> dict[str, float]:
+        """The process's memory in MiB, see `bench.machine.memory`."""
+        found: dict[str, float] = self._ask("memory", None)
+        return found
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self._near.send(None)
+        self._process.join(30)
+
+    def _ask(self, order: str, argument: Any) -> Any:
+        self._near.send((order, argument))
+        return self._near.recv()
+
+
+def _serve(far: Connection, name: str, folder: Path, exports: Path, pixels: Path) -> None:
+    started = time.perf_counter()
+    subject = _Subject(name, folder=folder, exports=exports, pixels=pixels)
+    far.send(time.perf_counter() - started)
+    while (order := far.recv()) is not None:
+        far.send(getattr(subject, order[0])(order[1]))
+
+
+class _Subject:
+    """The far end: what the orders do."""
+
+    def __init__(self, name: str, *, folder: Path, exports: Path, pixels: Path) -> None:
+        self.pixels = np.load(pixels, mmap_mode="r")
+        if name == BASE:
+            self._predict, self.parameters = _keras_predict(folder)
+            return
+        from classifier.inference.analyser import Analyser
+
+        self.analyser = Analyser.from_folder(folder, engine=name, exports=exports)
+        self._predict, self.parameters = self.analyser.engine.predict, self.analyser.card.preprocessing
+
+    def network(self, count: int) -> float:
+        batch = to_input(np.resize(self.pixels, (count, *self.pixels.shape[1:])), parameters=self.parameters)
+        return _milliseconds(lambda: self._predict(batch))
+
+    def analyse(self, index: int) -> float:
+        image = np.array(self.pixels[index % len(self.pixels)])
+        return _milliseconds(lambda: self.analyser.analyse([image]))
+
+    def outputs(self, _: None) -> tuple[Float32Array, ...]:
+        steps = range(0, len(self.pixels), 16)
+        parts = [self._predict(to_input(self.pixels[i : i + 16], parameters=self.parameters)) for i in steps]
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+    def memory(self, _: None) -> dict[str, float]:
+        return memory()
+
+
+def _keras_predict(folder: Path) -> tuple[Callable[[Float32Array], Any], Any]:
+    from classifier.inference.engines.keras import load_network
+    from classifier.inference.registry import load_card
+
+    card = load_card(folder)
+    network = load_network(card)
+    size = card.preprocessing.size
+    network.predict(np.zeros((1, size, size, card.preprocessing.channels), np.float32), verbose=0)
+    return lambda batch: network.predict(batch, batch_size=len(batch), verbose=0), card.preprocessing
+
+
+def _milliseconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000

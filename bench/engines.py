@@ -1,0 +1,214 @@
+"""How fast each engine runs the network here, how much memory it takes, and how near it comes to Keras.
+
+`python -m bench.engines` prints tables and writes `bench/results/engines.json`; `--data DIR` compares outputs on all
+test images of the protocol `patient` instead of the samples and their variations. Engines take turns in every round,
+so that whatever else the machine does hits all alike. Read what is said of the machine beside the figures.
+"""
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bench.engine_process import BASE, REFERENCE, EngineProcess
+from bench.machine import RESULTS, write_result
+from classifier.inference.decision import decide
+from classifier.inference.engines import (
+    ENGINES,
+    gpu_usable,
+    is_computed_here,
+    is_installed,
+    prepare_model,
+    thread_count,
+)
+from classifier.inference.engines.base import EngineOutput
+from classifier.inference.preprocessing import UInt8Array, resize
+from classifier.inference.refusal import Refusal
+from classifier.inference.registry import ModelCard, load_card
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("tensorflow-cpu", "keras", "openvino", "onnxruntime", "ai-edge-litert", "numpy")
+ROUNDS = {1: 20, 4: 8, 8: 6, 32: 5}
+"""Rounds by batch size: a large batch takes as long as many small ones, and varies less."""
+PROTOCOL = "patient"
+TARGET = 0.40
+"""Largest share of the time of Keras' `predict` that a whole analysis may take at batch 1."""
+
+
+def sample_images(size: int) -> tuple[UInt8Array, str]:
+    """The samples as they are, mirrored, turned, darker, brighter, cropped and noisy: 12 x 8 images."""
+    paths = sorted((ROOT / "samples").glob("*.jpg"))
+    noise = np.random.default_rng(0)
+    images = []
+    for path in paths:
+        picture = Image.open(path).convert("L")
+        pixels = resize(np.asarray(picture), size=size)
+        turned = [np.asarray(Image.fromarray(pixels).rotate(angle, Image.Resampling.BILINEAR)) for angle in (-12, 12)]
+        scaled = [np.clip(pixels * factor, 0, 255).astype(np.uint8) for factor in (0.7, 1.3)]
+        cropped = resize(pixels[size // 12 : -size // 12, size // 12 : -size // 12], size=size)
+        noisy = np.clip(pixels + noise.normal(0, 8, pixels.shape), 0, 255).astype(np.uint8)
+        images += [pixels, pixels[:, ::-1], *turned, *scaled, cropped, noisy]
+    return np.stack(images), f"{len(paths)} samples, each in {len(images) // len(paths)} variations"
+
+
+def test_images(data: Path, size: int) -> tuple[UInt8Array, str]:
+    """All test images of the protocol, and how to call them."""
+    from classifier.training.images import load_images
+    from classifier.training.manifest import read_manifest
+    from classifier.training.protocols import make_split
+
+    found = load_images(make_split(read_manifest(data), protocol=PROTOCOL).test, data=data, size=size)
+    return found.pixels, f"all {len(found)} test images of the protocol {PROTOCOL}"
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    """Median, and the quarter points beside it, rounded to 0.1."""
+    low, middle, high = statistics.quantiles(times, n=4, method="inclusive")
+    return {"median": round(middle, 1), "low": round(low, 1), "high": round(high, 1)}
+
+
+def time_network(processes: list[EngineProcess], *, rounds: dict[int, int]) -> dict[str, dict[str, Any]]:
+    """Milliseconds an image by engine and batch, and their ratio to `BASE` at the same batch."""
+    found: dict[str, dict[str, Any]] = {process.name: {} for process in processes}
+    for batch, turns in rounds.items():
+        times: dict[str, list[float]] = {process.name: [] for process in processes}
+        for turn in range(turns + 1):
+            for process in processes:
+                milliseconds = process.network(batch) / batch
+                if turn:  # The first turn traces and compiles for this batch size.
+                    times[process.name].append(milliseconds)
+        base = statistics.median(times[BASE])
+        for name, values in times.items():
+            found[name][str(batch)] = spread(values) | {"ratio": round(statistics.median(values) / base, 3)}
+            print(f"{name:<14} batch {batch:>2}: {found[name][str(batch)]}", flush=True)
+    return found
+
+
+def time_analysis(processes: list[EngineProcess], *, rounds: int) -> dict[str, dict[str, Any]]:
+    """Milliseconds of a whole analysis, and their ratio to `BASE`, which runs the bare network in the same rounds."""
+    times: dict[str, list[float]] = {process.name: [] for process in processes}
+    for turn in range(rounds):
+        for process in processes:
+            times[process.name].append(process.network(1) if process.name == BASE else process.analyse(turn))
+    base = statistics.median(times[BASE])
+    return {
+        name: spread(values) | {"ratio": round(statistics.median(values) / base, 3)} for name, values in times.items()
+    }
+
+
+def time_calls(process: EngineProcess, *, calls: int) -> dict[str, float]:
+    """Milliseconds of the first analysis after the engine was loaded, of the last, and the median of all."""
+    times = [process.analyse(index) for index in range(calls)]
+    return {"calls": calls, "first": round(times[0], 1), "last": round(times[-1], 1)} | spread(times)
+
+
+def agreement(output: EngineOutput, reference: EngineOutput, card: ModelCard) -> dict[str, float]:
+    """How far an engine's outputs are from the reference's, and how often both say the same."""
+    found: dict[str, float] = {"images": len(output.logits)}
+    for name in EngineOutput._fields:
+        change = np.abs(getattr(output, name) - getattr(reference, name))
+        found[f"{name}_largest"], found[f"{name}_mean"] = float(change.max()), float(change.mean())
+    found["labels_agree"] = float((output.logits.argmax(1) == reference.logits.argmax(1)).mean())
+    same = np.array(outcomes(output, card)) == np.array(outcomes(reference, card))
+    found["decisions_agree"] = float(same.mean())
+    return {name: float(f"{value:.3g}") if value < 1 else value for name, value in found.items()}
+
+
+def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
+    """What a person would read of each image: outcome and finding."""
+    refusal = None if card.refusal is None else Refusal.load(card.refusal)
+    decisions = [
+        decide(logits, features, card, refusal=refusal)
+        for logits, features in zip(output.logits, output.features, strict=True)
+    ]
+    return np.array([f"{decision.outcome} {decision.finding}" for decision in decisions])
+
+
+def run(folder: Path, *, exports: Path, data: Path | None, quick: bool) -> dict[str, Any]:
+    """Measures everything and returns what is written to the results file."""
+    card = load_card(folder)
+    size = card.preprocessing.size
+    pixels, images = sample_images(size) if data is None else test_images(data, size)
+    names = [name for name in ENGINES if is_installed(name) and is_computed_here(name)]
+    for name in names:
+        prepare_model(folder, engine=name, exports=exports, announce=lambda: print("Converting ...", flush=True))
+    rounds, calls = (dict.fromkeys(ROUNDS, 2), 5) if quick else (ROUNDS, 100)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "pixels.npy"
+        np.save(path, pixels)
+        processes = [EngineProcess(name, folder=folder, exports=exports, pixels=path) for name in (BASE, *names)]
+        engines = processes[1:]
+        rows: dict[str, dict[str, Any]] = {process.name: {} for process in processes}
+        for process in engines:
+            rows[process.name] |= {"memory_loaded": process.memory(), "calls": time_calls(process, calls=calls)}
+        whole = time_analysis(processes, rounds=rounds[1])
+        network = time_network(processes, rounds=rounds)
+        for process in processes:
+            name = process.name
+            rows[name] |= {"load_seconds": round(process.load_seconds, 2), "network": network[name]}
+            rows[name] |= {"memory_after": process.memory(), "analysis": whole[name]}
+        reference = next(process for process in engines if process.name == REFERENCE).outputs()
+        for process in engines:
+            output = reference if process.name == REFERENCE else process.outputs()
+            rows[process.name]["agreement"] = agreement(output, reference, card)
+        for process in processes:
+            process.stop()
+    return {
+        "model": f"{card.name} {card.version}",
+        "weights_sha256": card.weights.sha256,
+        "threads": thread_count(),
+        "gpu": gpu_usable(),
+        "rounds": rounds,
+        "base": f"{BASE}: the bare network; every ratio is to its time in the same rounds at the same batch",
+        "images_compared": images,
+        "target_ratio_of_an_analysis": TARGET,
+        "engines": rows,
+    }
+
+
+def print_tables(result: dict[str, Any]) -> None:
+    """Prints what matters, an engine a line."""
+    rows = result["engines"]
+    print("\nMilliseconds an image, network only (ratio to Keras' predict), and the whole analysis at batch 1:")
+    print(f"{'engine':<14}" + "".join(f"{f'batch {batch}':>17}" for batch in ROUNDS) + f"{'analysis':>17}")
+    for name, row in rows.items():
+        cells = [row["network"][str(batch)] for batch in ROUNDS] + [row["analysis"]]
+        print(f"{name:<14}" + "".join(f"{cell['median']:>9.1f} ({cell['ratio']:.3f})" for cell in cells))
+    print(f"\nMemory in MiB, seconds to load, milliseconds of calls; compared on {result['images_compared']}:")
+    print(
+        f"{'engine':<14}{'loaded':>8}{'after':>8}{'peak':>8}{'seconds':>9}{'first':>8}{'last':>8}"
+        f"{'logits':>10}{'features':>10}{'maps':>10}{'labels':>9}{'decisions':>10}"
+    )
+    for name, row in rows.items():
+        if name == BASE:
+            continue
+        calls, same = row["calls"], row["agreement"]
+        print(
+            f"{name:<14}{row['memory_loaded']['resident']:>8.0f}{row['memory_after']['resident']:>8.0f}"
+            f"{row['memory_after']['peak']:>8.0f}{row['load_seconds']:>9.2f}{calls['first']:>8.1f}{calls['last']:>8.1f}"
+            f"{same['logits_largest']:>10.2g}{same['features_largest']:>10.2g}{same['class_maps_largest']:>10.2g}"
+            f"{same['labels_agree']:>9.2%}{same['decisions_agree']:>10.2%}"
+        )
+
+
+def main() -> None:
+    """Runs, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs; writes nothing")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with manifest.csv")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "xception", metavar="DIR")
+    parser.add_argument("--exports", type=Path, default=ROOT / "var" / "exports", metavar="DIR")
+    options = parser.parse_args()
+    result = run(options.model, exports=options.exports, data=options.data, quick=options.quick)
+    print_tables(result)
+    if not options.quick:
+        write_result(RESULTS / "engines.json", content=result, packages=PACKAGES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""BentoML: `bentoml serve bench.peer_servers.bento:Classifier --port PORT`. Its adaptive batching is on."""
+
+from typing import Any
+
+import bentoml
+import numpy as np
+from PIL.Image import Image
+
+from bench.peer_servers.reading import BATCH_SIZE, PATH, answer, load
+
+
+@bentoml.service(workers=1, traffic={"timeout": 120})
+class Classifier:
+    """The model as BentoML wants it."""
+
+    def __init__(self) -> None:
+        """Load the model."""
+        self.analyser = load()
+
+    # Its adaptive window is found by itself; images wait as long as they must, as in the other servers.
+    @bentoml.api(batchable=True, max_batch_size=BATCH_SIZE, max_latency_ms=120_000, route=PATH)
+    def predict(self, image: list[Image]) -> list[dict[str, Any]]:
+        """One batch."""
+        return [answer(result) for result in self.analyser.analyse([np.asarray(one.convert("L")) for one in image])]

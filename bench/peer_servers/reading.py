@@ -1,0 +1,36 @@
+"""What both peers do with an image and with a result, so that they differ in nothing but the server."""
+
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from bench.installation import EXPORTS, MODEL
+from classifier.findings import FINDINGS
+from classifier.inference.analyser import Analyser, AnalysisResult
+from classifier.inference.preprocessing import UInt8Array
+
+# The default of BrainScan's `BATCH_SIZE`.
+BATCH_SIZE = 4
+# How long an image may wait for others. A processor gains nothing from a batch, so a long wait would only cost.
+BATCH_SECONDS = 0.005
+# Where both take images, in a form's field `image`.
+PATH = "/predict"
+
+
+def load() -> Analyser:
+    """The shipped model, on the engine that BrainScan's worker uses here, with as many threads."""
+    return Analyser.from_folder(MODEL, exports=EXPORTS)
+
+
+def pixels_of(file: BinaryIO) -> UInt8Array:
+    """Decode an image without any of BrainScan's checks: uint8 `(H, W)`."""
+    with Image.open(file) as picture:
+        return np.asarray(picture.convert("L"))
+
+
+def answer(result: AnalysisResult) -> dict[str, object]:
+    """What is sent back."""
+    decision = result.decision
+    shares = None if decision.probabilities is None else dict(zip(FINDINGS, decision.probabilities, strict=True))
+    return {"outcome": str(decision.outcome), "finding": decision.finding, "probabilities": shares}

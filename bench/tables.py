@@ -1,0 +1,189 @@
+"""The tables of `docs/performance.md`, each made from one results file."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Result = dict[str, Any]
+STEPS = {
+    "queued_seconds": "waiting for a claim",
+    "decode_seconds": "read and preprocess",
+    "forward_seconds": "network",
+    "write_seconds": "decide and store",
+}
+KINDS = {"embedded": "SQLite, embedded broker", "servers": "PostgreSQL, Redis"}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first is right-aligned."""
+    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def percent(value: float, *, digits: int = 0) -> str:
+    """0.945 as "94.5 %"."""
+    return f"{value * 100:.{digits}f} %"
+
+
+def provenance(result: Result) -> str:
+    """When and where, in a sentence, with what else the machine did."""
+    machine = result["machine"]
+    text = f"Measured {result['date'][:16].replace('T', ' ')} UTC on {machine['cores']} cores ({machine['processor']})"
+    if "busy_before" in result:
+        text += f"; before it {percent(result['busy_before'])} of the processors' time was in use"
+    return f"*{text}.*"
+
+
+def engines(result: Result) -> str:
+    """Milliseconds an image by engine and batch, and parity."""
+    rows = []
+    for name, row in result["engines"].items():
+        cells = [f"{cell['median']:.0f} ({cell['ratio']:.2f})" for cell in row["network"].values()]
+        parity = row.get("agreement")
+        rows.append(
+            [
+                name,
+                *cells,
+                f"{row['analysis']['median']:.0f} ({row['analysis']['ratio']:.2f})",
+                percent(parity["labels_agree"], digits=2) if parity else "",
+                f"{parity['logits_largest']:.1g}" if parity else "",
+                f"{row['memory_after']['resident']:.0f}" if "memory_after" in row else "",
+            ]
+        )
+    batches = [f"batch {batch}" for batch in next(iter(result["engines"].values()))["network"]]
+    head = ("engine", *batches, "whole analysis", "labels agree", "largest difference of a logit", "memory, MiB")
+    return table(head, rows) + f"\n\nParity on {result['images_compared']}. {result['threads']} threads each."
+
+
+def throughput(result: Result) -> str:
+    """Rounds, and where the worker's time goes."""
+    rows = [
+        [str(number), f"{entry['bare']:.2f}", f"{entry['pipeline']:.2f}", percent(entry["share"], digits=1)]
+        for number, entry in enumerate(result["rounds"], 1)
+    ]
+    head = ("round", "bare engine, images/s", "stored results/s", "share")
+    mean = result["worker_steps_seconds"]
+    steps = [f"{STEPS[name]} {mean[name]['mean'] * 1000:.0f} ms" for name in STEPS if name != "queued_seconds"]
+    return (
+        f"**{KINDS[result['kind']]}**: {percent(result['share'], digits=1)} (median of rounds), "
+        f"{result['analyses_a_round']} analyses a round, {result['failed']} failed.\n\n{table(head, rows)}\n\n"
+        f"Mean time of a batch ({mean['batch_size']['mean']:.1f} images) in each step; the steps overlap: "
+        f"{', '.join(steps)}."
+    )
+
+
+def latency(result: Result) -> str:
+    """A row for each load, and what the load above capacity did."""
+    rows = [
+        [
+            percent(load["share"]),
+            f"{load['rate']:.2f}",
+            str(load["uploads"]),
+            f"{_pair(load['answer_milliseconds'])} / {_value(load['answer_milliseconds'], 'max')}",
+            _pair(load["stored_milliseconds"]),
+            _pair(load["seen_milliseconds"]),
+            _value(load["model_milliseconds"], "p50"),
+            _value(load["added_until_stored_milliseconds"], "p50"),
+            _value(load["added_until_seen_milliseconds"], "p50"),
+        ]
+        for load in result["loads"]
+    ]
+    head = (
+        *("load", "uploads/s", "uploads", "answer (202), p50 / p95 / max", "result stored, p50 / p95"),
+        *("result seen, p50 / p95", "model's own time", "added until stored", "added until seen"),
+    )
+    return (
+        f"**{KINDS[result['kind']]}**: capacity {result['capacity_uploads_a_second']:.2f} uploads a second, "
+        f"by {result['clients_at_capacity']} clients that wait. Milliseconds; added: medians.\n\n"
+        f"{table(head, rows)}\n\n{_above_capacity(result)}"
+    )
+
+
+def memory(result: Result) -> str:
+    """Memory of each program, and the starts."""
+    rows = [
+        [
+            name,
+            *(f"{figures[key]:.0f}" for key in ("at_start", "resident_settled", "resident_at_end", "most")),
+            percent(figures["resident_growth"], digits=1),
+            f"{figures['private_settled']:.0f} → {figures['private_at_end']:.0f}",
+            percent(figures["private_growth"], digits=1),
+        ]
+        for name, figures in result["programs_mebibytes"].items()
+    ]
+    settled, last = result["growth_counts_from"], result["analyses"]
+    head = (
+        *("program", "at start", f"at the {settled}th", f"at the {last}th", "most", "growth"),
+        *("private memory alone", "growth"),
+    )
+    starts = ", ".join(f"{seconds:.1f}" for seconds in result["worker_ready_seconds"])
+    return (
+        f"Resident memory in MiB, over {result['succeeded']} analyses ({result['failed']} failed), "
+        f"{result['uploaded_over_http']} of them uploaded over HTTP meanwhile:\n\n{table(head, rows)}\n\n"
+        f"Seconds from the start of a worker's process until it works on the queue: {starts}."
+    )
+
+
+def peers(result: Result) -> str:
+    """Servers beside each other."""
+    shares = [load["share"] for load in result["servers"][0]["loads"]]
+    rows = [
+        [
+            f"{server['server']} {result['machine']['versions'].get(server['server'].lower(), '')}".strip(),
+            f"{server['capacity']:.2f}",
+            *(_pair(load["result_milliseconds"]) for load in server["loads"]),
+            str(sum(load["without_result"] for load in server["loads"])),
+            str(server["memory_mebibytes"]),
+        ]
+        for server in result["servers"]
+    ]
+    rates = [f"at {load['rate']:.1f}/s, p50 / p95" for load in result["servers"][0]["loads"]]
+    head = ("server", "capacity, images/s", *rates, "without a result", "memory, MiB")
+    named = ", ".join(percent(share) for share in shares)
+    return (
+        f"{table(head, rows)}\n\nMilliseconds from upload to result as the client sees it, at {named} of BrainScan's "
+        f"capacity; batches of at most {result['batch_size']}, {result['clients_at_capacity']} clients for the "
+        "capacity. Memory: pages shared between processes are counted by their share."
+    )
+
+
+def intake(result: Result) -> str:
+    """The corpus in a sentence."""
+    summary = result["summary"]
+    return (
+        f"{summary['as_expected']} of {summary['files']} files of the corpus got their answer. The slowest refusal "
+        f"took {summary['slowest_refusal_milliseconds']:.0f} ms and at most "
+        f"{summary['highest_peak_of_a_refusal_mebibytes']:.0f} MiB; the process grew by "
+        f"{summary['growth_over_all_mebibytes']:.1f} MiB over {result['rounds']} rounds."
+    )
+
+
+def _pair(spread: dict[str, float]) -> str:
+    return f"{_value(spread, 'p50')} / {_value(spread, 'p95')}"
+
+
+def _value(spread: dict[str, float], name: str) -> str:
+    return f"{spread[name]:.0f}" if spread["count"] else "–"
+
+
+def _above_capacity(result: Result) -> str:
+    load = result["loads"][-1]
+    people = load["of_one_person"]
+    return (
+        f"At {percent(load['share'])}: {load['taken']} of {load['uploads']} uploads answered 202, "
+        f"{load['answers_over_limit']} of them after more than {result['answer_limit_milliseconds']:.0f} ms; "
+        f"{load['waiting_at_the_end']} results were outstanding when the uploads ended, and all had been stored "
+        f"{load['drained_after']:.0f} s later: {load['succeeded']} succeeded. Whoever uploaded "
+        f"{percent(result['interactive_share'])} of it waited {_pair(people['interactive'])} ms for a result, whoever "
+        f"uploaded the rest {_pair(people['bulk'])} ms (p50 / p95)."
+    )
+
+
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
+    "engines": (("engines",), engines),
+    "throughput": (("throughput", "throughput-servers"), throughput),
+    "latency": (("latency", "latency-servers"), latency),
+    "memory": (("memory",), memory),
+    "peers": (("peers",), peers),
+    "intake": (("intake_corpus",), intake),
+}
+"""The document's blocks: the results files of each, and what makes a table of one of them."""
