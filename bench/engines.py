@@ -6,6 +6,8 @@ so that whatever else the machine does hits all alike. Read what is said of the 
 """
 
 import argparse
+import json
+import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -16,7 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench.engine_process import BASE, REFERENCE, EngineProcess
-from bench.machine import RESULTS, write_result
+from bench.machine import RESULTS, describe_machine, write_result
+from brainscan.programs import worker as worker_program
 from classifier.inference.decision import decide
 from classifier.inference.engines import (
     ENGINES,
@@ -33,6 +36,7 @@ from classifier.inference.registry import ModelCard, load_card
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tensorflow-cpu", "keras", "openvino", "onnxruntime", "ai-edge-litert", "numpy")
+RESULT = RESULTS / "engines.json"
 ROUNDS = {1: 20, 4: 8, 8: 6, 32: 5}
 """Rounds by batch size: a large batch takes as long as many small ones, and varies less."""
 PROTOCOL = "patient"
@@ -129,8 +133,16 @@ def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
     return np.array([f"{decision.outcome} {decision.finding}" for decision in decisions])
 
 
-def run(folder: Path, *, exports: Path, data: Path | None, quick: bool) -> dict[str, Any]:
-    """Measures everything and returns what is written to the results file."""
+def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier: dict[str, Any]) -> dict[str, Any]:
+    """Measures everything and returns what is written to the results file.
+
+    Args:
+        folder: `models/<name>`.
+        exports: Where exported graphs are kept.
+        data: Folder with manifest.csv, or None.
+        quick: Whether to see that it runs only.
+        earlier: An earlier result whose agreements are taken over, or {} to compare outputs.
+    """
     card = load_card(folder)
     size = card.preprocessing.size
     pixels, images = sample_images(size) if data is None else test_images(data, size)
@@ -152,10 +164,15 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool) -> dict[
             name = process.name
             rows[name] |= {"load_seconds": round(process.load_seconds, 2), "network": network[name]}
             rows[name] |= {"memory_after": process.memory(), "analysis": whole[name]}
-        reference = next(process for process in engines if process.name == REFERENCE).outputs()
-        for process in engines:
-            output = reference if process.name == REFERENCE else process.outputs()
-            rows[process.name]["agreement"] = agreement(output, reference, card)
+        if earlier:
+            images = earlier["images_compared"]
+            for process in engines:
+                rows[process.name]["agreement"] = earlier["engines"][process.name]["agreement"]
+        else:
+            reference = next(process for process in engines if process.name == REFERENCE).outputs()
+            for process in engines:
+                output = reference if process.name == REFERENCE else process.outputs()
+                rows[process.name]["agreement"] = agreement(output, reference, card)
         for process in processes:
             process.stop()
     return {
@@ -169,6 +186,19 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool) -> dict[
         "target_ratio_of_an_analysis": TARGET,
         "engines": rows,
     }
+
+
+def earlier_result(card: ModelCard) -> dict[str, Any]:
+    """The last result, if it is of the same weights and the same libraries.
+
+    Raises:
+        SystemExit: If it is not: outputs have to be compared again.
+    """
+    earlier: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))
+    versions = describe_machine(PACKAGES)["versions"]
+    if (earlier["weights_sha256"], earlier["machine"]["versions"]) != (card.weights.sha256, versions):
+        raise SystemExit("The last result is of other weights or libraries. Run without --times.")
+    return earlier
 
 
 def print_tables(result: dict[str, Any]) -> None:
@@ -200,14 +230,18 @@ def main() -> None:
     """Runs, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs; writes nothing")
+    parser.add_argument("--times", action="store_true", help="measure times anew, keep how far outputs agreed")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with manifest.csv")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "xception", metavar="DIR")
     parser.add_argument("--exports", type=Path, default=ROOT / "var" / "exports", metavar="DIR")
     options = parser.parse_args()
-    result = run(options.model, exports=options.exports, data=options.data, quick=options.quick)
+    # As the worker runs, in every process that is started here.
+    os.environ |= worker_program().environment
+    earlier = earlier_result(load_card(options.model)) if options.times else {}
+    result = run(options.model, exports=options.exports, data=options.data, quick=options.quick, earlier=earlier)
     print_tables(result)
     if not options.quick:
-        write_result(RESULTS / "engines.json", content=result, packages=PACKAGES)
+        write_result(RESULT, content=result, packages=PACKAGES)
 
 
 if __name__ == "__main__":

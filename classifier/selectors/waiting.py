@@ -6,9 +6,9 @@ from uuid import UUID
 
 from classifier.models import Analysis
 
-# A process asks this often at first, and ever more rarely: a result is late by a twentieth of the wait on average.
-SHORTEST_STEP, LONGEST_STEP = 0.02, 0.1
-STEP_SHARE = 0.1
+# A process asks this often at first, and ever more rarely: a result is late by a fortieth of the wait on average.
+SHORTEST_STEP, LONGEST_STEP = 0.01, 0.1
+STEP_SHARE = 0.05
 
 
 class FinishWatch:

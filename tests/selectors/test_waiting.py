@@ -85,7 +85,7 @@ def test_looks_grow_rarer_and_are_frequent_again_for_a_newcomer(owner):
     watch = FinishWatch()
     watch._last_joined = time.monotonic()
     assert watch._step() == SHORTEST_STEP
-    watch._last_joined -= 0.5
+    watch._last_joined -= 0.8
     assert SHORTEST_STEP < watch._step() < LONGEST_STEP
     watch._last_joined -= 60
     assert watch._step() == LONGEST_STEP
