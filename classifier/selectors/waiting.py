@@ -9,6 +9,8 @@ from classifier.models import Analysis
 # A process asks this often at first, and ever more rarely: a result is late by a fortieth of the wait on average.
 SHORTEST_STEP, LONGEST_STEP = 0.01, 0.1
 STEP_SHARE = 0.05
+# Looking takes longer where processors are short: then it is done more rarely, so as not to make them shorter.
+LOOK_SHARE = 0.1
 
 
 class FinishWatch:
@@ -53,9 +55,10 @@ class FinishWatch:
     def _look_until_ended(self, pk: UUID, *, deadline: float) -> None:
         try:
             while not self._has_ended(pk) and time.monotonic() < deadline:
+                began = time.monotonic()
                 self._look()
                 if not self._has_ended(pk):
-                    time.sleep(self._step())
+                    time.sleep(max(self._step(), (time.monotonic() - began) / LOOK_SHARE))
         finally:
             with self._changed:
                 self._looking = False

@@ -92,3 +92,15 @@ def test_looks_grow_rarer_and_are_frequent_again_for_a_newcomer(owner):
     row = make_analysis(make_scan(owner))
     watch.wait(row.pk, seconds=0.01)
     assert watch._step() < LONGEST_STEP
+
+
+def test_slow_looks_are_rare(owner):
+    class SlowWatch(CountingWatch):
+        def _look(self) -> None:
+            time.sleep(0.05)
+            super()._look()
+
+    watch = SlowWatch()
+    row = make_analysis(make_scan(owner))
+    watch.wait(row.pk, seconds=1.2)
+    assert watch.looks <= 3
