@@ -1,8 +1,8 @@
 """OpenVINO in bfloat16, on processors that compute in it; in float32 wherever the rounding could be seen.
 
 bfloat16 keeps 8 bits of a number's fraction instead of 24. That halves the time and moves a logit by a few hundredths,
-which matters only where a decision is close. Those images are run once more in float32, so what is said is what the
-float32 engine says; displayed probabilities may differ by a percent point.
+which matters only where a decision is close. Those images are run once more in float32, so that what is said is what
+the float32 engine says; how far that was measured is in `docs/decisions/0004-cpu-engine.md`.
 """
 
 from pathlib import Path
