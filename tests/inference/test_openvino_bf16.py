@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classifier.inference.analyser import Analyser
+from classifier.inference.decision import decide
 from classifier.inference.engines import ROUNDING, choose_engine, is_computed_here, load_engine, prepare_model
 from classifier.inference.engines import openvino_bf16 as module
 from classifier.inference.engines.base import EngineOutput
@@ -46,6 +47,21 @@ def test_a_clear_decision_is_not_doubted(card):
 )
 def test_a_close_decision_is_doubted(card, logits):
     assert is_doubtful(output_of(logits), card, refusal=None).all()
+
+
+def test_no_error_of_all_logits_together_goes_unseen(card):
+    """Errors in opposite directions too: whatever is not doubted decides the same anywhere within the margins."""
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, (200, 4)).astype(np.float32)
+    doubted = is_doubtful(output_of(*logits), card, refusal=None)
+    assert 0 < doubted.sum() < len(doubted)
+    for row in logits[~doubted]:
+        said = module._said(decide(row, row, card))
+        for change in random.uniform(-LOGIT_ERROR, LOGIT_ERROR, (50, 4)):
+            assert module._said(decide((row + change).astype(np.float32), row, card)) == said
+    lead = output_of([1.5 * LOGIT_ERROR, 0, -20, -20])
+    open_card = replace(card, confidence_threshold=0.0, possible_from=(0.0, 0.0, 0.0, 0.0))
+    assert is_doubtful(lead, open_card, refusal=None).all()
 
 
 def test_a_score_near_the_threshold_of_refusal_is_doubted(card):

@@ -5,6 +5,7 @@ which matters only where a decision is close. Those images are run once more in 
 the float32 engine says; how far that was measured is in `docs/decisions/0004-cpu-engine.md`.
 """
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -87,10 +88,14 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, refusal: Refusal | Non
 
 
 def _could_say_otherwise(logits: Float32Array, card: ModelCard) -> bool:
-    """Whether one logit, moved by the error, changes the decision on a brain MR image."""
+    """Whether the decision on a brain MR image could be another, with each logit anywhere within the error.
+
+    A probability is largest where its own logit is highest and all others lowest, and the other way round, and so is
+    the lead of one logit over another. So no decision is crossed between the corners that is not crossed at one.
+    """
     said = _said(decide(logits, logits, card))
-    moves = np.concatenate([np.eye(len(logits)), -np.eye(len(logits))]).astype(np.float32) * LOGIT_ERROR
-    return any(_said(decide(logits + move, logits, card)) != said for move in moves)
+    corners = itertools.product((-LOGIT_ERROR, LOGIT_ERROR), repeat=len(logits))
+    return any(_said(decide(logits + np.array(corner, np.float32), logits, card)) != said for corner in corners)
 
 
 def _said(decision: Decision) -> tuple[str, int, frozenset[str]]:

@@ -1,0 +1,87 @@
+"""What the commands that train have in common: data, start and hyper-parameters."""
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from classifier.training.loop import Plan, Progress
+    from classifier.training.run import RunOptions
+
+
+def stage(text: str) -> tuple[int, int]:
+    """Read `SIDE:EPOCHS`, such as 224:2."""
+    side, _, epochs = text.partition(":")
+    if not (side.isdigit() and epochs.isdigit() and int(side) >= 64):
+        raise ArgumentTypeError(f"a stage is SIDE:EPOCHS, such as 224:2. Received: {text!r}")
+    return int(side), int(epochs)
+
+
+def add_training_options(parser: ArgumentParser) -> None:
+    """Add everything but the choice of training and test images."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv and the images")
+    add("--output", type=Path, required=True, metavar="DIR", help="checkpoints, weights, curves, run.json")
+    add("--network", default="xception", choices=("xception", "tiny"))
+    add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
+    add("--backbone-weights", type=Path, metavar="FILE", help="weights of the backbone without its top")
+    add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to go on from")
+    add("--stage", type=stage, action="append", metavar="SIDE:EPOCHS", help="in order; default 224:2 299:1")
+    add("--batch-size", type=int, default=16)
+    add("--learning-rate", type=float, default=2e-4)
+    add("--warm-up", type=float, default=0.08, help="share of all steps with a rising rate")
+    add("--weight-decay", type=float, default=1e-2)
+    add("--smoothing", type=float, default=0.05, help="label smoothing")
+    add("--location", type=float, default=0.2, help="weight of the loss that asks for the tumor's place")
+    add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
+    add("--average", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
+    add("--freeze", type=int, default=3, help="frozen blocks at the start of the backbone")
+    add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
+    add("--seed", type=int, default=1)
+    add("--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16"))
+    add("--limit", type=int, metavar="N", help="at most N images, for a trial")
+
+
+def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
+    """Returns the hyper-parameters, and the data and start, that the options ask for."""
+    from classifier.training.loop import Plan
+    from classifier.training.run import RunOptions
+
+    plan = Plan(
+        stages=tuple(options["stage"] or Plan().stages),
+        batch_size=options["batch_size"],
+        learning_rate=options["learning_rate"],
+        warm_up=options["warm_up"],
+        weight_decay=options["weight_decay"],
+        smoothing=options["smoothing"],
+        location=options["location"],
+        average=options["average"],
+        balanced=not options["uniform"],
+        freeze=options["freeze"],
+        patience=options["patience"],
+        seed=options["seed"],
+    )
+    run = RunOptions(
+        data=options["data"],
+        output=options["output"],
+        network=options["network"],
+        extra=not options["no_extra"],
+        backbone_weights=options["backbone_weights"],
+        initial_weights=options["initial_weights"],
+        precision=options["precision"],
+        limit=options["limit"],
+    )
+    return plan, run
+
+
+def training_line() -> "Progress":
+    """Returns a function that shows steps, loss and time left on standard error."""
+    from classifier.training.progress import ProgressLine
+
+    line = ProgressLine(sys.stderr, label="training")
+
+    def progress(done: int, total: int, loss: float, left: float) -> None:
+        line(done, total, left=left, note=f"loss {loss:.3f}")
+
+    return progress

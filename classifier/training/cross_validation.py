@@ -1,0 +1,180 @@
+"""Cross-validation by patient: a recipe trained and tested five times, so that every image is tested once, unseen."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.findings import FINDINGS
+from classifier.inference.calibration import probabilities
+from classifier.inference.engines import load_engine
+from classifier.training import metrics
+from classifier.training.calibrate import fit_abstention, fit_temperature
+from classifier.training.cards import today, write_json
+from classifier.training.images import load_images
+from classifier.training.loop import Plan, Progress
+from classifier.training.manifest import FOLDS, Row
+from classifier.training.outputs import Outputs, compute_outputs
+from classifier.training.package import package_run
+from classifier.training.run import RunOptions, split_of, train
+
+RESULT_NAME = "cross_validation.json"
+NOTUMOR = FINDINGS.index("notumor")
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """A network's calibrated answers on the fold that it has never seen.
+
+    Attributes:
+        fold: The test fold.
+        rows: Its fully labelled images.
+        p: Calibrated probabilities, float32 `(N, 4)`.
+        answered: Whether each is above the threshold that the fold's own validation part chose, bool `(N,)`.
+        extra_p: Calibrated probabilities of the fold's partially labelled tumors, float32 `(M, 4)`.
+        extra_rows: Those tumors.
+    """
+
+    fold: int
+    rows: tuple[Row, ...]
+    p: npt.NDArray[np.float32]
+    answered: npt.NDArray[np.bool_]
+    extra_p: npt.NDArray[np.float32]
+    extra_rows: tuple[Row, ...]
+
+
+def cross_validate(
+    options: RunOptions,
+    *,
+    plan: Plan,
+    like: Path,
+    engine: str,
+    exports: Path | None,
+    progress: Progress,
+    tell: Tell,
+) -> dict[str, Any]:
+    """Trains and tests each fold, or goes on where it was interrupted.
+
+    Args:
+        options: As for one run; `test_fold` is replaced, and `output` holds a folder for each fold.
+        plan: The recipe, the same for all folds.
+        like: A model folder whose texts the folds' models take over.
+        engine: See `load_engine`.
+        exports: See `load_engine`.
+        progress: Told after every step of training.
+        tell: Told a sentence when a fold is done.
+
+    Returns:
+        The content of `cross_validation.json`: figures of each fold, and of all images together.
+
+    Raises:
+        ManifestError: If the data must not be used.
+        ValueError: If the protocol is not `patient`, no part is held out to calibrate on, or the output folder
+            holds runs of another recipe.
+    """
+    if options.protocol != "patient" or not options.validate:
+        raise ValueError("Cross-validation needs the protocol patient and a validation part.")
+    import keras
+
+    results, seconds = [], 0.0
+    for fold in range(FOLDS):
+        keras.utils.clear_session()  # The networks of the folds before would stay in memory.
+        run = replace(options, test_fold=fold, output=options.output / f"fold{fold}")
+        record = _finished(run.output, plan=plan) or train(run, plan=plan, progress=progress)
+        seconds += record["seconds"]
+        result = test_fold(run, like=like, engine=engine, exports=exports)
+        results.append(result)
+        tell(f"Fold {fold}: {score([result])}")
+    content = {
+        "date": today(),
+        "plan": record["plan"],
+        "precision": record["precision"],
+        "initial_weights": record["initial_weights"] or record["backbone_weights"],
+        "manifests": record["manifests"],
+        "training_seconds": round(seconds),
+        "folds": [{"fold": result.fold} | score([result]) for result in results],
+        "all": score(results),
+    }
+    write_json(options.output / RESULT_NAME, content)
+    return content
+
+
+def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None) -> FoldResult:
+    """Calibrates a finished run on its validation part and applies it to its test fold."""
+    folder = run.output / "model"
+    package_run(run.output, folder=folder, version=f"fold{run.test_fold}", like=like)
+    loaded = load_engine(folder, engine=engine, exports=exports)
+    split = split_of(run)
+
+    def outputs(rows: tuple[Row, ...]) -> Outputs:
+        images = load_images(rows[: run.limit], data=run.data, size=loaded.card.preprocessing.size)
+        return compute_outputs(loaded, images, cache=run.output / "outputs")
+
+    fit = outputs(tuple(row for row in split.validation if not row.partial))
+    test = outputs(split.test)
+    temperature = fit_temperature(fit, official=False)["temperature"]
+    threshold = fit_abstention(fit, temperature=temperature, official=False)["threshold"]
+    p = probabilities(test.logits, temperature=temperature)
+    extra = outputs(split.extra_test) if split.extra_test else None
+    return FoldResult(
+        fold=run.test_fold,
+        rows=test.rows,
+        p=p,
+        answered=p.max(axis=1) >= threshold,
+        extra_p=p[:0] if extra is None else probabilities(extra.logits, temperature=temperature),
+        extra_rows=() if extra is None else extra.rows,
+    )
+
+
+def score(results: list[FoldResult]) -> dict[str, Any]:
+    """The figures of one or more folds together; intervals are resampled by patient group."""
+    rows = [row for result in results for row in result.rows]
+    p = np.concatenate([result.p for result in results])
+    answered = np.concatenate([result.answered for result in results])
+    labels = np.array([FINDINGS.index(row.true_label) for row in rows])
+    right = p.argmax(axis=1) == labels
+    called_tumor = p.argmax(axis=1) != NOTUMOR
+    groups = [row.group for row in rows]
+    low, high = metrics.bootstrap(lambda index: float(right[index].mean()), groups)
+    figures = {
+        "accuracy": metrics.accuracy(p, labels),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "ece": metrics.ece(p, labels),
+        "nll": metrics.nll(p, labels),
+        "coverage": float(answered.mean()),
+        "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
+        **{f"{name}_recall": value["recall"] for name, value in metrics.per_class(p, labels).items()},
+        "tumor_sensitivity": float(called_tumor[labels != NOTUMOR].mean()),
+    }
+    found = np.concatenate([result.extra_p for result in results]).argmax(axis=1) != NOTUMOR
+    if len(found):
+        extra_groups = [row.group for result in results for row in result.extra_rows]
+        low, high = metrics.bootstrap(lambda index: float(found[index].mean()), extra_groups)
+        figures |= {
+            "other_scanner_tumor_sensitivity": float(found.mean()),
+            "other_scanner_low": low,
+            "other_scanner_high": high,
+        }
+    counts = {"images": len(rows), "groups": len(set(groups)), "other_scanner_tumors": len(found)}
+    return counts | {name: None if value is None else round(value, 4) for name, value in figures.items()}
+
+
+def _finished(folder: Path, *, plan: Plan) -> dict[str, Any] | None:
+    """The record of a run that has ended, else None.
+
+    Raises:
+        ValueError: If it was of another recipe.
+    """
+    path = folder / "run.json"
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if "finished" not in record:
+        return None
+    if record["plan"] != json.loads(json.dumps(asdict(plan))):
+        raise ValueError(f"{folder} holds a run with other hyper-parameters. Choose another output folder.")
+    return record

@@ -1,0 +1,71 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from classifier.training.cross_validation import RESULT_NAME, cross_validate
+from classifier.training.loop import Plan
+from classifier.training.manifest import FOLDS, read_extra, read_manifest
+from classifier.training.run import RunOptions
+from tests.inference.conftest import make_tiny_model
+
+PLAN = Plan(stages=((96, 1),), batch_size=8, learning_rate=1e-2, freeze=0)
+
+
+@pytest.fixture
+def options(data, tmp_path):
+    return RunOptions(data=data, output=tmp_path / "cv", network="tiny")
+
+
+@pytest.fixture
+def run(tmp_path):
+    like = make_tiny_model(tmp_path / "like")
+    steps, told = [], []
+
+    def run(options, plan=PLAN):
+        content = cross_validate(
+            options,
+            plan=plan,
+            like=like,
+            engine="keras",
+            exports=None,
+            progress=lambda *values: steps.append(values),
+            tell=told.append,
+        )
+        return content, steps, told
+
+    return run
+
+
+def test_every_image_is_tested_once(options, run, data):
+    content, _, told = run(options)
+    assert len(told) == len(content["folds"]) == FOLDS
+    assert sum(fold["images"] for fold in content["folds"]) == content["all"]["images"] == len(read_manifest(data))
+    assert content["all"]["other_scanner_tumors"] == len(read_extra(data))
+    mean = sum(fold["accuracy"] * fold["images"] for fold in content["folds"]) / content["all"]["images"]
+    assert content["all"]["accuracy"] == pytest.approx(mean, abs=1e-3)
+    assert content["all"]["accuracy_low"] <= content["all"]["accuracy"] <= content["all"]["accuracy_high"]
+    assert json.loads((options.output / RESULT_NAME).read_text())["all"] == content["all"]
+
+
+def test_finished_folds_are_not_trained_again(options, run):
+    first, steps, _ = run(options)
+    trained = len(steps)
+    own = json.loads((options.output / "fold3" / "run.json").read_text())["steps"]
+    (options.output / "fold3" / "run.json").unlink()
+    (options.output / "fold3" / "checkpoint.npz").unlink()
+    second, steps, _ = run(options)
+    assert len(steps) - trained == own < trained
+    assert second["folds"][0] == first["folds"][0]
+
+
+def test_folds_of_another_recipe_are_not_mixed_in(options, run):
+    run(options)
+    with pytest.raises(ValueError, match="other hyper-parameters"):
+        run(options, replace(PLAN, seed=2))
+
+
+@pytest.mark.parametrize("change", [{"protocol": "official"}, {"validate": False}])
+def test_what_cannot_be_cross_validated_is_refused(options, run, change):
+    with pytest.raises(ValueError, match="needs the protocol patient and a validation part"):
+        run(replace(options, **change))
