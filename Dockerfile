@@ -58,6 +58,8 @@ USER 10001:10001
 
 
 FROM app AS web
+# Else every thread that reads an image keeps a heap of its own (glibc).
+ENV MALLOC_ARENA_MAX=2
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=8s --start-period=30s --retries=4 CMD ["python", "docker/healthcheck.py", "web"]
 CMD ["gunicorn", "brainscan.wsgi", "-c", "brainscan/gunicorn.py"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from glob import glob
 
+from classifier.inference.engines import is_computed_here
 from tests.running import ROOT
 
 
@@ -20,6 +21,7 @@ def steps(*, quick: bool, data: str = "") -> list[list[str]]:
     found = [
         ["bench.intake_corpus"],
         ["bench.engines", *(("--data", data) if data else ())],
+        *([["bench.bfloat16", "--data", data]] if data and is_computed_here("openvino_bf16") else []),
         ["bench.throughput"],
         ["bench.latency"],
     ]

@@ -54,12 +54,13 @@ def bare_engine() -> Iterator[BareEngine]:
 
 def main() -> None:
     """Load, and measure as often as is asked."""
-    from bench.images import distinct_jpeg
+    from bench.images import DISTINCT, distinct_jpeg
     from classifier.inference.analyser import Analyser
     from classifier.intake import read_image
 
     analyser = Analyser.from_folder(MODEL, exports=EXPORTS)
-    images = [read_image(distinct_jpeg(number)).pixels for number in range(PREPARED)]
+    # The images that `bench.fill` uploads first: how long one takes may depend on what it shows.
+    images = [read_image(distinct_jpeg(DISTINCT - 1 - number)).pixels for number in range(PREPARED)]
     prepared = analyser.prepare(images)
     print(f"ready {analyser.engine_name}", flush=True)
     for line in sys.stdin:

@@ -54,6 +54,32 @@ def engines(result: Result) -> str:
     return table(head, rows) + f"\n\nParity on {result['images_compared']}. {result['threads']} threads each."
 
 
+PARTS = {"chosen_on": "test images, on which the margins were chosen", "others": "others, mirrored"}
+
+
+def bfloat16(result: Result) -> str:
+    """What bfloat16 changes, and what of it is caught."""
+    rows = [
+        [
+            f"{part['images']} {PARTS[name]}",
+            f"{part['largest_change_of_a_lead']:.2f}",
+            f"{part['largest_change_of_a_refusal_score']:.3f}",
+            percent(part["would_say_the_same_without_a_second_look"], digits=2),
+            percent(part["says_the_same"], digits=2),
+            percent(part["run_twice"], digits=1),
+            f"{part['largest_difference_of_a_percentage']:.0f}",
+            f"{part['float32_milliseconds']:.0f} / {part['mean_milliseconds']:.0f}",
+        ]
+        for name, part in result["parts"].items()
+    ]
+    head = (
+        *("images", "largest change of a lead", "of a refusal score", "bfloat16 alone says the same"),
+        *("with the second look", "looked at twice", "points a percentage differs, at most"),
+        "ms an image, float32 / mean of bfloat16",
+    )
+    return table(head, rows)
+
+
 def throughput(result: Result) -> str:
     """Rounds, and where the worker's time goes."""
     rows = [
@@ -180,6 +206,7 @@ def _above_capacity(result: Result) -> str:
 
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
     "engines": (("engines",), engines),
+    "bfloat": (("bfloat16",), bfloat16),
     "throughput": (("throughput", "throughput-servers"), throughput),
     "latency": (("latency", "latency-servers"), latency),
     "memory": (("memory",), memory),

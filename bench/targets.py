@@ -11,7 +11,7 @@ Result = dict[str, Any]
 # 1.2 GB, in the unit of the figures.
 WORKER_MEBIBYTES = 1.2e9 / 2**20
 FASTEST = ("openvino", "openvino_bf16")
-"""The engine that `auto` takes on processors, and the fastest one."""
+"""The engines that `auto` takes on processors without and with bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ def web(*, host: str, port: int, name: str) -> Program:
         name: a host name that the settings allow; the probe asks under it.
     """
     command = [sys.executable, "-m", "gunicorn", "brainscan.wsgi", "-c", "brainscan/gunicorn.py"]
-    return Program("web", command, ready=lambda: _is_live(host, port, name), environment={"PORT": str(port)})
+    # Else every thread that reads an image keeps a heap of its own (glibc), and there are many threads.
+    environment = {"PORT": str(port), "MALLOC_ARENA_MAX": "2"}
+    return Program("web", command, ready=lambda: _is_live(host, port, name), environment=environment)
 
 
 def worker() -> Program:

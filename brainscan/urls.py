@@ -2,7 +2,10 @@
 
 from allauth.account import urls as account
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
+from django.views.generic import RedirectView
 
 from classifier.web import health
 from classifier.web.metrics import metrics
@@ -20,4 +23,6 @@ urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     path("metrics", metrics, name="metrics"),
+    # Browsers ask for it beside pages that name no icon, such as JSON.
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("img/logo.svg")), name="favicon"),
 ]

@@ -67,7 +67,7 @@ rules(
 )  # fmt: skip
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
 rules(Rule(LOGIN), "api:schema", "api:docs")
-rules(Rule(OPEN), "health_live", "health_ready")
+rules(Rule(OPEN), "health_live", "health_ready", "favicon")
 # To programs on this machine, as tests are. Who else may read it and who may not is in `tests/web/test_metrics.py`.
 rules(Rule(OPEN), "metrics")
 rules(

@@ -70,7 +70,7 @@ def compute_outputs(
     Args:
         engine: The model.
         images: Decoded at the model's input size.
-        cache: Folder that keeps results by weights and images, or None.
+        cache: Folder that keeps results by engine, weights and images, or None.
         progress: Told the number of images done and in all.
 
     Returns:
@@ -100,7 +100,7 @@ def compute_outputs(
 
 
 def _key(engine: Engine, images: ImageSet) -> str:
-    digest = hashlib.sha256(engine.card.weights.sha256.encode())
+    digest = hashlib.sha256(f"{engine.name} {engine.card.weights.sha256}".encode())
     digest.update(repr(engine.card.preprocessing).encode())
     digest.update(images.pixels.tobytes())
     return digest.hexdigest()[:24]

@@ -10,69 +10,32 @@ queues between the steps are short: what is claimed is started soon. A fourth th
 in hand, and reports that the process lives.
 """
 
-import os
-import sys
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Queue
-from threading import Condition, Event, Thread
-from typing import TypeVar
-from uuid import UUID
+from threading import Event, Thread
 
 import structlog
 from django.db import Error as AnyDatabaseError
-from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
-from classifier.inference.analyser import Analyser, Forwarded, Prepared
-from classifier.inference.preprocessing import UInt8Array
-from classifier.intake import read_canonical
+from classifier.inference.analyser import Analyser, Forwarded
 from classifier.services import doorbell
-from classifier.services.claim import (
-    Claim,
-    Result,
-    claim_analyses,
-    fail_analysis,
-    finish_analyses,
-    release_analysis,
-    renew_leases,
-    return_unstarted,
-)
+from classifier.services.claim import Claim, Result, claim_analyses, renew_leases
+from classifier.worker.endings import DATABASE_PAUSE_SECONDS, Endings
+from classifier.worker.in_hand import InHand
 from classifier.worker.measurements import Measurements
+from classifier.worker.reading import Batch, Reading
 from classifier.worker.watchdog import Watchdog
 
 logger = structlog.get_logger(__name__)
 
 # Without any message the queue is looked at this often, so a broker that is away costs seconds and nothing else.
 LOOK_SECONDS = 5.0
-# The pause before a database that is away is asked again.
-DATABASE_PAUSE_SECONDS = 1.0
-# More readers than this only fight for the interpreter's lock.
-READERS = 4
-LOWEST_PRIORITY = 19
 # The bell is passed on to other workers at most this often.
 PASS_ON_SECONDS = 1.0
-
-UNREADABLE = ("image_unreadable", "The stored image could not be read. Upload the file again.")
-Written = TypeVar("Written")
-DATABASE_AWAY = (OperationalError, InterfaceError)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Claimed analyses of one model, with their images as its network wants them."""
-
-    analyser: Analyser
-    claims: list[Claim]
-    prepared: Prepared
-
-    def singles(self) -> "Iterator[Batch]":
-        """The same analyses, one by one."""
-        for index, claim in enumerate(self.claims):
-            yield Batch(self.analyser, [claim], self.prepared[index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +44,6 @@ class Done:
 
     batch: Batch
     forwarded: Forwarded
-
-
-class InHand:
-    """The claims that this process has taken and not yet ended."""
-
-    def __init__(self, watchdog: Watchdog) -> None:
-        self._watchdog = watchdog
-        self._claims: dict[UUID, Claim] = {}
-        self._changed = Condition()
-
-    def take(self, claims: list[Claim]) -> None:
-        """Add claims."""
-        with self._changed:
-            self._claims |= {claim.analysis.pk: claim for claim in claims}
-            self._progress()
-
-    def put_down(self, claims: list[Claim]) -> None:
-        """Remove claims that have ended, however that was."""
-        with self._changed:
-            for claim in claims:
-                self._claims.pop(claim.analysis.pk, None)
-            self._progress()
-            self._changed.notify_all()
-
-    def progress(self) -> None:
-        """Say that a step was done."""
-        with self._changed:
-            self._progress()
-
-    def tokens(self) -> set[UUID]:
-        """The tokens of all claims."""
-        with self._changed:
-            return {claim.token for claim in self._claims.values()}
-
-    def wait_until_empty(self, *, but: int = 0, seconds: float | None = None) -> bool:
-        """Wait until at most `but` claims are left. Returns whether that came about within `seconds`."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self._claims) <= but, timeout=seconds)
-
-    def _progress(self) -> None:
-        if self._claims:
-            self._watchdog.wind_up()
-        else:
-            self._watchdog.rest()
 
 
 class Pipeline:
@@ -140,7 +59,6 @@ class Pipeline:
             stuck_seconds: after how long without any progress the process is ended.
         """
         self.measurements = Measurements()
-        self._load = load
         self._batch_size = batch_size
         self._lease_seconds = lease_seconds
         self._bell, self._stopping, self._ended = Event(), Event(), Event()
@@ -148,7 +66,8 @@ class Pipeline:
         # A full queue holds its producer back: nothing is claimed long before it can be started.
         self._read: Queue[Batch | None] = Queue(maxsize=1)
         self._done: Queue[Done | None] = Queue(maxsize=2)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=_stand_back)
+        self._endings = Endings(in_hand=self._in_hand, measurements=self.measurements)
+        self._reading = Reading(load=load, in_hand=self._in_hand, endings=self._endings, measurements=self.measurements)
         steps = {"claims": self._claim_all, "forward": self._forward_all, "write": self._write_all}
         steps["leases"] = self._keep_leases
         # Daemons, so that a step which hangs cannot keep a process alive that was told to end.
@@ -228,60 +147,15 @@ class Pipeline:
         for claim in claims:
             by_model[claim.analysis.model_name].append(claim)
         for name, group in by_model.items():
-            for batch in self._prepare(group, model=name):
+            for batch in self._reading.prepare(group, model=name):
                 self._read.put(batch)
-
-    def _prepare(self, claims: list[Claim], *, model: str) -> list[Batch]:
-        """Read and preprocess; what cannot be read is ended here and takes no other along."""
-        began = time.monotonic()
-        readable = [(claim, pixels) for claim, pixels in self._read_images(claims) if pixels is not None]
-        if not readable:
-            return []
-        try:
-            analyser = self._load(model)
-        except Exception as error:
-            for claim, _ in readable:
-                self._release(claim, error=error)
-            return []
-        batches = []
-        try:
-            batches.append(_batch(analyser, readable))
-        except Exception as error:
-            logger.warning("batch_split", step="prepare", size=len(readable), error=repr(error))
-            for claim, pixels in readable:
-                try:
-                    batches.append(_batch(analyser, [(claim, pixels)]))
-                except Exception as own_error:
-                    self._release(claim, error=own_error)
-        self._in_hand.progress()
-        self.measurements.decode_seconds.observe(time.monotonic() - began)
-        return batches
-
-    def _read_images(self, claims: list[Claim]) -> Iterator[tuple[Claim, UInt8Array | None]]:
-        if len(claims) == 1:
-            yield claims[0], self._read_image(claims[0])
-            return
-        yield from zip(claims, self._readers.map(self._read_image, claims), strict=True)
-
-    def _read_image(self, claim: Claim) -> UInt8Array | None:
-        try:
-            with claim.analysis.scan.image.open("rb") as file:
-                pixels: UInt8Array = read_canonical(file.read())
-            return pixels
-        except (FileNotFoundError, ValueError) as error:
-            # Trying again would read the same bytes: this is for a person to mend.
-            logger.error("image_unreadable", analysis=str(claim.analysis.pk), error=repr(error))
-            self._fail(claim, *UNREADABLE)
-        except Exception as error:
-            self._release(claim, error=error)
-        return None
 
     # --- the network ----------------------------------------------------------------------------------------------
 
     def _forward_all(self) -> None:
         while (batch := self._read.get()) is not None:
             if self._stopping.is_set():
-                self._give_back(batch.claims)
+                self._endings.give_back(batch.claims)
             else:
                 self._forward(batch)
         self._done.put(None)
@@ -293,7 +167,7 @@ class Pipeline:
             forwarded = batch.analyser.forward(batch.prepared)
         except Exception as error:
             if len(batch.claims) == 1:
-                self._release(batch.claims[0], error=error)
+                self._endings.release(batch.claims[0], error=error)
                 return
             logger.warning("batch_split", step="forward", size=len(batch.claims), error=repr(error))
             for single in batch.singles():
@@ -313,10 +187,10 @@ class Pipeline:
                 results = done.batch.analyser.decide(done.forwarded)
             except Exception as error:
                 for claim in claims:
-                    self._release(claim, error=error)
+                    self._endings.release(claim, error=error)
                 continue
             version = done.batch.analyser.card.version
-            self._write(
+            self._endings.write(
                 [
                     Result(claim, result.decision, result.class_maps, version, result.milliseconds)
                     for claim, result in zip(claims, results, strict=True)
@@ -324,57 +198,6 @@ class Pipeline:
             )
         self._ended.set()
         connection.close()
-
-    def _write(self, results: list[Result]) -> None:
-        began = time.monotonic()
-        claims = [result.claim for result in results]
-        try:
-            held = self._insist(lambda: finish_analyses(results))
-        except IntegrityError as error:
-            # A scan was deleted between the statements of the transaction. The others must not suffer for it.
-            if len(results) > 1:
-                for result in results:
-                    self._write([result])
-                return
-            logger.warning("result_not_storable", analysis=str(claims[0].analysis.pk), error=repr(error))
-            held = 0
-        except Exception as error:
-            for claim in claims:
-                self._release(claim, error=error)
-            return
-        self._in_hand.put_down(claims)
-        self.measurements.write_seconds.observe(time.monotonic() - began)
-        self.measurements.count("succeeded", number=held)
-        self.measurements.count("late", number=len(claims) - held)
-
-    def _fail(self, claim: Claim, code: str, message: str) -> None:
-        self._end(claim, lambda: fail_analysis(claim, code=code, message=message), as_="failed")
-
-    def _release(self, claim: Claim, *, error: Exception) -> None:
-        self._end(claim, lambda: release_analysis(claim, error=error), as_="released")
-
-    def _end(self, claim: Claim, write: Callable[[], bool], *, as_: str) -> None:
-        try:
-            self.measurements.count(as_ if self._insist(write) else "late")
-        except AnyDatabaseError as error:
-            # The lease runs out and the row is taken again.
-            logger.error("not_written", analysis=str(claim.analysis.pk), error=repr(error))
-        self._in_hand.put_down([claim])
-
-    def _give_back(self, claims: list[Claim]) -> None:
-        self._insist(lambda: return_unstarted(claims))
-        self._in_hand.put_down(claims)
-
-    def _insist(self, write: Callable[[], Written]) -> Written:
-        """Write, again and again while the database is away: a result in hand is too dear to throw away."""
-        while True:
-            try:
-                close_old_connections()
-                return write()
-            except DATABASE_AWAY as error:
-                logger.warning("database_away", error=repr(error))
-                self._in_hand.progress()
-                time.sleep(DATABASE_PAUSE_SECONDS)
 
     # --- leases ---------------------------------------------------------------------------------------------------
 
@@ -387,17 +210,3 @@ class Pipeline:
             except AnyDatabaseError as error:
                 logger.warning("leases_not_renewed", error=repr(error))
         connection.close()
-
-
-def _stand_back() -> None:
-    """Let this thread run on what the network leaves (Linux: a priority is a thread's own).
-
-    The network's threads wait for each other many times in a pass, so a processor that is taken from one of them for a
-    moment is taken from all. Reading ahead can wait; and once the network has nothing to do, it runs at full speed.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
-
-
-def _batch(analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:
-    return Batch(analyser, [claim for claim, _ in readable], analyser.prepare([pixels for _, pixels in readable]))

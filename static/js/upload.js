@@ -50,6 +50,8 @@
   function add(files) {
     if (files.length === 0) return;
     document.querySelector("[data-uploads]").hidden = false;
+    // "Nothing here yet" would no longer be true.
+    document.querySelector("[data-nothing-yet]")?.remove();
     const key = `${form.elements.upload_key.value}-${(batch += 1)}`;
     const fields = new FormData(form);
     fields.delete("image");

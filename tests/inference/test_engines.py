@@ -10,7 +10,7 @@ import pytest
 
 from classifier.inference import engines
 from classifier.inference.engines import base as base_module
-from classifier.inference.engines import choose_engine, load_engine, thread_count
+from classifier.inference.engines import choose_engine, load_engine, openvino_bf16, thread_count
 from classifier.inference.engines.keras import cut
 from classifier.inference.preprocessing import preprocess_batch
 from classifier.inference.registry import ModelError
@@ -112,7 +112,9 @@ def test_an_engine_that_is_not_installed_says_what_to_install(tiny_folder, monke
 
 def test_auto_takes_the_fastest_that_is_installed(monkeypatch):
     monkeypatch.setattr(engines, "gpu_usable", lambda: False)
-    assert choose_engine("auto") == "openvino"
+    for computes, expected in [(True, "openvino_bf16"), (False, "openvino")]:
+        monkeypatch.setattr(openvino_bf16, "is_computed_here", lambda computes=computes: computes)
+        assert choose_engine("auto") == expected
     monkeypatch.setattr(engines, "is_installed", lambda name: name in ("keras", "litert"))
     assert choose_engine("auto") == "litert"
     monkeypatch.setattr(engines, "is_installed", lambda name: name == "keras")

@@ -13,6 +13,7 @@ from classifier.inference.analyser import Forwarded, Prepared
 from classifier.inference.decision import Decision
 from classifier.intake import read_canonical
 from classifier.models import Analysis, ClassMaps
+from classifier.worker import endings
 from classifier.worker import pipeline as module
 from classifier.worker.pipeline import Pipeline
 from tests.factories import make_analysis, make_scan
@@ -56,7 +57,8 @@ def analyser() -> Analyser:
 def start(analyser, monkeypatch):
     """Return a function that starts a pipeline; it is stopped at the end of the test."""
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(module, "DATABASE_PAUSE_SECONDS", 0.05)
+    for part in (module, endings):
+        monkeypatch.setattr(part, "DATABASE_PAUSE_SECONDS", 0.05)
     started = []
 
     def make(**options) -> Pipeline:
@@ -195,7 +197,7 @@ def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyser, o
 
 def test_a_result_outlives_a_database_that_is_away(start, owner, monkeypatch):
     away = {"left": 5}
-    real = module.finish_analyses
+    real = endings.finish_analyses
 
     def finish(results):
         if away["left"]:
@@ -203,7 +205,7 @@ def test_a_result_outlives_a_database_that_is_away(start, owner, monkeypatch):
             raise OperationalError("server closed the connection")
         return real(results)
 
-    monkeypatch.setattr(module, "finish_analyses", finish)
+    monkeypatch.setattr(endings, "finish_analyses", finish)
     make_analysis(make_scan(owner))
     start()
     wait_for(lambda: states() == ["succeeded"])

@@ -35,7 +35,7 @@ __all__ = [
 ON_PROCESSORS = {"openvino": "OpenVinoEngine", "onnxruntime": "OnnxRuntimeEngine", "litert": "LiteRtEngine"}
 """Engines that run an exported graph in float32, fastest first as measured (`docs/decisions/0004-cpu-engine.md`)."""
 ROUNDING = {"openvino_bf16": "OpenVinoBf16Engine"}
-"""Engines that compute with fewer bits; never chosen by `auto`."""
+"""Engines that compute with fewer bits, where the processor can, and are no less sure of what they say."""
 ENGINES = ("keras", *ON_PROCESSORS, *ROUNDING)
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """NVIDIA's, AMD's, and Windows' for either: without one of them there is no GPU that a network could run on."""
@@ -91,7 +91,7 @@ def choose_engine(engine: str = "auto") -> str:
     """Returns the name of the engine that is meant.
 
     Args:
-        engine: One of `ENGINES`, or `auto`: Keras where a GPU can be used, else the fastest installed engine.
+        engine: One of `ENGINES`, or `auto`: Keras where a GPU can be used, else the fastest that can run here.
 
     Raises:
         ModelError: If the engine is unknown or not installed.
@@ -99,7 +99,8 @@ def choose_engine(engine: str = "auto") -> str:
     if engine == "auto":
         if gpu_usable():
             return "keras"
-        return next((name for name in ON_PROCESSORS if is_installed(name)), "keras")
+        fastest_first = (*ROUNDING, *ON_PROCESSORS)
+        return next((name for name in fastest_first if is_installed(name) and is_computed_here(name)), "keras")
     if engine not in ENGINES:
         raise ModelError(f"ENGINE must be one of auto, {', '.join(ENGINES)}. Received: {engine!r}")
     if not is_installed(engine):

@@ -1,0 +1,150 @@
+"""Whether `openvino_bf16` says what `openvino` says, also on images that had no part in the choice of its margins.
+
+`python -m bench.bfloat16 --data DIR` compares both on the test images of the protocol `patient`, which the margins
+were chosen on with others, and on mirror images of training images and of the tumors of other scanners, which had no
+part in it; it writes `bench/results/bfloat16.json`.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.machine import RESULTS, write_result
+from classifier.inference.calibration import probabilities
+from classifier.inference.decision import decide
+from classifier.inference.engines import Engine, load_engine
+from classifier.inference.engines.base import EngineOutput
+from classifier.inference.engines.openvino_bf16 import (
+    LEAD_ERROR,
+    PROBABILITY_ERROR,
+    SCORE_ERROR,
+    OpenVinoBf16Engine,
+    is_doubtful,
+)
+from classifier.inference.preprocessing import to_input
+from classifier.inference.refusal import Refusal
+from classifier.inference.registry import ModelCard
+from classifier.training.images import ImageSet, load_images
+from classifier.training.manifest import read_extra, read_manifest
+from classifier.training.protocols import make_split
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("openvino", "numpy")
+PROTOCOL = "patient"
+IMAGES = 1400
+
+
+def parts(data: Path, *, size: int, count: int) -> dict[str, ImageSet]:
+    """Images that the margins were chosen on, and others: mirrored ones of training and of the other scanners."""
+    split = make_split(read_manifest(data), protocol=PROTOCOL, extra=read_extra(data))
+    rows = [*split.train, *split.validation]
+    partial = [row for row in (*rows, *split.extra_test) if row.partial]
+    whole = [row for row in rows if not row.partial]
+    chosen = np.random.default_rng(1).choice(len(whole), min(count, len(whole)), replace=False)
+    others = [*partial, *(whole[index] for index in sorted(chosen))]
+    other_images = load_images(others, data=data, size=size)
+    return {
+        "chosen_on": load_images(split.test[:count], data=data, size=size),
+        "others": replace(other_images, pixels=other_images.pixels[:, :, ::-1]),
+    }
+
+
+def said(output: EngineOutput, index: int, card: ModelCard, refusal: Refusal | None) -> tuple[Any, ...]:
+    """Everything in words that a person would read of an image."""
+    decision = decide(output.logits[index], output.features[index], card, refusal=refusal)
+    return decision.outcome, decision.finding, int(output.logits[index].argmax()), frozenset(decision.possible)
+
+
+def percents(output: EngineOutput, card: ModelCard) -> Any:
+    """The displayed percentages, before what keeps them from 100."""
+    return np.rint(100 * probabilities(output.logits, temperature=card.temperature)).astype(int)
+
+
+def compare(
+    images: ImageSet, *, exact: Engine, rounding: OpenVinoBf16Engine, refusal: Refusal | None
+) -> dict[str, float | int]:
+    """How far bfloat16 strays on images, and how often that would be, and is, seen."""
+    card = exact.card
+    changes, leads, scores, points, exact_times, rounded_times = [], [], [], [], [], []
+    twice = same_rounded = same = 0
+    for number, pixels in enumerate(images.pixels):
+        batch = to_input(pixels[None], parameters=card.preprocessing)
+        began = time.perf_counter()
+        told = exact.predict(batch)
+        middle = time.perf_counter()
+        fast = rounding.predict_rounded(batch)
+        rounded_times.append(time.perf_counter() - middle)
+        exact_times.append(middle - began)
+        change = fast.logits[0] - told.logits[0]
+        changes.append(np.abs(change).max())
+        leads.append(np.ptp(change))
+        if refusal is not None:
+            scores.append(np.abs(refusal.score(fast.features) - refusal.score(told.features))[0])
+        agrees = said(fast, 0, card, refusal) == said(told, 0, card, refusal)
+        looked_at_again = bool(is_doubtful(fast, card, refusal=refusal)[0])
+        twice += looked_at_again
+        same_rounded += agrees
+        same += agrees or looked_at_again
+        # What is looked at again shows the percentages of float32.
+        points.append(0 if looked_at_again else np.abs(percents(fast, card) - percents(told, card)).max())
+        if number % 200 == 0:
+            print(f"{number}/{len(images)}: {same} say the same, {twice} run twice, lead {max(leads):.3f}", flush=True)
+    figures = {
+        "largest_change_of_a_logit": max(changes),
+        "largest_change_of_a_lead": max(leads),
+        "largest_change_of_a_refusal_score": max(scores, default=0.0),
+        "says_the_same": same / len(images),
+        "would_say_the_same_without_a_second_look": same_rounded / len(images),
+        "run_twice": twice / len(images),
+        "all_percentages_alike": float(np.mean(np.array(points) == 0)),
+        "largest_difference_of_a_percentage": max(points),
+        "float32_milliseconds": 1000 * float(np.median(exact_times)),
+        "bfloat16_milliseconds": 1000 * float(np.median(rounded_times)),
+    }
+    figures["mean_milliseconds"] = (
+        figures["bfloat16_milliseconds"] + figures["run_twice"] * figures["float32_milliseconds"]
+    )
+    counts = {"images": len(images), "tumors_of_other_scanners": sum(row.partial for row in images.rows)}
+    return counts | {name: round(float(value), 5) for name, value in figures.items()}
+
+
+def run(folder: Path, *, data: Path, exports: Path, count: int) -> dict[str, Any]:
+    """Compares and returns what is written to the results file."""
+    exact = load_engine(folder, engine="openvino", exports=exports)
+    rounding = load_engine(folder, engine="openvino_bf16", exports=exports)
+    assert isinstance(rounding, OpenVinoBf16Engine)
+    card = exact.card
+    refusal = None if card.refusal is None else Refusal.load(card.refusal)
+    return {
+        "model": f"{card.name} {card.version}",
+        "weights_sha256": card.weights.sha256,
+        "margins": {"lead": LEAD_ERROR, "refusal_score": SCORE_ERROR, "probability": PROBABILITY_ERROR},
+        "parts": {
+            name: compare(images, exact=exact, rounding=rounding, refusal=refusal)
+            for name, images in parts(data, size=card.preprocessing.size, count=count).items()
+        },
+    }
+
+
+def main() -> None:
+    """Runs, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "xception", metavar="DIR")
+    parser.add_argument("--exports", type=Path, default=ROOT / "var" / "exports", metavar="DIR")
+    parser.add_argument(
+        "--images", type=int, default=IMAGES, metavar="N", help="images of each part (default: %(default)s)"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS / "bfloat16.json", metavar="FILE")
+    options = parser.parse_args()
+    content = run(options.model, data=options.data, exports=options.exports, count=options.images)
+    print(content)
+    write_result(options.output, content=content, packages=PACKAGES)
+
+
+if __name__ == "__main__":
+    main()

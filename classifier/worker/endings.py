@@ -1,0 +1,89 @@
+"""The last step of the pipeline: how claims end, whatever the database does meanwhile."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from django.db import Error as AnyDatabaseError
+from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections
+
+from classifier.services.claim import (
+    Claim,
+    Result,
+    fail_analysis,
+    finish_analyses,
+    release_analysis,
+    return_unstarted,
+)
+from classifier.worker.in_hand import InHand
+from classifier.worker.measurements import Measurements
+
+logger = structlog.get_logger(__name__)
+
+# The pause before a database that is away is asked again.
+DATABASE_PAUSE_SECONDS = 1.0
+DATABASE_AWAY = (OperationalError, InterfaceError)
+Written = TypeVar("Written")
+
+
+class Endings:
+    """Writes the ends of claims and puts them down. Used by all threads of the pipeline."""
+
+    def __init__(self, *, in_hand: InHand, measurements: Measurements) -> None:
+        self._in_hand, self._measurements = in_hand, measurements
+
+    def write(self, results: list[Result]) -> None:
+        """Store results in one transaction; those whose claim was lost meanwhile are dropped."""
+        began = time.monotonic()
+        claims = [result.claim for result in results]
+        try:
+            held = self._insist(lambda: finish_analyses(results))
+        except IntegrityError as error:
+            # A scan was deleted between the statements of the transaction. The others must not suffer for it.
+            if len(results) > 1:
+                for result in results:
+                    self.write([result])
+                return
+            logger.warning("result_not_storable", analysis=str(claims[0].analysis.pk), error=repr(error))
+            held = 0
+        except Exception as error:
+            for claim in claims:
+                self.release(claim, error=error)
+            return
+        self._in_hand.put_down(claims)
+        self._measurements.write_seconds.observe(time.monotonic() - began)
+        self._measurements.count("succeeded", number=held)
+        self._measurements.count("late", number=len(claims) - held)
+
+    def fail(self, claim: Claim, code: str, message: str) -> None:
+        """End an analysis for good, with a sentence for its owner."""
+        self._end(claim, lambda: fail_analysis(claim, code=code, message=message), as_="failed")
+
+    def release(self, claim: Claim, *, error: Exception) -> None:
+        """Give an analysis back for another try; after the last one it has failed."""
+        self._end(claim, lambda: release_analysis(claim, error=error), as_="released")
+
+    def give_back(self, claims: list[Claim]) -> None:
+        """Give back what was not started; that counts as no try."""
+        self._insist(lambda: return_unstarted(claims))
+        self._in_hand.put_down(claims)
+
+    def _end(self, claim: Claim, write: Callable[[], bool], *, as_: str) -> None:
+        try:
+            self._measurements.count(as_ if self._insist(write) else "late")
+        except AnyDatabaseError as error:
+            # The lease runs out and the row is taken again.
+            logger.error("not_written", analysis=str(claim.analysis.pk), error=repr(error))
+        self._in_hand.put_down([claim])
+
+    def _insist(self, write: Callable[[], Written]) -> Written:
+        """Write, again and again while the database is away: a result in hand is too dear to throw away."""
+        while True:
+            try:
+                close_old_connections()
+                return write()
+            except DATABASE_AWAY as error:
+                logger.warning("database_away", error=repr(error))
+                self._in_hand.progress()
+                time.sleep(DATABASE_PAUSE_SECONDS)

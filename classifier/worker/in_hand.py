@@ -1,0 +1,51 @@
+"""What this process has claimed and not yet ended."""
+
+from threading import Condition
+from uuid import UUID
+
+from classifier.services.claim import Claim
+from classifier.worker.watchdog import Watchdog
+
+
+class InHand:
+    """The claims that this process has taken and not yet ended."""
+
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+        self._claims: dict[UUID, Claim] = {}
+        self._changed = Condition()
+
+    def take(self, claims: list[Claim]) -> None:
+        """Add claims."""
+        with self._changed:
+            self._claims |= {claim.analysis.pk: claim for claim in claims}
+            self._progress()
+
+    def put_down(self, claims: list[Claim]) -> None:
+        """Remove claims that have ended, however that was."""
+        with self._changed:
+            for claim in claims:
+                self._claims.pop(claim.analysis.pk, None)
+            self._progress()
+            self._changed.notify_all()
+
+    def progress(self) -> None:
+        """Say that a step was done."""
+        with self._changed:
+            self._progress()
+
+    def tokens(self) -> set[UUID]:
+        """The tokens of all claims."""
+        with self._changed:
+            return {claim.token for claim in self._claims.values()}
+
+    def wait_until_empty(self, *, but: int = 0, seconds: float | None = None) -> bool:
+        """Wait until at most `but` claims are left. Returns whether that came about within `seconds`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._claims) <= but, timeout=seconds)
+
+    def _progress(self) -> None:
+        if self._claims:
+            self._watchdog.wind_up()
+        else:
+            self._watchdog.rest()

@@ -1,0 +1,119 @@
+"""The first step of the pipeline: from claims to images as the network wants them."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from classifier.inference.analyser import Analyser, Prepared
+from classifier.inference.preprocessing import UInt8Array
+from classifier.intake import read_canonical
+from classifier.services.claim import Claim
+from classifier.worker.endings import Endings
+from classifier.worker.in_hand import InHand
+from classifier.worker.measurements import Measurements
+
+logger = structlog.get_logger(__name__)
+
+# More readers than this only fight for the interpreter's lock.
+READERS = 4
+LOWEST_PRIORITY = 19
+
+UNREADABLE = ("image_unreadable", "The stored image could not be read. Upload the file again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Claimed analyses of one model, with their images as its network wants them."""
+
+    analyser: Analyser
+    claims: list[Claim]
+    prepared: Prepared
+
+    def singles(self) -> "Iterator[Batch]":
+        """The same analyses, one by one."""
+        for index, claim in enumerate(self.claims):
+            yield Batch(self.analyser, [claim], self.prepared[index])
+
+
+class Reading:
+    """Makes batches of claims, with several readers side by side."""
+
+    def __init__(
+        self, *, load: Callable[[str], Analyser], in_hand: InHand, endings: Endings, measurements: Measurements
+    ) -> None:
+        """Prepares the readers.
+
+        Args:
+            load: gives the analyser of a model by its name.
+            in_hand: is told of progress.
+            endings: ends what cannot be read.
+            measurements: is told how long it took.
+        """
+        self._load = load
+        self._in_hand, self._endings, self._measurements = in_hand, endings, measurements
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=_stand_back)
+
+    def prepare(self, claims: list[Claim], *, model: str) -> list[Batch]:
+        """Read and preprocess claims of one model; what cannot be read is ended here and takes no other along."""
+        began = time.monotonic()
+        readable = [(claim, pixels) for claim, pixels in self._read_images(claims) if pixels is not None]
+        if not readable:
+            return []
+        try:
+            analyser = self._load(model)
+        except Exception as error:
+            for claim, _ in readable:
+                self._endings.release(claim, error=error)
+            return []
+        batches = []
+        try:
+            batches.append(_batch(analyser, readable))
+        except Exception as error:
+            logger.warning("batch_split", step="prepare", size=len(readable), error=repr(error))
+            for claim, pixels in readable:
+                try:
+                    batches.append(_batch(analyser, [(claim, pixels)]))
+                except Exception as own_error:
+                    self._endings.release(claim, error=own_error)
+        self._in_hand.progress()
+        self._measurements.decode_seconds.observe(time.monotonic() - began)
+        return batches
+
+    def _read_images(self, claims: list[Claim]) -> Iterator[tuple[Claim, UInt8Array | None]]:
+        if len(claims) == 1:
+            yield claims[0], self._read_image(claims[0])
+            return
+        yield from zip(claims, self._readers.map(self._read_image, claims), strict=True)
+
+    def _read_image(self, claim: Claim) -> UInt8Array | None:
+        try:
+            with claim.analysis.scan.image.open("rb") as file:
+                pixels: UInt8Array = read_canonical(file.read())
+            return pixels
+        except (FileNotFoundError, ValueError) as error:
+            # Trying again would read the same bytes: this is for a person to mend.
+            logger.error("image_unreadable", analysis=str(claim.analysis.pk), error=repr(error))
+            self._endings.fail(claim, *UNREADABLE)
+        except Exception as error:
+            self._endings.release(claim, error=error)
+        return None
+
+
+def _stand_back() -> None:
+    """Let this thread run on what the network leaves (Linux: a priority is a thread's own).
+
+    The network's threads wait for each other many times in a pass, so a processor that is taken from one of them for a
+    moment is taken from all. Reading ahead can wait; and once the network has nothing to do, it runs at full speed.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+
+
+def _batch(analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:
+    return Batch(analyser, [claim for claim, _ in readable], analyser.prepare([pixels for _, pixels in readable]))
