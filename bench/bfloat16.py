@@ -55,7 +55,8 @@ def parts(data: Path, *, size: int, count: int) -> dict[str, ImageSet]:
 
 def said(output: EngineOutput, index: int, card: ModelCard, refusal: Refusal | None) -> tuple[Any, ...]:
     """Everything in words that a person would read of an image."""
-    decision = decide(output.logits[index], output.features[index], card, refusal=refusal)
+    score = None if refusal is None else float(refusal.feature_score(output.features)[index])
+    decision = decide(output.logits[index], card, ood_score=score)
     return decision.outcome, decision.finding, int(output.logits[index].argmax()), frozenset(decision.possible)
 
 
@@ -83,7 +84,7 @@ def compare(
         changes.append(np.abs(change).max())
         leads.append(np.ptp(change))
         if refusal is not None:
-            scores.append(np.abs(refusal.score(fast.features) - refusal.score(told.features))[0])
+            scores.append(np.abs(refusal.feature_score(fast.features) - refusal.feature_score(told.features))[0])
         agrees = said(fast, 0, card, refusal) == said(told, 0, card, refusal)
         looked_at_again = bool(is_doubtful(fast, card, refusal=refusal)[0])
         twice += looked_at_again

@@ -126,9 +126,11 @@ def agreement(output: EngineOutput, reference: EngineOutput, card: ModelCard) ->
 def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
     """What a person would read of each image: outcome and finding."""
     refusal = None if card.refusal is None else Refusal.load(card.refusal)
+    # The appearance is the same for all engines.
+    scores = [None] * len(output.logits) if refusal is None else refusal.feature_score(output.features)
     decisions = [
-        decide(logits, features, card, refusal=refusal)
-        for logits, features in zip(output.logits, output.features, strict=True)
+        decide(logits, card, ood_score=None if score is None else float(score))
+        for logits, score in zip(output.logits, scores, strict=True)
     ]
     return np.array([f"{decision.outcome} {decision.finding}" for decision in decisions])
 

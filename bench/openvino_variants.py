@@ -24,7 +24,7 @@ from classifier.inference.engines.base import EngineOutput, thread_count
 from classifier.inference.engines.export import prepare
 from classifier.inference.engines.openvino import GRAPH, import_openvino
 from classifier.inference.preprocessing import Float32Array, Preprocessing, to_input
-from classifier.inference.refusal import Refusal
+from classifier.inference.refusal import LIMIT, Refusal
 from classifier.inference.registry import ModelCard, load_card
 from classifier.training import metrics
 from classifier.training.images import ImageSet, load_images
@@ -146,8 +146,8 @@ def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[A
     }
     if card.refusal is not None:
         refusal = Refusal.load(card.refusal)
-        refused = refusal.score(output.features) > refusal.threshold
-        told_refused = refusal.score(reference.features[:count]) > refusal.threshold
+        refused = refusal.feature_score(output.features) > LIMIT
+        told_refused = refusal.feature_score(reference.features[:count]) > LIMIT
         scores["refusal_agreement"] = float((refused == told_refused).mean())
     return {name: round(value, 6) for name, value in scores.items()}
 

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from classifier.inference.appearance import appearance
 from classifier.inference.decision import Decision, decide
 from classifier.inference.engines import Engine, EngineOutput, load_engine
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess_batch
@@ -38,15 +39,18 @@ class Prepared:
 
     Attributes:
         inputs: float32 `(N, size, size, channels)`.
+        looks: Their appearance, float32 `(N, D)`.
         seconds: What preparing them took.
     """
 
     inputs: Float32Array = field(repr=False)
+    looks: Float32Array = field(repr=False)
     seconds: float
 
     def __getitem__(self, index: int) -> "Prepared":
         """One image of the batch, as a batch of one."""
-        return Prepared(self.inputs[index : index + 1], self.seconds / len(self.inputs))
+        one = slice(index, index + 1)
+        return Prepared(self.inputs[one], self.looks[one], self.seconds / len(self.inputs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,12 @@ class Forwarded:
 
     Attributes:
         output: Logits, features and class maps.
+        looks: The images' appearance, float32 `(N, D)`.
         seconds: What preparing and the network took.
     """
 
     output: EngineOutput = field(repr=False)
+    looks: Float32Array = field(repr=False)
     seconds: float
 
 
@@ -66,10 +72,10 @@ class Analyser:
     """Preprocesses, runs the network once, and decides. May be shared by threads."""
 
     def __init__(self, engine: Engine) -> None:
-        """Takes a warm engine and reads the feature bank that its card names.
+        """Takes a warm engine and reads the statistics of refusal that its card names.
 
         Raises:
-            ModelError: If the bank cannot be used.
+            ModelError: If they cannot be used.
         """
         self.engine = engine
         refusal = engine.card.refusal
@@ -116,14 +122,16 @@ class Analyser:
         return self.decide(self.forward(self.prepare(images))) if images else []
 
     def prepare(self, images: Sequence[UInt8Array]) -> Prepared:
-        """The first step of `analyse`: preprocessing.
+        """The first step of `analyse`: preprocessing, and a look at the images themselves.
 
         Raises:
             ValueError: If an image is not a two-dimensional uint8 array.
         """
         started = time.perf_counter()
-        inputs = preprocess_batch(images, parameters=self.card.preprocessing)
-        return Prepared(inputs, time.perf_counter() - started)
+        parameters = self.card.preprocessing
+        inputs = preprocess_batch(images, parameters=parameters)
+        looks = appearance(inputs, parameters=parameters)
+        return Prepared(inputs, looks, time.perf_counter() - started)
 
     def forward(self, prepared: Prepared) -> Forwarded:
         """The second step: the network.
@@ -137,15 +145,16 @@ class Analyser:
             seconds = time.perf_counter() - started
         if not all(np.isfinite(part).all() for part in output):
             raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")
-        return Forwarded(output, prepared.seconds + seconds)
+        return Forwarded(output, prepared.looks, prepared.seconds + seconds)
 
     def decide(self, forwarded: Forwarded) -> list[AnalysisResult]:
         """The last step: refusal, calibration, abstention; cheap beside the second."""
         started = time.perf_counter()
         logits, features, class_maps = forwarded.output
-        decisions = [
-            decide(logits[index], features[index], self.card, refusal=self.refusal) for index in range(len(logits))
-        ]
+        scores: list[float | None] = [None] * len(logits)
+        if self.refusal is not None:
+            scores = [float(score) for score in self.refusal.score(features, forwarded.looks)]
+        decisions = [decide(row, self.card, ood_score=score) for row, score in zip(logits, scores, strict=True)]
         seconds = forwarded.seconds + time.perf_counter() - started
         share = seconds * 1000.0 / len(logits)
         maps = class_maps.astype(np.float16)

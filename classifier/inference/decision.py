@@ -8,7 +8,7 @@ import numpy as np
 from classifier.findings import FINDINGS, Outcome
 from classifier.inference.calibration import probabilities
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import Refusal
+from classifier.inference.refusal import LIMIT
 from classifier.inference.registry import ModelCard
 
 
@@ -21,7 +21,7 @@ class Decision:
         finding: The finding if classified, else None.
         probabilities: Calibrated, in the order of `FINDINGS`; None if the image is no brain MR.
         confidence: The largest of them; None if the image is no brain MR.
-        ood_score: Distance to the training images, larger is stranger; None if the model cannot tell.
+        ood_score: How strange the image is; above 1 it is no brain MR. None if the model cannot tell.
         possible: Findings that remain possible, most probable first; empty if the image is no brain MR.
     """
 
@@ -33,23 +33,19 @@ class Decision:
     possible: tuple[str, ...] = ()
 
 
-def decide(
-    logits: Float32Array, features: Float32Array, card: ModelCard, *, refusal: Refusal | None = None
-) -> Decision:
+def decide(logits: Float32Array, card: ModelCard, *, ood_score: float | None = None) -> Decision:
     """Decides on one image.
 
     Args:
         logits: float32 `(4,)`.
-        features: Pooled features, float32 `(C,)`.
         card: Temperature and thresholds.
-        refusal: Tells other images apart; None lets every image pass.
+        ood_score: How strange the image is (`Refusal.score`); None lets every image pass.
 
     Returns:
         The decision. An image is refused before it is classified, so a refused one has no probabilities.
     """
-    score = None if refusal is None else float(refusal.score(features[np.newaxis])[0])
-    if refusal is not None and score is not None and score > refusal.threshold:
-        return Decision(Outcome.NOT_BRAIN_MRI, None, None, None, score)
+    if ood_score is not None and ood_score > LIMIT:
+        return Decision(Outcome.NOT_BRAIN_MRI, None, None, None, ood_score)
     calibrated = probabilities(logits, temperature=card.temperature)
     best = int(calibrated.argmax())
     confidence = float(calibrated[best])
@@ -59,7 +55,7 @@ def decide(
         finding=FINDINGS[best] if sure else None,
         probabilities=tuple(float(value) for value in calibrated),
         confidence=confidence,
-        ood_score=score,
+        ood_score=ood_score,
         possible=possible_findings(calibrated, card.possible_from),
     )
 

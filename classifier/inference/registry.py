@@ -51,14 +51,14 @@ class RefusalCard:
     """How the model tells that an image is no brain MR.
 
     Attributes:
-        bank: float16 `.npy` file `(M, C)` of normalised training features.
-        neighbours: How many nearest features count.
-        threshold: Largest mean cosine distance (0–2) that still is a brain MR.
+        statistics: `.npz` file with what training images are like (`refusal.Statistics`).
+        feature_limit: Largest distance of the features that still is a brain MR, 0 to 2.
+        looks_limit: Largest distance of the appearance that still is one.
     """
 
-    bank: ModelFile
-    neighbours: int
-    threshold: float
+    statistics: ModelFile
+    feature_limit: float
+    looks_limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class ModelCard:
         """
         self.weights.verify()
         if self.refusal is not None:
-            self.refusal.bank.verify()
+            self.refusal.statistics.verify()
 
 
 def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
@@ -218,5 +218,7 @@ def _refusal(folder: Path, content: dict[str, Any] | None) -> RefusalCard | None
     if content is None:
         return None
     return RefusalCard(
-        bank=_file(folder, content), neighbours=int(content["neighbours"]), threshold=float(content["threshold"])
+        statistics=_file(folder, content),
+        feature_limit=float(content["feature_limit"]),
+        looks_limit=float(content["looks_limit"]),
     )

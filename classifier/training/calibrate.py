@@ -12,9 +12,9 @@ import numpy as np
 
 from classifier.findings import FINDINGS, TUMORS
 from classifier.inference.calibration import probabilities
-from classifier.inference.engines import Engine, load_engine
+from classifier.inference.engines import load_engine
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import Refusal, normalise
+from classifier.inference.refusal import LIMIT, Refusal, Statistics
 from classifier.inference.registry import POSSIBLE
 from classifier.inference.saliency import contrast
 from classifier.training import metrics
@@ -37,22 +37,25 @@ POSSIBLE_COVERAGE = 0.95
 """For each finding, the share of its images for which it shall be among those that remain possible."""
 
 REFUSED = 0.01
-"""Share of real brain MR images that may be refused where the threshold is fitted; twice that is the limit."""
+"""Share of real brain MR images whose features may be too strange where the limit is fitted."""
 
-NEIGHBOURS = 5
-BANK_ROWS = 1200
-"""1,200 vectors of 2,048 float16 numbers are 4.9 MB: small enough for a repository."""
+LOOKS_REFUSED = 0.005
+"""The same for their appearance. Both together stay below 2 %."""
 
-BANK_NAME = "features.npy"
+AXES = 128
+"""Directions in which the features of brain MR images usually vary; what lies outside of them is strange."""
+
+STATISTICS_ROWS = 1200
+STATISTICS_NAME = "refusal.npz"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Images for fitting, for reporting, and for the feature bank."""
+    """Images for fitting, for reporting, and usual ones of training that others are compared with."""
 
     fit: tuple[Row, ...]
     report: tuple[Row, ...]
-    bank: tuple[Row, ...]
+    usual: tuple[Row, ...]
     fitted_on: str
     reported_on: str
 
@@ -65,17 +68,17 @@ def choose_parts(split: Split, *, seed: int = 0) -> Part:
     trained on every training image.
     """
     rng = np.random.default_rng(seed)
-    rows = min(BANK_ROWS, len(split.train))
+    rows = min(STATISTICS_ROWS, len(split.train))
     chosen = rng.choice(len(split.train), rows, replace=False, p=sampling_weights(split.train))
-    bank = tuple(split.train[index] for index in sorted(chosen))
+    usual = tuple(split.train[index] for index in sorted(chosen))
     if split.protocol == "patient":
         fit = tuple(row for row in split.validation if not row.partial)
-        return Part(fit, split.test, bank, "validation part of the training folds", "the test fold")
+        return Part(fit, split.test, usual, "validation part of the training folds", "the test fold")
     first, second = halves(split.test)
     return Part(
         tuple(first),
         tuple(second),
-        bank,
+        usual,
         "one group-disjoint half of the official test images",
         "the other half of the official test images",
     )
@@ -95,7 +98,7 @@ def calibrate(
     """Fits a model's card and measures the result.
 
     Args:
-        folder: `models/<name>` with a card; rewritten, as are `calibration.json` and the feature bank.
+        folder: `models/<name>` with a card; rewritten, as are `calibration.json` and the statistics of refusal.
         data: Folder with the manifest and the images.
         protocol: The protocol that the network was trained under.
         command: How the caller was called, for the record.
@@ -119,11 +122,11 @@ def calibrate(
         images = load_images(rows, data=data, size=loaded.card.preprocessing.size)
         return compute_outputs(loaded, images, cache=cache, progress=progress)
 
-    bank, fit, report = run(part.bank), run(part.fit), run(part.report)
+    usual, fit, report = run(part.usual), run(part.fit), run(part.report)
     official = split.official_labels
     sections = {
         "calibration": fit_temperature(fit, official=official),
-        "refusal": fit_refusal(loaded, folder=folder, bank=bank, fit=fit),
+        "refusal": fit_refusal(folder, usual=usual, fit=fit),
         "saliency": fit_saliency(fit),
     }
     temperature = sections["calibration"]["temperature"]
@@ -194,18 +197,21 @@ def fit_possible(fit: Outputs, *, temperature: float, official: bool) -> dict[st
     return {"thresholds": thresholds, "target_coverage": POSSIBLE_COVERAGE}
 
 
-def fit_refusal(engine: Engine, *, folder: Path, bank: Outputs, fit: Outputs) -> dict[str, Any]:
-    """Writes the feature bank and chooses the score from which on an image is refused."""
-    stored = normalise(bank.features).astype(np.float16)
-    np.save(folder / BANK_NAME, stored)
-    neighbours = min(NEIGHBOURS, len(stored))
-    scores = Refusal(stored.astype(np.float32), neighbours=neighbours, threshold=2.0).score(fit.features)
+def fit_refusal(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]:
+    """Writes what training images are like, and chooses how far from that an image is refused."""
+    # Directions must be left over, else nothing would ever be strange.
+    axes = min(AXES, *(count // 2 for count in usual.features.shape))
+    path = folder / STATISTICS_NAME
+    Statistics.fit(usual.features, usual.looks, axes=axes).save(path)
+    statistics = Statistics.load(path)
+    looks = np.concatenate([statistics.looks_strangeness(part.looks) for part in (usual, fit)])
     return {
-        **describe_file(folder / BANK_NAME, dtype="float16"),
-        "vectors": len(stored),
-        "neighbours": neighbours,
-        "threshold": round(float(np.quantile(scores, 1 - REFUSED)), 4),
-        "target_refused": REFUSED,
+        **describe_file(path, dtype="float16"),
+        "vectors": len(usual),
+        "axes": axes,
+        "feature_limit": round(float(np.quantile(statistics.strangeness(fit.features), 1 - REFUSED)), 4),
+        "looks_limit": round(float(np.quantile(looks, 1 - LOOKS_REFUSED)), 4),
+        "target_refused": {"features": REFUSED, "looks": LOOKS_REFUSED},
     }
 
 
@@ -243,9 +249,8 @@ def measure(report: Outputs, *, sections: dict[str, Any], folder: Path, official
     raw = probabilities(report.logits, temperature=1.0)
     confident = p.max(axis=1) >= sections["abstention"]["threshold"]
     right = p.argmax(axis=1) == labels
-    refusal = sections["refusal"]
-    bank = np.load(folder / BANK_NAME).astype(np.float32)
-    scores = Refusal(bank, neighbours=refusal["neighbours"], threshold=refusal["threshold"]).score(report.features)
+    limits = {name: sections["refusal"][name] for name in ("feature_limit", "looks_limit")}
+    scores = Refusal(Statistics.load(folder / STATISTICS_NAME), **limits).score(report.features, report.looks)
     low, high = metrics.bootstrap(lambda index: float(right[index].mean()), [row.group for row in report.rows])
     figures = {
         "accuracy": metrics.accuracy(p, labels),
@@ -257,6 +262,6 @@ def measure(report: Outputs, *, sections: dict[str, Any], folder: Path, official
         "ece_uncalibrated": metrics.ece(raw, labels),
         "coverage": float(confident.mean()),
         "selective_accuracy": float(right[confident].mean()) if confident.any() else 0.0,
-        "brain_mri_refused": float((scores > refusal["threshold"]).mean()),
+        "brain_mri_refused": float((scores > LIMIT).mean()),
     }
     return {"images": len(report)} | {key: round(value, 4) for key, value in figures.items()}

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS, TUMORS
+from classifier.inference.appearance import appearance, describe
 from classifier.inference.calibration import probabilities
 from classifier.inference.engines import Engine, load_engine
-from classifier.inference.preprocessing import preprocess
-from classifier.inference.refusal import Refusal
+from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
+from classifier.inference.refusal import LIMIT, Refusal
 from classifier.training import lowlevel, metrics
 from classifier.training.cards import today
 from classifier.training.foreign import FAR, NEAR, NORMAL, Foreign, collect, spoilt
@@ -125,6 +126,19 @@ class Evaluation:
         return {
             "by_source": {name: self._share(sources == name) for name in sorted(set(sources))},
             "by_twin": {"with": self._share(has_twin), "without": self._share(~has_twin)},
+            "by_patient": self._by_patient(),
+        }
+
+    def _by_patient(self) -> dict[str, Any]:
+        """The share of right images of each patient group: its mean, and how many groups are all or mostly wrong."""
+        _, index = np.unique(np.array(self.groups), return_inverse=True)
+        shares = np.bincount(index, weights=self.right) / np.bincount(index)
+        return {
+            "groups": len(shares),
+            "mean_accuracy": float(shares.mean()),
+            "all_right": int((shares == 1).sum()),
+            "mostly_wrong": int((shares < 0.5).sum()),
+            "all_wrong": int((shares == 0).sum()),
         }
 
     def shortcut(self) -> dict[str, Any]:
@@ -180,7 +194,7 @@ class Evaluation:
                 learned, self.split.test, prints=prints, official=self.official
             ),
             "low_level_tumor_or_not": lowlevel.control(
-                lowlevel.features(train.pixels), tumor, lowlevel.features(test.pixels), test_tumor
+                describe(unit(train.pixels)), tumor, describe(unit(test.pixels)), test_tumor
             ),
         }
 
@@ -211,7 +225,7 @@ class Evaluation:
         if self.card.refusal is None:
             return {}
         refusal = Refusal.load(self.card.refusal)
-        brain = refusal.score(np.concatenate([self.test.features, self.extra.features]))
+        brain = np.concatenate([refusal.score(part.features, part.looks) for part in (self.test, self.extra)])
         pictures, missing = collect()
         rows = list(np.random.default_rng(0).choice(len(self.images), min(SPOILT_IMAGES, len(self.images)), False))
         pictures += spoilt([self.images.pixels[index] for index in rows])
@@ -219,18 +233,17 @@ class Evaluation:
         kinds, families = np.array([x.kind for x in pictures]), np.array([x.family for x in pictures])
         normal = kinds == NORMAL
         return {
-            "brain_mri_refused": float((brain > refusal.threshold).mean()),
-            "threshold": refusal.threshold,
-            "far": self._refused(scores[kinds == FAR], brain, threshold=refusal.threshold),
-            "near": self._refused(scores[kinds == NEAR], brain, threshold=refusal.threshold),
+            "brain_mri_refused": float((brain > LIMIT).mean()),
+            "far": self._refused(scores[kinds == FAR], brain),
+            "near": self._refused(scores[kinds == NEAR], brain),
             "by_family": {
-                name: self._refused(scores[keep], brain, threshold=refusal.threshold)
+                name: self._refused(scores[keep], brain)
                 for name in sorted(set(families[~normal]))
                 if (keep := (families == name) & ~normal).any()
             },
             "normal_template": {
                 "slices": int(normal.sum()),
-                "refused": int((scores[normal] > refusal.threshold).sum()),
+                "refused": int((scores[normal] > LIMIT).sum()),
                 "called": {name: int((p[normal].argmax(axis=1) == i).sum()) for i, name in enumerate(FINDINGS)},
             },
             "packages_missing": missing,
@@ -253,13 +266,14 @@ class Evaluation:
         outputs = [self.engine.predict(np.stack(inputs[i : i + 16])) for i in range(0, len(inputs), 16)]
         features = np.concatenate([output.features for output in outputs])
         logits = np.concatenate([output.logits for output in outputs])
-        return refusal.score(features), probabilities(logits, temperature=self.card.temperature)
+        looks = appearance(np.stack(inputs), parameters=self.card.preprocessing)
+        return refusal.score(features, looks), probabilities(logits, temperature=self.card.temperature)
 
     @staticmethod
-    def _refused(scores: np.ndarray, brain: np.ndarray, *, threshold: float) -> dict[str, Any]:
+    def _refused(scores: np.ndarray, brain: np.ndarray) -> dict[str, Any]:
         return {
             "images": len(scores),
-            "refused": float((scores > threshold).mean()),
+            "refused": float((scores > LIMIT).mean()),
             "auroc": metrics.auroc(scores, brain),
         }
 
@@ -318,6 +332,11 @@ def evaluate(
         "latency": run.latency(),
     }
     return rounded(figures), run
+
+
+def unit(pixels: UInt8Array) -> Float32Array:
+    """Grey values as float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(255.0)
 
 
 def rounded(content: Any, *, digits: int = 4) -> Any:

@@ -5,45 +5,17 @@ A score near the network's would mean that the images' sources, not their tumors
 
 import numpy as np
 
-from classifier.inference.preprocessing import Float32Array, UInt8Array
+from classifier.inference.preprocessing import Float32Array
 from classifier.training import metrics
-
-FEATURES = (
-    "mean",
-    "spread",
-    "darkest tenth",
-    "median",
-    "brightest tenth",
-    "black share",
-    "white share",
-    "edge strength",
-    "fine detail",
-    "border brightness",
-    "head width",
-    "head height",
-    "left-right asymmetry",
-)
-
-
-def features(pixels: UInt8Array) -> Float32Array:
-    """A handful of numbers that know nothing of anatomy.
-
-    Args:
-        pixels: uint8 `(N, S, S)`.
-
-    Returns:
-        float32 `(N, len(FEATURES))`.
-    """
-    return np.stack([_describe(image.astype(np.float32) / 255.0) for image in pixels])
 
 
 def control(train: Float32Array, tumor: np.ndarray, test: Float32Array, test_tumor: np.ndarray) -> dict[str, float]:
     """Fits a logistic regression on one set and scores it on another.
 
     Args:
-        train: From `features`, of the training images.
+        train: From `appearance.describe`, of the training images.
         tumor: bool `(N,)`, whether each has a tumor.
-        test: From `features`, of the test images.
+        test: From `appearance.describe`, of the test images.
         test_tumor: bool `(M,)`.
 
     Returns:
@@ -91,30 +63,3 @@ def _expand(standardised: Float32Array) -> np.ndarray:
     """Adds squares and a constant: a little curvature makes the control a fair opponent."""
     wide = standardised.astype(np.float64)
     return np.concatenate([wide, np.clip(wide**2, 0, 25), np.ones((len(wide), 1))], axis=1)
-
-
-def _describe(image: Float32Array) -> Float32Array:
-    vertical, horizontal = np.gradient(image)
-    edges = np.hypot(vertical, horizontal)
-    head = image > 0.1
-    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    low, middle, high = np.percentile(image, [10, 50, 90])
-    detail = np.abs(image[1:-1, 1:-1] * 4 - image[:-2, 1:-1] - image[2:, 1:-1] - image[1:-1, :-2] - image[1:-1, 2:])
-    return np.array(
-        [
-            image.mean(),
-            image.std(),
-            low,
-            middle,
-            high,
-            (image < 0.04).mean(),
-            (image > 0.9).mean(),
-            edges.mean(),
-            detail.mean(),
-            border.mean(),
-            head.any(axis=0).mean(),
-            head.any(axis=1).mean(),
-            np.abs(image - image[:, ::-1]).mean(),
-        ],
-        np.float32,
-    )

@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.findings import FINDINGS
+from classifier.inference.appearance import appearance
 from classifier.inference.engines import Engine
 from classifier.inference.preprocessing import Float32Array, to_input
 from classifier.training.images import ImageSet
 from classifier.training.manifest import Row
 
 BATCH = 16
+ARRAYS = ("logits", "features", "class_maps", "looks")
+"""What is kept of `Outputs`, in its order."""
 
 Progress = Callable[[int, int], None]
 
@@ -33,12 +36,14 @@ class Outputs:
         logits: float32 `(N, 4)`.
         features: float32 `(N, C)`.
         class_maps: float16 `(N, h, w, 4)`.
+        looks: Their appearance, float32 `(N, D)`.
     """
 
     rows: tuple[Row, ...]
     logits: Float32Array
     features: Float32Array
     class_maps: npt.NDArray[np.float16]
+    looks: Float32Array
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -55,6 +60,7 @@ class Outputs:
             logits=self.logits[chosen],
             features=self.features[chosen],
             class_maps=self.class_maps[chosen],
+            looks=self.looks[chosen],
         )
 
     def labels(self, *, official: bool) -> npt.NDArray[Any]:
@@ -79,22 +85,25 @@ def compute_outputs(
     path = None if cache is None else cache / f"{_key(engine, images)}.npz"
     if path is not None and path.is_file():
         with np.load(path) as archive:
-            return Outputs(images.rows, archive["logits"], archive["features"], archive["class_maps"])
-    parts = []
+            return Outputs(images.rows, *(archive[name] for name in ARRAYS))
+    parts, looks = [], []
     for start in range(0, len(images), BATCH):
         pixels = images.pixels[start : start + BATCH]
-        parts.append(engine.predict(to_input(pixels, parameters=engine.card.preprocessing)))
+        inputs = to_input(pixels, parameters=engine.card.preprocessing)
+        parts.append(engine.predict(inputs))
+        looks.append(appearance(inputs, parameters=engine.card.preprocessing))
         progress(min(start + BATCH, len(images)), len(images))
     outputs = Outputs(
         rows=images.rows,
         logits=np.concatenate([part.logits for part in parts]),
         features=np.concatenate([part.features for part in parts]),
         class_maps=np.concatenate([part.class_maps for part in parts]).astype(np.float16),
+        looks=np.concatenate(looks),
     )
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part.npz")
-        np.savez(partial, logits=outputs.logits, features=outputs.features, class_maps=outputs.class_maps)
+        np.savez(partial, **{name: getattr(outputs, name) for name in ARRAYS})
         partial.replace(path)
     return outputs
 

@@ -96,9 +96,23 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
                     for name in FINDINGS
                 ],
             ),
+            _table(("part", "images", "accuracy"), _parts(figures["parts"])),
             f"![Confusion matrix]({plots}/confusion.png) ![Reliability]({plots}/reliability.png)",
         ]
     )
+
+
+def _parts(parts: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Accuracy by source, by whether training holds a twin, and by patient."""
+    shares = {f"source {name}": share for name, share in parts["by_source"].items()}
+    shares |= {f"{name} a copy or mirror image in training": share for name, share in parts["by_twin"].items()}
+    rows = [
+        (name, str(share["images"]), percent(share["accuracy"])) for name, share in shares.items() if share["images"]
+    ]
+    if patients := parts.get("by_patient"):
+        note = f"{patients['all_right']} groups all right, {patients['mostly_wrong']} mostly wrong"
+        rows.append((f"mean over {patients['groups']} patient groups", note, percent(patients["mean_accuracy"])))
+    return rows
 
 
 def _head(card: dict[str, Any]) -> str:
@@ -121,7 +135,8 @@ def _calibration(folder: Path) -> str:
     rows = [
         ("Temperature", f"{fitted['calibration']['temperature']:.3f}"),
         ("Smallest probability that is called a finding", percent(fitted["abstention"]["threshold"])),
-        ("Largest distance that is a brain MR", f"{fitted['refusal']['threshold']:.3f}"),
+        ("Largest distance of the features of a brain MR", f"{fitted['refusal']['feature_limit']:.3f}"),
+        ("Largest distance of the appearance of a brain MR", f"{fitted['refusal']['looks_limit']:.2f}"),
         ("Expected calibration error before", f"{reported['ece_uncalibrated']:.3f}"),
         ("Expected calibration error after", f"{reported['ece']:.3f}"),
     ]

@@ -12,7 +12,7 @@ from classifier.inference.engines import openvino_bf16 as module
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.openvino_bf16 import LEAD_ERROR, PROBABILITY_ERROR, SCORE_ERROR, is_doubtful
 from classifier.inference.preprocessing import preprocess_batch
-from classifier.inference.refusal import Refusal
+from classifier.inference.refusal import Refusal, Statistics
 from classifier.inference.registry import ModelError
 from tests.inference.conftest import SHIPPED
 
@@ -58,9 +58,9 @@ def test_no_error_of_several_logits_together_goes_unseen(card):
     doubted = is_doubtful(output_of(*logits), card, refusal=None)
     assert 0 < doubted.sum() < len(doubted)
     for row in logits[~doubted]:
-        told = decide(row, row, card)
+        told = decide(row, card)
         for change in random.uniform(-LEAD_ERROR / 2, LEAD_ERROR / 2, (50, 4)):
-            moved = decide((row + change).astype(np.float32), row, card)
+            moved = decide((row + change).astype(np.float32), card)
             assert (moved.outcome, moved.finding, set(moved.possible)) == (
                 told.outcome,
                 told.finding,
@@ -69,13 +69,15 @@ def test_no_error_of_several_logits_together_goes_unseen(card):
             assert np.allclose(moved.probabilities, told.probabilities, atol=PROBABILITY_ERROR)
 
 
-def test_a_score_near_the_threshold_of_refusal_is_doubted(card):
-    bank = np.eye(8, dtype=np.float32)
-    features = np.array([[1.0, 0, 0, 0, 0, 0, 0, 0], [1.0, 1, 1, 1, 1, 1, 1, 1]], np.float32)
-    far = 1 - 1 / np.sqrt(8)
+def test_a_score_near_the_limit_of_refusal_is_doubted(card):
+    usual = np.eye(8, dtype=np.float32)
+    statistics = Statistics.fit(usual, np.random.default_rng(0).random((8, 13), np.float32), axes=2)
+    features = np.array([[1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, -1]], np.float32)
     output = output_of([9, 0, 0, 0], [9, 0, 0, 0], features=features)
-    for threshold, expected in [(far, [False, True]), (far + 2 * SCORE_ERROR, [False, False])]:
-        refusal = Refusal(bank, neighbours=1, threshold=float(threshold))
+    far = float(statistics.strangeness(features)[1])
+    for limit, expected in [(far, [False, True]), (far / (1 + 2 * SCORE_ERROR), [False, False])]:
+        refusal = Refusal(statistics, feature_limit=limit, looks_limit=1.0)
+        assert abs(refusal.feature_score(features)[0] - 1) > SCORE_ERROR
         assert is_doubtful(output, card, refusal=refusal).tolist() == expected
 
 

@@ -15,7 +15,8 @@ def row(label, *, box=None):
 def outputs(logits, labels):
     count = len(labels)
     rows = tuple(row(FINDINGS[label]) for label in labels)
-    return Outputs(rows, logits, np.zeros((count, 3), np.float32), np.zeros((count, 2, 2, 4), np.float16))
+    maps = np.zeros((count, 2, 2, 4), np.float16)
+    return Outputs(rows, logits, np.zeros((count, 3), np.float32), maps, np.zeros((count, 13), np.float32))
 
 
 @pytest.fixture
@@ -69,5 +70,7 @@ def test_saliency_shows_nothing_of_what_healthy_images_show():
     maps[0, :, :, 0] = 4  # An image without a tumor that weakly speaks for a glioma everywhere.
     maps[1, 2, 3, 0] = 40
     rows = (row("notumor"), row("glioma", box=(0.35, 0.25, 0.2, 0.2)))
-    fitted = fit_saliency(Outputs(rows, np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float32), maps))
+    fitted = fit_saliency(
+        Outputs(rows, np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float32), maps, np.zeros((2, 13), np.float32))
+    )
     assert fitted == {"floor": 3.0, "ceiling": 30.0}

@@ -46,7 +46,7 @@ def test_calibration_fits_on_other_images_than_it_reports(models, data):
     for protocol in PROTOCOLS:
         part = choose_parts(make_split(read_manifest(data), protocol=protocol, extra=read_extra(data)))
         assert not {row.group for row in part.fit} & {row.group for row in part.report}
-        assert not {row.image for row in part.bank} & {row.image for row in (*part.fit, *part.report)}
+        assert not {row.image for row in part.usual} & {row.image for row in (*part.fit, *part.report)}
 
 
 def test_an_evaluation_is_recorded_with_its_plots_and_page(models, data, tmp_path):

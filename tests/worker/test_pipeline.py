@@ -34,14 +34,15 @@ class Analyser:
         self.gate.set()
 
     def prepare(self, images):
-        return Prepared(np.array([[image.mean()] for image in images], np.float32), 0.001)
+        means = np.array([[image.mean()] for image in images], np.float32)
+        return Prepared(means, means, 0.001)
 
     def forward(self, prepared):
         assert self.gate.wait(20)
         self.batches.append(len(prepared.inputs))
         if self.poison & {float(value) for value in prepared.inputs.ravel()}:
             raise RuntimeError("the engine broke")
-        return Forwarded(prepared.inputs, 0.001)
+        return Forwarded(prepared.inputs, prepared.looks, 0.001)
 
     def decide(self, forwarded):
         maps = np.zeros((10, 10, 4), np.float16)

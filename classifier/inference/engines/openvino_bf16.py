@@ -14,7 +14,7 @@ from classifier.inference.decision import Decision, decide
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.openvino import DISTRIBUTION, compile_graph, run
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import Refusal
+from classifier.inference.refusal import LIMIT, Refusal
 from classifier.inference.registry import ModelCard
 
 __all__ = ["DISTRIBUTION", "GRAPH_OF", "OpenVinoBf16Engine", "is_computed_here", "is_doubtful"]
@@ -45,7 +45,7 @@ class OpenVinoBf16Engine:
             folder: What `openvino.write` filled.
 
         Raises:
-            ModelError: If the feature bank that the card names cannot be used.
+            ModelError: If the statistics that the card names cannot be used.
         """
         self.card = card
         self._refusal = None if card.refusal is None else Refusal.load(card.refusal)
@@ -90,8 +90,7 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, refusal: Refusal | Non
     """
     doubtful = np.array([_could_say_otherwise(logits, card) for logits in output.logits], bool)
     if refusal is not None:
-        scores = refusal.score(output.features)
-        doubtful |= np.abs(scores - refusal.threshold) <= SCORE_ERROR
+        doubtful |= np.abs(refusal.feature_score(output.features) - LIMIT) <= SCORE_ERROR
     return doubtful
 
 
@@ -102,9 +101,9 @@ def _could_say_otherwise(logits: Float32Array, card: ModelCard) -> bool:
     make its probability smallest, at their upper ends largest; so to move each logit by the error, down and up,
     reaches the ends of every probability and of every lead at once.
     """
-    told = decide(logits, logits, card)
+    told = decide(logits, card)
     moves = np.concatenate([np.eye(len(logits)), -np.eye(len(logits))]).astype(np.float32) * LEAD_ERROR
-    return any(_differs(decide(logits + move, logits, card), told) for move in moves)
+    return any(_differs(decide(logits + move, card), told) for move in moves)
 
 
 def _differs(one: Decision, other: Decision) -> bool:

@@ -1,0 +1,86 @@
+"""Refusal: by the network's features, and by how an image looks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from classifier.findings import Outcome
+from classifier.inference.appearance import FEATURES, appearance, describe
+from classifier.inference.preprocessing import preprocess_batch
+from classifier.inference.refusal import LIMIT, Refusal, Statistics
+from classifier.inference.registry import ModelError, RefusalCard
+
+
+@pytest.fixture
+def usual():
+    """Features that vary in three of eight directions, and looks of moderate spread."""
+    random = np.random.default_rng(0)
+    features = np.zeros((200, 8), np.float32)
+    features[:, :4] = [1, 0, 0, 0] + random.normal(0, 0.2, (200, 4)) * [0, 1, 1, 1]
+    return features, random.normal(0.5, 0.1, (200, len(FEATURES))).astype(np.float32)
+
+
+@pytest.fixture
+def refusal(usual):
+    statistics = Statistics.fit(*usual, axes=3)
+    limits = statistics.strangeness(usual[0]).max(), statistics.looks_strangeness(usual[1]).max()
+    return Refusal(statistics, feature_limit=float(limits[0]) + 1e-3, looks_limit=float(limits[1]))
+
+
+def test_usual_images_pass(refusal, usual):
+    assert (refusal.score(*usual) <= LIMIT).all()
+
+
+def test_features_in_an_unusual_direction_are_refused(refusal, usual):
+    strange = usual[0][:1] + np.eye(8, dtype=np.float32)[7:]
+    assert refusal.score(strange, usual[1][:1]) > LIMIT
+
+
+def test_a_strange_look_is_refused_whatever_the_features_say(refusal, usual):
+    assert refusal.feature_score(usual[0][:1]) <= LIMIT
+    assert refusal.score(usual[0][:1], usual[1][:1] + 2) > LIMIT
+
+
+def test_the_looks_distance_is_that_of_mahalanobis(usual):
+    """Up to the small ridge: along an axis of independent numbers, so many standard deviations."""
+    statistics = Statistics.fit(*usual, axes=3)
+    shift = np.zeros((1, len(FEATURES)), np.float32)
+    shift[0, 4] = 3 * usual[1][:, 4].std()
+    assert statistics.looks_strangeness(statistics.looks_centre + shift) == pytest.approx([3], rel=0.1)
+
+
+def test_saved_statistics_give_the_same_scores(refusal, usual, tmp_path):
+    refusal.statistics.save(tmp_path / "refusal.npz")
+    loaded = Statistics.load(tmp_path / "refusal.npz")
+    assert loaded.strangeness(usual[0]) == pytest.approx(refusal.statistics.strangeness(usual[0]), abs=1e-2)
+    assert loaded.looks_strangeness(usual[1]) == pytest.approx(refusal.statistics.looks_strangeness(usual[1]), rel=1e-4)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive"])
+def test_an_unusable_file_is_a_sentence(tiny, tmp_path, content):
+    path = tmp_path / "refusal.npz"
+    path.write_bytes(content)
+    card = RefusalCard(replace(tiny.card.weights, path=path), feature_limit=1.0, looks_limit=1.0)
+    with pytest.raises(ModelError, match="is not usable"):
+        Refusal.load(card)
+
+
+def test_appearance_is_that_of_the_image(tiny):
+    """Of what the network gets: sizes do not matter, brightness does."""
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, (96, 96)).astype(np.uint8)
+    parameters = tiny.card.preprocessing
+    looks = appearance(preprocess_batch([image, image // 2], parameters=parameters), parameters=parameters)
+    assert looks.shape == (2, len(FEATURES))
+    assert looks[0, 0] == pytest.approx(image.mean() / 255, abs=0.02)
+    assert looks[1, 0] == pytest.approx(looks[0, 0] / 2, abs=0.01)
+    assert describe(np.zeros((0, 9, 9), np.float32)).shape == (0, len(FEATURES))
+
+
+@pytest.mark.real_weights
+def test_the_shipped_model_refuses_inverted_images_and_no_sample(shipped, samples):
+    images = [pixels for _, pixels in samples]
+    assert all(result.decision.outcome is not Outcome.NOT_BRAIN_MRI for result in shipped.analyse(images))
+    inverted = shipped.analyse([255 - pixels for pixels in images])
+    assert all(result.decision.outcome is Outcome.NOT_BRAIN_MRI for result in inverted)
