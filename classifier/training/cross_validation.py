@@ -35,6 +35,8 @@ class FoldResult:
         fold: The test fold.
         rows: Its fully labelled images.
         p: Calibrated probabilities, float32 `(N, 4)`.
+        raw: Uncalibrated probabilities, float32 `(N, 4)`.
+        temperature: What calibrates them.
         answered: Whether each is above the threshold that the fold's own validation part chose, bool `(N,)`.
         extra_p: Calibrated probabilities of the fold's partially labelled tumors, float32 `(M, 4)`.
         extra_rows: Those tumors.
@@ -43,6 +45,8 @@ class FoldResult:
     fold: int
     rows: tuple[Row, ...]
     p: npt.NDArray[np.float32]
+    raw: npt.NDArray[np.float32]
+    temperature: float
     answered: npt.NDArray[np.bool_]
     extra_p: npt.NDArray[np.float32]
     extra_rows: tuple[Row, ...]
@@ -97,7 +101,7 @@ def cross_validate(
         "initial_weights": record["initial_weights"] or record["backbone_weights"],
         "manifests": record["manifests"],
         "training_seconds": round(seconds),
-        "folds": [{"fold": result.fold} | score([result]) for result in results],
+        "folds": [{"fold": result.fold, "temperature": result.temperature} | score([result]) for result in results],
         "all": score(results),
     }
     write_json(options.output / RESULT_NAME, content)
@@ -125,6 +129,8 @@ def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None)
         fold=run.test_fold,
         rows=test.rows,
         p=p,
+        raw=probabilities(test.logits, temperature=1.0),
+        temperature=temperature,
         answered=p.max(axis=1) >= threshold,
         extra_p=p[:0] if extra is None else probabilities(extra.logits, temperature=temperature),
         extra_rows=() if extra is None else extra.rows,
@@ -135,6 +141,7 @@ def score(results: list[FoldResult]) -> dict[str, Any]:
     """The figures of one or more folds together; intervals are resampled by patient group."""
     rows = [row for result in results for row in result.rows]
     p = np.concatenate([result.p for result in results])
+    raw = np.concatenate([result.raw for result in results])
     answered = np.concatenate([result.answered for result in results])
     labels = np.array([FINDINGS.index(row.true_label) for row in rows])
     right = p.argmax(axis=1) == labels
@@ -146,6 +153,7 @@ def score(results: list[FoldResult]) -> dict[str, Any]:
         "accuracy_low": low,
         "accuracy_high": high,
         "ece": metrics.ece(p, labels),
+        "ece_uncalibrated": metrics.ece(raw, labels),
         "nll": metrics.nll(p, labels),
         "coverage": float(answered.mean()),
         "selective_accuracy": float(right[answered].mean()) if answered.any() else None,
