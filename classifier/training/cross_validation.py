@@ -74,7 +74,8 @@ def cross_validate(
         tell: Told a sentence when a fold is done.
 
     Returns:
-        The content of `cross_validation.json`: figures of each fold, and of all images together.
+        The content of `cross_validation.json`: figures of each fold, and of all their images together. It is written
+        after each fold.
 
     Raises:
         ManifestError: If the data must not be used.
@@ -85,26 +86,28 @@ def cross_validate(
         raise ValueError("Cross-validation needs the protocol patient and a validation part.")
     import keras
 
-    results, seconds = [], 0.0
+    results: list[FoldResult] = []
+    content: dict[str, Any] = {}
+    seconds = 0.0
     for fold in range(FOLDS):
         keras.utils.clear_session()  # The networks of the folds before would stay in memory.
         run = replace(options, test_fold=fold, output=options.output / f"fold{fold}")
         record = _finished(run.output, plan=plan) or train(run, plan=plan, progress=progress)
         seconds += record["seconds"]
-        result = test_fold(run, like=like, engine=engine, exports=exports)
-        results.append(result)
-        tell(f"Fold {fold}: {score([result])}")
-    content = {
-        "date": today(),
-        "plan": record["plan"],
-        "precision": record["precision"],
-        "initial_weights": record["initial_weights"] or record["backbone_weights"],
-        "manifests": record["manifests"],
-        "training_seconds": round(seconds),
-        "folds": [{"fold": result.fold, "temperature": result.temperature} | score([result]) for result in results],
-        "all": score(results),
-    }
-    write_json(options.output / RESULT_NAME, content)
+        results.append(test_fold(run, like=like, engine=engine, exports=exports))
+        tell(f"Fold {fold}: {score(results[-1:])}")
+        content = {
+            "date": today(),
+            "plan": record["plan"],
+            "precision": record["precision"],
+            "initial_weights": record["initial_weights"] or record["backbone_weights"],
+            "manifests": record["manifests"],
+            "training_seconds": round(seconds),
+            "folds": [{"fold": done.fold, "temperature": done.temperature} | score([done]) for done in results],
+            "folds_missing": FOLDS - len(results),
+            "together": score(results),
+        }
+        write_json(options.output / RESULT_NAME, content)
     return content
 
 

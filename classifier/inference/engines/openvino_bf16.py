@@ -25,8 +25,8 @@ CPU_FLAGS = Path("/proc/cpuinfo")
 NEEDED_FLAGS = {"avx512_bf16", "amx_bf16"}
 LEAD_ERROR = 0.65
 """The lead of one logit over another is off by less: 0.53 was the most in 3,799 images of the protocol `patient`."""
-SCORE_ERROR = 0.03
-"""A refusal score is off by less: 0.024 was the most in the same images. How both margins hold on images that had no
+SCORE_ERROR = 0.075
+"""A refusal score is off by less: 0.05 was the most in the same images. How both margins hold on images that had no
 part in their choice is in `bench/results/bfloat16.json`."""
 PROBABILITY_ERROR = 0.05
 """What is said of a probability may be off by this much where nothing else depends on it."""

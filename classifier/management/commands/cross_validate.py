@@ -41,5 +41,5 @@ class Command(BaseCommand):
             )
         except (ManifestError, ModelError, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"All folds: {content['all']}")
+        self.stdout.write(f"All folds: {content['together']}")
         self.stdout.write(f"Written: {options['output'] / RESULT_NAME}")
