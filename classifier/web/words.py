@@ -145,7 +145,7 @@ _NOT_BRAIN_MRI = Advice(
     meaning="No finding is named, because one would mean nothing for an image of this kind.",
     steps=(
         "Check that you chose the right file.",
-        "If it is a brain MR image, export the slice itself: no screenshot of a viewer, no frames, no text over it.",
+        "If it is a brain MR image, export the slice itself: not inverted, no screenshot, no frame, no text.",
         "Upload the new file. This one can be deleted.",
     ),
 )

@@ -51,7 +51,8 @@
     if (files.length === 0) return;
     document.querySelector("[data-uploads]").hidden = false;
     // "Nothing here yet" would no longer be true.
-    document.querySelector("[data-nothing-yet]")?.remove();
+    const empty = document.querySelector("[data-after-upload]");
+    if (empty) empty.textContent = empty.dataset.afterUpload;
     const key = `${form.elements.upload_key.value}-${(batch += 1)}`;
     const fields = new FormData(form);
     fields.delete("image");
