@@ -91,7 +91,7 @@ def scores(logits: Float32Array, images: ImageSet) -> dict[str, float]:
 
 def run(folder: Path, *, data: Path, exports: Path) -> dict[str, Any]:
     """Measures everything and returns what is written."""
-    engine = load_engine(folder, engine="openvino", exports=exports)
+    engine = load_engine(folder, engine="auto", exports=exports)
     rows = [row for row in make_split(read_manifest(data), protocol="patient").validation if not row.partial]
     images = load_images(rows, data=data, size=engine.card.preprocessing.size)
     logits = {name: logits_of(engine, images, change) for name, change in COPIES.items()}
