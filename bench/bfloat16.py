@@ -1,8 +1,8 @@
-"""Whether `openvino_bf16` says what `openvino` says, also on images that had no part in the choice of its margins.
+"""Whether `openvino_bf16` says what `openvino` says.
 
 `python -m bench.bfloat16 --data DIR` compares both on the test images of the protocol `patient`, which the margins
-were chosen on with others, and on mirror images of training images and of the tumors of other scanners, which had no
-part in it; it writes `bench/results/bfloat16.json`.
+were chosen on, and on mirror images of training images and of the tumors of other scanners; what part those had in the
+choice is told in `docs/decisions/0004-cpu-engine.md`. It writes `bench/results/bfloat16.json`.
 """
 
 import argparse
@@ -39,7 +39,7 @@ IMAGES = 1400
 
 
 def parts(data: Path, *, size: int, count: int) -> dict[str, ImageSet]:
-    """Images that the margins were chosen on, and others: mirrored ones of training and of the other scanners."""
+    """Test images, and others: mirrored ones of training and of the other scanners."""
     split = make_split(read_manifest(data), protocol=PROTOCOL, extra=read_extra(data))
     rows = [*split.train, *split.validation]
     partial = [row for row in (*rows, *split.extra_test) if row.partial]

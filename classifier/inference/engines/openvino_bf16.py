@@ -24,10 +24,10 @@ GRAPH_OF = "openvino"
 CPU_FLAGS = Path("/proc/cpuinfo")
 NEEDED_FLAGS = {"avx512_bf16", "amx_bf16"}
 LEAD_ERROR = 0.65
-"""The lead of one logit over another is off by less: 0.53 was the most in 3,799 images of the protocol `patient`."""
+"""The lead of one logit over another is off by less: 0.53 was the most in 1,379 test images."""
 SCORE_ERROR = 0.075
-"""A refusal score is off by less: 0.05 was the most in the same images. How both margins hold on images that had no
-part in their choice is in `bench/results/bfloat16.json`."""
+"""A refusal score is off by less: 0.05 was the most in the same images. See
+`bench/results/bfloat16.json`, and `docs/decisions/0004-cpu-engine.md` for what each margin was chosen on."""
 PROBABILITY_ERROR = 0.05
 """What is said of a probability may be off by this much where nothing else depends on it."""
 
