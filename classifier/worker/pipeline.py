@@ -27,6 +27,7 @@ from classifier.services.claim import Claim, Result, claim_analyses, renew_lease
 from classifier.worker.endings import DATABASE_PAUSE_SECONDS, Endings
 from classifier.worker.in_hand import InHand
 from classifier.worker.measurements import Measurements
+from classifier.worker.priority import step_aside
 from classifier.worker.reading import Batch, Reading
 from classifier.worker.watchdog import Watchdog
 
@@ -181,6 +182,7 @@ class Pipeline:
     # --- write ----------------------------------------------------------------------------------------------------
 
     def _write_all(self) -> None:
+        step_aside()
         while (done := self._done.get()) is not None:
             claims = done.batch.claims
             try:

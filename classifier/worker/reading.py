@@ -1,8 +1,5 @@
 """The first step of the pipeline: from claims to images as the network wants them."""
 
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +14,12 @@ from classifier.services.claim import Claim
 from classifier.worker.endings import Endings
 from classifier.worker.in_hand import InHand
 from classifier.worker.measurements import Measurements
+from classifier.worker.priority import stand_back, step_aside
 
 logger = structlog.get_logger(__name__)
 
 # More readers than this only fight for the interpreter's lock.
 READERS = 4
-LOWEST_PRIORITY = 19
 
 UNREADABLE = ("image_unreadable", "The stored image could not be read. Upload the file again.")
 
@@ -57,7 +54,9 @@ class Reading:
         """
         self._load = load
         self._in_hand, self._endings, self._measurements = in_hand, endings, measurements
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=_stand_back)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=stand_back)
+        # A thread of its own: what loads a model passes its priority on to the network's threads.
+        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare", initializer=step_aside)
 
     def prepare(self, claims: list[Claim], *, model: str) -> list[Batch]:
         """Read and preprocess claims of one model; what cannot be read is ended here and takes no other along."""
@@ -73,12 +72,12 @@ class Reading:
             return []
         batches = []
         try:
-            batches.append(_batch(analyser, readable))
+            batches.append(self._batch(analyser, readable))
         except Exception as error:
             logger.warning("batch_split", step="prepare", size=len(readable), error=repr(error))
             for claim, pixels in readable:
                 try:
-                    batches.append(_batch(analyser, [(claim, pixels)]))
+                    batches.append(self._batch(analyser, [(claim, pixels)]))
                 except Exception as own_error:
                     self._endings.release(claim, error=own_error)
         self._in_hand.progress()
@@ -104,16 +103,6 @@ class Reading:
             self._endings.release(claim, error=error)
         return None
 
-
-def _stand_back() -> None:
-    """Let this thread run on what the network leaves (Linux: a priority is a thread's own).
-
-    The network's threads wait for each other many times in a pass, so a processor that is taken from one of them for a
-    moment is taken from all. Reading ahead can wait; and once the network has nothing to do, it runs at full speed.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
-
-
-def _batch(analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:
-    return Batch(analyser, [claim for claim, _ in readable], analyser.prepare([pixels for _, pixels in readable]))
+    def _batch(self, analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:
+        prepared = self._preparer.submit(analyser.prepare, [pixels for _, pixels in readable]).result()
+        return Batch(analyser, [claim for claim, _ in readable], prepared)

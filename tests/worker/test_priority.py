@@ -1,0 +1,31 @@
+"""The network's threads come first."""
+
+import os
+import sys
+import threading
+
+import pytest
+
+from classifier.worker.priority import BESIDE_THE_NETWORK, LOWEST, stand_back, step_aside
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a priority is a thread's own on Linux alone")
+
+
+def niceness_after(step) -> int:
+    found = []
+
+    def run() -> None:
+        step()
+        found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_only_the_thread_that_steps_aside_is_slower():
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert niceness_after(step_aside) == min(LOWEST, own + BESIDE_THE_NETWORK)
+    assert niceness_after(stand_back) == LOWEST
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own
