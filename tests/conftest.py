@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from classifier import broker
 from classifier.models import Membership, Scan, Team, User
-from classifier.services import doorbell
 from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan
 from tests.running import RunningApp, embedded_app, server_app
 
@@ -22,9 +22,9 @@ def _media(settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fresh_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test inherits another's broken broker."""
-    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+    monkeypatch.setattr(broker, "_silent_until", 0.0)
 
 
 @pytest.fixture

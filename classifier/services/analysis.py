@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.models import Analysis, Scan, User
+from classifier.news import tell_ended
 from classifier.services import doorbell
 from classifier.services.errors import Conflict
 from classifier.services.model import checked_model_name
@@ -74,4 +75,5 @@ def cancel_analysis(analysis: Analysis, *, by: User) -> None:
     if not changed:
         running = Analysis.objects.filter(pk=analysis.pk, state=Analysis.State.RUNNING).exists()
         raise Conflict(f"The analysis has already {'started' if running else 'ended'} and cannot be cancelled.")
+    transaction.on_commit(lambda: tell_ended([analysis.pk]))
     logger.info("analysis_cancelled", analysis=str(analysis.pk), by=by.pk)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from classifier.inference.decision import Decision
 from classifier.models import Analysis, ClassMaps
 from classifier.models.analysis import AnalysisQuerySet
+from classifier.news import tell_ended
 from classifier.services import doorbell
 
 logger = structlog.get_logger(__name__)
@@ -117,21 +118,24 @@ def finish_analyses(results: Sequence[Result]) -> int:
             else:
                 logger.warning("late_result_discarded", analysis=str(result.claim.analysis.pk))
         ClassMaps.objects.bulk_create(maps)
+        ended = [each.analysis_id for each in maps]
+        transaction.on_commit(lambda: tell_ended(ended))
     return len(maps)
 
 
 def fail_analysis(claim: Claim, *, code: str, message: str) -> bool:
     """End a claimed analysis for good, with a sentence for people. Returns whether the claim still held."""
-    return bool(
-        _held(claim).update(
-            state=Analysis.State.FAILED,
-            failure_code=code,
-            failure_message=message,
-            finished_at=timezone.now(),
-            lease_token=None,
-            lease_expires_at=None,
-        )
+    failed = _held(claim).update(
+        state=Analysis.State.FAILED,
+        failure_code=code,
+        failure_message=message,
+        finished_at=timezone.now(),
+        lease_token=None,
+        lease_expires_at=None,
     )
+    if failed:
+        transaction.on_commit(lambda: tell_ended([claim.analysis.pk]))
+    return bool(failed)
 
 
 def release_analysis(claim: Claim, *, error: Exception) -> bool:

@@ -1,6 +1,7 @@
 """The REST contract of scans."""
 
 import io
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from classifier.api import waiting
 from classifier.models import Analysis, Scan
+from classifier.selectors.waiting import FinishWatch
 from classifier.services.claim import claim_analyses, fail_analysis
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import make_analysis, make_scan, png_bytes
@@ -125,25 +127,35 @@ def test_a_database_that_is_away_asks_for_patience(api, owner, monkeypatch):
 
 
 def test_waiting_answers_at_once_when_finished(api, owner, scan, monkeypatch):
-    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr(FinishWatch, "wait", lambda *_, **__: pytest.fail("waited"))
     response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
     assert response["Preference-Applied"] == "wait=30"
+
+
+def before_the_third_look(act, monkeypatch) -> None:
+    """Let something happen while a client waits."""
+    looks: list[float] = []
+    look = FinishWatch._look
+
+    def act_and_look(watch: FinishWatch) -> None:
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            act()
+        look(watch)
+
+    monkeypatch.setattr(FinishWatch, "_look", act_and_look)
 
 
 def test_waiting_answers_as_soon_as_it_ends(api, owner, monkeypatch):
     scan = make_scan(owner)
     make_analysis(scan)
-    naps: list[float] = []
-
-    def nap(seconds: float) -> None:
-        naps.append(seconds)
-        if len(naps) == 3:
-            fail_analysis(claim_analyses(limit=1)[0], code="x", message="It stopped.")
-
-    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", nap)
+    before_the_third_look(
+        lambda: fail_analysis(claim_analyses(limit=1)[0], code="x", message="It stopped."), monkeypatch
+    )
+    began = time.monotonic()
     analysis = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"}).json()["analysis"]
     assert analysis["failure"] == {"code": "x", "message": "It stopped."}
-    assert len(naps) == 3
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(
@@ -284,14 +296,14 @@ def test_answers_are_kept_by_no_cache_and_pictures_are_asked_for_again(api, owne
 def test_waiting_for_a_scan_that_is_deleted_meanwhile_is_a_404(api, owner, monkeypatch):
     scan = make_scan(owner)
     make_analysis(scan)
-    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", lambda _: Scan.objects.all().delete())
+    before_the_third_look(lambda: Scan.objects.all().delete(), monkeypatch)
     assert api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=5"}).status_code == 404
 
 
 def test_only_some_may_wait_at_once(api, owner, monkeypatch):
     scan = make_scan(owner)
     make_analysis(scan)
-    monkeypatch.setattr("classifier.selectors.waiting.time.sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr(FinishWatch, "wait", lambda *_, **__: pytest.fail("waited"))
     with ExitStack() as stack:
         for _ in range(waiting.MAX_WAITING_EACH):
             assert stack.enter_context(waiting.place_to_wait(owner.pk))
