@@ -1,7 +1,7 @@
 """Cross-validation by patient: a recipe trained and tested five times, so that every image is tested once, unseen."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from classifier.training.calibrate import fit_abstention, fit_temperature
 from classifier.training.cards import today, write_json
 from classifier.training.images import load_images
 from classifier.training.loop import Plan, Progress
-from classifier.training.manifest import FOLDS, Row
+from classifier.training.manifest import EXTRA_NAME, FOLDS, Row
 from classifier.training.outputs import Outputs, compute_outputs
 from classifier.training.package import package_run
 from classifier.training.run import RunOptions, split_of, train
@@ -56,6 +56,7 @@ def cross_validate(
     options: RunOptions,
     *,
     plan: Plan,
+    folds: Sequence[int],
     like: Path,
     engine: str,
     exports: Path | None,
@@ -67,6 +68,7 @@ def cross_validate(
     Args:
         options: As for one run; `test_fold` is replaced, and `output` holds a folder for each fold.
         plan: The recipe, the same for all folds.
+        folds: Which folds; one is enough to compare two recipes on the same images.
         like: A model folder whose texts the folds' models take over.
         engine: See `load_engine`.
         exports: See `load_engine`.
@@ -89,7 +91,7 @@ def cross_validate(
     results: list[FoldResult] = []
     content: dict[str, Any] = {}
     seconds = 0.0
-    for fold in range(FOLDS):
+    for fold in folds:
         keras.utils.clear_session()  # The networks of the folds before would stay in memory.
         run = replace(options, test_fold=fold, output=options.output / f"fold{fold}")
         record = _finished(run.output, plan=plan) or train(run, plan=plan, progress=progress)
@@ -99,6 +101,7 @@ def cross_validate(
         content = {
             "date": today(),
             "plan": record["plan"],
+            "partial_labels": record["partial_labels"],
             "precision": record["precision"],
             "initial_weights": record["initial_weights"] or record["backbone_weights"],
             "manifests": record["manifests"],
@@ -116,7 +119,8 @@ def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None)
     folder = run.output / "model"
     package_run(run.output, folder=folder, version=f"fold{run.test_fold}", like=like)
     loaded = load_engine(folder, engine=engine, exports=exports)
-    split = split_of(run)
+    # Tumors of other scanners are tested also where they were not learnt from.
+    split = split_of(replace(run, extra=(run.data / EXTRA_NAME).is_file()))
 
     def outputs(rows: tuple[Row, ...]) -> Outputs:
         images = load_images(rows[: run.limit], data=run.data, size=loaded.card.preprocessing.size)

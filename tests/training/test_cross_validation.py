@@ -22,10 +22,11 @@ def run(tmp_path):
     like = make_tiny_model(tmp_path / "like")
     steps, told = [], []
 
-    def run(options, plan=PLAN):
+    def run(options, plan=PLAN, folds=range(FOLDS)):
         content = cross_validate(
             options,
             plan=plan,
+            folds=folds,
             like=like,
             engine="keras",
             exports=None,
@@ -48,6 +49,15 @@ def test_every_image_is_tested_once(options, run, data):
     together = content["together"]
     assert together["accuracy_low"] <= together["accuracy"] <= together["accuracy_high"]
     assert json.loads((options.output / RESULT_NAME).read_text())["together"] == together
+
+
+def test_a_single_fold_without_partial_labels_is_still_tested_on_them(options, run):
+    content, _, told = run(replace(options, extra=False), folds=[2])
+    assert [fold["fold"] for fold in content["folds"]] == [2]
+    assert len(told) == 1
+    assert content["folds_missing"] == FOLDS - 1
+    assert content["partial_labels"] == 0
+    assert content["together"]["other_scanner_tumors"] > 0
 
 
 def test_finished_folds_are_not_trained_again(options, run):

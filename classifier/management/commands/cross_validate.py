@@ -20,12 +20,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Data, start, hyper-parameters and output, as for `train`."""
         add_training_options(parser)
+        parser.add_argument(
+            "--only", type=int, choices=range(5), action="append", metavar="FOLD", help="not all folds but this one"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Train, test and print a line for each fold, and one for all images together."""
         from classifier.inference.registry import ModelError
         from classifier.training.cross_validation import RESULT_NAME, cross_validate
-        from classifier.training.manifest import ManifestError
+        from classifier.training.manifest import FOLDS, ManifestError
 
         logging.getLogger("classifier.training").setLevel(logging.INFO)
         plan, run = read_training_options(options)
@@ -33,6 +36,7 @@ class Command(BaseCommand):
             content = cross_validate(
                 run,
                 plan=plan,
+                folds=options["only"] or range(FOLDS),
                 like=Path(settings.MODELS_DIR) / settings.MODEL,
                 engine=settings.ENGINE,
                 exports=None,
