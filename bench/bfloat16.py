@@ -1,8 +1,9 @@
 """Whether `openvino_bf16` says what `openvino` says.
 
-`python -m bench.bfloat16 --data DIR` compares both on the test images of the protocol `patient`, which the margins
-were chosen on, and on mirror images of training images and of the tumors of other scanners; what part those had in the
-choice is told in `docs/decisions/0004-cpu-engine.md`. It writes `bench/results/bfloat16.json`.
+`python -m bench.bfloat16 --data DIR` compares both on three sets of images and writes `bench/results/bfloat16.json`:
+the test images of the protocol `patient`, which the margins were chosen on; mirror images of training images and of
+the tumors of other scanners, which had a part in the choice; and further training images changed at random, which
+had none (`docs/decisions/0004-cpu-engine.md`).
 """
 
 import argparse
@@ -28,6 +29,7 @@ from classifier.inference.engines.openvino_bf16 import (
 from classifier.inference.preprocessing import to_input
 from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard
+from classifier.training.augment import Augmentation
 from classifier.training.images import ImageSet, load_images
 from classifier.training.manifest import read_extra, read_manifest
 from classifier.training.protocols import make_split
@@ -36,10 +38,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("openvino", "numpy")
 PROTOCOL = "patient"
 IMAGES = 1400
+CHANGE_SEED = 20261123
 
 
 def parts(data: Path, *, size: int, count: int) -> dict[str, ImageSet]:
-    """Test images, and others: mirrored ones of training and of the other scanners."""
+    """Test images, mirrored ones of training and of the other scanners, and further ones of training, changed."""
     split = make_split(read_manifest(data), protocol=PROTOCOL, extra=read_extra(data))
     rows = [*split.train, *split.validation]
     partial = [row for row in (*rows, *split.extra_test) if row.partial]
@@ -47,10 +50,18 @@ def parts(data: Path, *, size: int, count: int) -> dict[str, ImageSet]:
     chosen = np.random.default_rng(1).choice(len(whole), min(count, len(whole)), replace=False)
     others = [*partial, *(whole[index] for index in sorted(chosen))]
     other_images = load_images(others, data=data, size=size)
+    left = np.delete(np.arange(len(whole)), chosen)[:count]
     return {
         "chosen_on": load_images(split.test[:count], data=data, size=size),
         "others": replace(other_images, pixels=other_images.pixels[:, :, ::-1]),
+        "changed": changed(load_images([whole[index] for index in left], data=data, size=size), size=size),
     }
+
+
+def changed(images: ImageSet, *, size: int) -> ImageSet:
+    """Images as training changes them: position, contrast, sharpness, noise, compression."""
+    augmentation, rng = Augmentation(), np.random.default_rng(CHANGE_SEED)
+    return replace(images, pixels=np.stack([augmentation(each, size=size, rng=rng)[0] for each in images.pixels]))
 
 
 def said(output: EngineOutput, index: int, card: ModelCard, refusal: Refusal | None) -> tuple[Any, ...]:

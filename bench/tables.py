@@ -54,7 +54,11 @@ def engines(result: Result) -> str:
     return table(head, rows) + f"\n\nParity on {result['images_compared']}. {result['threads']} threads each."
 
 
-PARTS = {"chosen_on": "test images, on which the margins were chosen", "others": "others, mirrored"}
+PARTS = {
+    "chosen_on": "test images, on which the margins were chosen",
+    "others": "others, mirrored",
+    "changed": "further ones, changed at random",
+}
 
 
 def bfloat16(result: Result) -> str:
