@@ -32,7 +32,7 @@ class Size:
     bare: int
 
 
-FULL, QUICK = Size(rounds=4, analyses=96, bare=48), Size(rounds=1, analyses=48, bare=24)
+FULL, QUICK = Size(rounds=8, analyses=96, bare=48), Size(rounds=1, analyses=48, bare=24)
 
 
 def stored_rate(finished: list[float]) -> float:
