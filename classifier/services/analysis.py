@@ -25,22 +25,22 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
     """
     try:
         with transaction.atomic():
-            analysis = queue_analysis(scan, by=by, model_name=checked_model_name(model))
+            analysis = next_analysis(scan, by=by, model_name=checked_model_name(model))
+            analysis.save(force_insert=True)
+            Scan.objects.filter(pk=scan.pk).update(current_analysis=analysis)
+            transaction.on_commit(doorbell.ring)
     except IntegrityError as error:
         raise Conflict("An analysis of this scan with this model is already waiting or running.") from error
+    scan.current_analysis = analysis
     return analysis
 
 
-def queue_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:
-    """Store a queued analysis of `scan` inside the caller's transaction; the doorbell rings when it commits."""
+def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:
+    """Make a queued analysis in its place in the line. Whoever saves it rings when that is committed."""
     turn, bulk = place_in_line(by)
-    analysis = Analysis.objects.create(
+    return Analysis(
         scan=scan, requested_by=by, model_name=model_name, available_at=timezone.now(), turn=turn, bulk=bulk
     )
-    scan.current_analysis = analysis
-    Scan.objects.filter(pk=scan.pk).update(current_analysis=analysis)
-    transaction.on_commit(doorbell.ring)
-    return analysis
 
 
 def place_in_line(by: User) -> tuple[int, bool]:
@@ -52,19 +52,20 @@ def place_in_line(by: User) -> tuple[int, bool]:
     From the `BULK_FROM`th on they count as bulk and form a line of their own, so that the same person's single
     upload afterwards need not wait for the rest.
     """
+    served = _turn_being_served()
+    if served is None:
+        return 0, False
     own = Analysis.objects.active().filter(requested_by=by)
     bulk = own.filter(bulk=False)[:BULK_FROM].count() == BULK_FROM
     last = own.filter(state=Analysis.State.QUEUED, bulk=bulk).order_by("-turn").values_list("turn", flat=True).first()
-    served = _turn_being_served()
     return (served if last is None else max(served, last + 1)), bulk
 
 
-def _turn_being_served() -> int:
+def _turn_being_served() -> int | None:
+    """`None` when nothing waits or runs."""
     active = Analysis.objects.active().values_list("turn", flat=True)
     first = active.filter(state=Analysis.State.QUEUED).order_by(*Analysis.LINE).first()
-    if first is None:
-        first = active.order_by("-turn").first()
-    return first or 0
+    return active.order_by("-turn").first() if first is None else first
 
 
 def cancel_analysis(analysis: Analysis, *, by: User) -> None:

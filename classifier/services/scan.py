@@ -15,7 +15,8 @@ from django.db import IntegrityError, transaction
 from classifier.intake import CanonicalImage, read_image, thumbnail_png
 from classifier.models import Analysis, Scan, Team, User
 from classifier.selectors.scan import earlier_scan
-from classifier.services.analysis import queue_analysis
+from classifier.services import doorbell
+from classifier.services.analysis import next_analysis
 from classifier.services.errors import Conflict, Invalid, NotAllowed, StorageFull
 from classifier.services.model import checked_model_name
 from classifier.services.storage import remove_files
@@ -85,8 +86,12 @@ def submit_scan(
     )
     try:
         with _files_of(scan, image), transaction.atomic():
+            analysis = next_analysis(scan, by=owner, model_name=model_name)
+            # Each names the other; the database checks that when the transaction ends.
+            scan.current_analysis = analysis
             scan.save(force_insert=True)
-            analysis = queue_analysis(scan, by=owner, model_name=model_name)
+            analysis.save(force_insert=True)
+            transaction.on_commit(doorbell.ring)
     except IntegrityError:
         # The same request a moment earlier, in another thread, has stored it.
         if replay := _replay(owner, idempotency_key=idempotency_key, image=image):

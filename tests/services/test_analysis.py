@@ -75,6 +75,11 @@ def test_the_place_in_line_costs_few_queries(owner, django_assert_max_num_querie
         service.place_in_line(owner)
 
 
+def test_the_first_in_an_empty_line_costs_fewer(owner, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        assert service.place_in_line(owner) == (0, False)
+
+
 def test_cancel_only_while_queued(owner):
     analysis = ask(owner)[0]
     service.cancel_analysis(analysis, by=owner)

@@ -53,7 +53,7 @@ def test_a_failed_transaction_takes_its_files_along(owner, settings, monkeypatch
     def fail(*_args, **_kwargs):
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(service, "queue_analysis", fail)
+    monkeypatch.setattr(service, "next_analysis", fail)
     with pytest.raises(DatabaseError):
         service.submit_scan(owner=owner, file=png_bytes())
     assert not Scan.objects.exists()
