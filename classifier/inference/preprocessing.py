@@ -75,8 +75,14 @@ def to_input(pixels: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Floa
     Returns:
         float32 array `(..., S, S, channels)` in `[low, high]`.
     """
-    scaled = pixels.astype(np.float32) * ((parameters.high - parameters.low) / 255.0) + parameters.low
-    return np.repeat(scaled[..., np.newaxis], parameters.channels, axis=-1)
+    scaled = pixels.astype(np.float32)
+    scaled *= (parameters.high - parameters.low) / 255.0
+    scaled += parameters.low
+    inputs = np.empty((*pixels.shape, parameters.channels), np.float32)
+    # Channel by channel is several times faster than `np.repeat`.
+    for channel in range(parameters.channels):
+        inputs[..., channel] = scaled
+    return inputs
 
 
 def preprocess(image: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Float32Array:
@@ -92,10 +98,10 @@ def preprocess(image: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Flo
     Raises:
         ValueError: If the image is not a two-dimensional uint8 array.
     """
-    resized = resize(image, size=parameters.size, method=parameters.resize)
-    return to_input(resized, parameters=parameters)
+    return to_input(resize(image, size=parameters.size, method=parameters.resize), parameters=parameters)
 
 
 def preprocess_batch(images: Iterable[UInt8Array], *, parameters: Preprocessing = DEFAULT) -> Float32Array:
     """`preprocess` for several images: float32 `(N, size, size, channels)`."""
-    return np.stack([preprocess(image, parameters=parameters) for image in images])
+    resized = [resize(image, size=parameters.size, method=parameters.resize) for image in images]
+    return to_input(np.stack(resized), parameters=parameters)

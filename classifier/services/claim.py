@@ -111,9 +111,10 @@ def renew_leases(tokens: Collection[uuid.UUID], *, now: datetime | None = None) 
 def finish_analyses(results: Sequence[Result]) -> int:
     """Store the results whose claims still hold, all in one transaction. Returns how many that were."""
     maps = []
+    now = timezone.now()
     with transaction.atomic():
         for result in results:
-            if _held(result.claim).update(**_succeeded(result)):
+            if _held(result.claim).update(**_succeeded(result, now=now)):
                 maps.append(_class_maps(result))
             else:
                 logger.warning("late_result_discarded", analysis=str(result.claim.analysis.pk))
@@ -207,7 +208,7 @@ def _held(claim: Claim) -> AnalysisQuerySet:
     return Analysis.objects.filter(pk=claim.analysis.pk, state=Analysis.State.RUNNING, lease_token=claim.token)
 
 
-def _succeeded(result: Result) -> dict[str, object]:
+def _succeeded(result: Result, *, now: datetime) -> dict[str, object]:
     decision = result.decision
     return {
         "state": Analysis.State.SUCCEEDED,
@@ -219,7 +220,7 @@ def _succeeded(result: Result) -> dict[str, object]:
         "ood_score": decision.ood_score,
         "model_version": result.model_version,
         "milliseconds": round(result.milliseconds, 1),
-        "finished_at": timezone.now(),
+        "finished_at": now,
         "lease_token": None,
         "lease_expires_at": None,
     }

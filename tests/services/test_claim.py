@@ -147,6 +147,7 @@ def test_results_of_a_batch_are_stored_together_without_the_late_ones(owner, dja
         assert service.finish_analyses([result_of(claim) for claim in claims]) == 2
     assert sorted(Analysis.objects.values_list("state", flat=True)) == ["failed", "succeeded", "succeeded"]
     assert ClassMaps.objects.count() == 2
+    assert len(set(Analysis.objects.filter(state="succeeded").values_list("finished_at", flat=True))) == 1
 
 
 def test_what_was_tried_before_is_claimed_alone(owner):
