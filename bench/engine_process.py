@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.machine import memory
 from classifier.inference.engines.base import EngineOutput
-from classifier.inference.preprocessing import Float32Array, to_input
+from classifier.inference.preprocessing import Float32Array, UInt8Array, to_input
 
 BASE = "keras predict"
 """What the engines are measured against: `Model.predict`, as most Keras programs call it."""
@@ -41,13 +41,13 @@ class EngineProcess:
         self._process.start()
         self.load_seconds: float = self._near.recv()
 
-    def network(self, count: int) -> float:
-        """Milliseconds that the network takes for a batch of `count` images."""
-        return float(self._ask("network", count))
+    def network(self, count: int, *, turn: int) -> float:
+        """Milliseconds that the network takes for a batch of `count` images, others in each turn."""
+        return float(self._ask("network", (count, turn)))
 
-    def analyse(self, index: int) -> float:
+    def analyse(self, turn: int) -> float:
         """Milliseconds that the whole analysis of one image takes, from grey pixels to the decision."""
-        return float(self._ask("analyse", index))
+        return float(self._ask("analyse", turn))
 
     def outputs(self) -> EngineOutput:
         """What the network says of all images."""
@@ -89,13 +89,19 @@ class _Subject:
         self.analyser = Analyser.from_folder(folder, engine=name, exports=exports)
         self._predict, self.parameters = self.analyser.engine.predict, self.analyser.card.preprocessing
 
-    def network(self, count: int) -> float:
-        batch = to_input(np.resize(self.pixels, (count, *self.pixels.shape[1:])), parameters=self.parameters)
+    def network(self, order: tuple[int, int]) -> float:
+        count, turn = order
+        batch = to_input(self._drawn(count, turn=turn), parameters=self.parameters)
         return _milliseconds(lambda: self._predict(batch))
 
-    def analyse(self, index: int) -> float:
-        image = np.array(self.pixels[index % len(self.pixels)])
-        return _milliseconds(lambda: self.analyser.analyse([image]))
+    def analyse(self, turn: int) -> float:
+        images = list(self._drawn(1, turn=turn))
+        return _milliseconds(lambda: self.analyser.analyse(images))
+
+    def _drawn(self, count: int, *, turn: int) -> UInt8Array:
+        """Images of a turn: the same for every engine, since what they show decides how long some take."""
+        chosen = np.random.default_rng((turn, count)).integers(len(self.pixels), size=count)
+        return np.array(self.pixels[chosen])
 
     def outputs(self, _: None) -> tuple[Float32Array, ...]:
         steps = range(0, len(self.pixels), 16)

@@ -37,13 +37,13 @@ def engines(result: Result) -> str:
     """Milliseconds an image by engine and batch, and parity."""
     rows = []
     for name, row in result["engines"].items():
-        cells = [f"{cell['median']:.0f} ({cell['ratio']:.2f})" for cell in row["network"].values()]
+        cells = [f"{cell['mean']:.0f} ({cell['ratio']:.2f})" for cell in row["network"].values()]
         parity = row.get("agreement")
         rows.append(
             [
                 name,
                 *cells,
-                f"{row['analysis']['median']:.0f} ({row['analysis']['ratio']:.2f})",
+                f"{row['analysis']['mean']:.0f} ({row['analysis']['ratio']:.2f})",
                 percent(parity["labels_agree"], digits=2) if parity else "",
                 f"{parity['logits_largest']:.1g}" if parity else "",
                 f"{row['memory_after']['resident']:.0f}" if "memory_after" in row else "",

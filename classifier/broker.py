@@ -50,6 +50,7 @@ def talk(say: Callable[[Any], object]) -> bool:
 def _producers() -> Any:
     """Kombu's pool of producers that wait for the broker more shortly than Celery's own, which workers listen with."""
     connection = app.connection_for_write()
-    short = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    # Kombu would try to connect again after 2 s, and after 4 s more: an upload would wait that long.
+    short = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS, "max_retries": 0}
     connection.transport_options = connection.transport_options | short
     return pools.producers[connection]

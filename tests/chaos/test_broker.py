@@ -5,8 +5,8 @@ import time
 
 from tests.chaos.load import scans
 
-# An upload may notice a silent broker, once, for as long as the broker is given to answer (2 s); it must not hang.
-LONGEST_ANSWER_SECONDS = 8
+# An upload may notice a silent broker, once, for as long as the broker is given to answer (up to 1.5 s).
+LONGEST_ANSWER_SECONDS = 4
 
 
 def test_a_killed_broker_loses_nothing(hurt, scenario, form):

@@ -1,0 +1,31 @@
+"""What a broker that does not answer costs."""
+
+import socket
+import time
+
+import pytest
+from celery import Celery
+
+from classifier import broker
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """Messages go to a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(broker, "app", Celery(broker=f"redis://127.0.0.1:{server.getsockname()[1]}"))
+        monkeypatch.setattr(broker, "_silent_until", 0.0)
+        broker._producers.cache_clear()
+        yield
+    broker._producers.cache_clear()
+
+
+def test_a_silent_broker_is_asked_once_and_then_left_alone(silent, monkeypatch):
+    naps = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", naps.append)
+    said = []
+    assert not broker.talk(lambda producer: said.append(producer.channel))
+    assert naps == []
+    assert time.monotonic() < broker._silent_until
+    assert not broker.talk(said.append)
+    assert said == []
