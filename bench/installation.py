@@ -221,9 +221,12 @@ def conditions() -> dict[str, object]:
 
 def children_of(pid: int) -> list[int]:
     """The process ids of a process's children (Linux)."""
-    return [
-        int(word) for task in Path(f"/proc/{pid}/task").iterdir() for word in (task / "children").read_text().split()
-    ]
+    while True:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        try:
+            return [int(word) for task in tasks for word in (task / "children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # A thread has ended meanwhile, and its children are another thread's now.
 
 
 def _processor_time() -> tuple[int, int]:

@@ -91,25 +91,37 @@ def freeze_blocks(network: Any, *, blocks: int) -> int:
 
     Args:
         network: A model made by `build_network`.
-        blocks: How many blocks to freeze, 0–13 (Xception ends block 1 without an addition, and each of the
-            blocks 2 to 13 with one).
+        blocks: How many blocks to freeze, 0–13; see `blocks_of`.
 
     Returns:
         The number of frozen layers.
     """
+    frozen = [layer for layer, block in blocks_of(network) if block <= blocks]
+    for layer in frozen:
+        layer.trainable = False
+    return len(frozen)
+
+
+def blocks_of(network: Any) -> list[tuple[Any, int]]:
+    """The layers of an Xception backbone, in order, each with the number of its block.
+
+    Block 1 ends without an addition, each of the blocks 2 to 13 with one; block 14 is the rest.
+
+    Args:
+        network: A model made by `build_network`.
+
+    Returns:
+        Pairs of a Keras layer and 1–14.
+    """
     import keras
 
-    frozen = 0
-    if blocks < 1:
-        return frozen
-    additions = 0
+    layers, block = [], 1
     for layer in backbone_of(network).layers:
-        if additions >= blocks - 1 and not layer.name.startswith("block1_"):
-            break
-        layer.trainable = False
-        frozen += 1
-        additions += isinstance(layer, keras.layers.Add)
-    return frozen
+        if block == 1 and layer.name.startswith(("block2_", "conv2d")):
+            block = 2
+        layers.append((layer, block))
+        block += isinstance(layer, keras.layers.Add)
+    return layers
 
 
 def save_float16(network: Any, path: Path) -> None:

@@ -35,8 +35,10 @@ def add_training_options(parser: ArgumentParser) -> None:
     add("--smoothing", type=float, default=0.05, help="label smoothing")
     add("--location", type=float, default=0.2, help="weight of the loss that asks for the tumor's place")
     add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
+    add("--mix", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
     add("--average", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
     add("--freeze", type=int, default=3, help="frozen blocks at the start of the backbone")
+    add("--rate-decay", type=float, default=1.0, help="share of the learning rate of the block behind; 1 for none")
     add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
     add("--seed", type=int, default=1)
     add("--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16"))
@@ -56,9 +58,11 @@ def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
         weight_decay=options["weight_decay"],
         smoothing=options["smoothing"],
         location=options["location"],
+        mix=options["mix"],
         average=options["average"],
         balanced=not options["uniform"],
         freeze=options["freeze"],
+        rate_decay=options["rate_decay"],
         patience=options["patience"],
         seed=options["seed"],
     )

@@ -26,7 +26,7 @@ SHARES: dict[str, float] = {
 of them as of "no tumor" images keep the source from telling the two apart."""
 
 Batch = tuple[Float32Array, Float32Array, Float32Array]
-"""Inputs `(B, size, size, 3)`, allowed findings `(B, 4)`, places `(B, h, w, 4)`: see `Batches.batch`."""
+"""Inputs `(B, size, size, 3)`, allowed findings `(B, M, 4)`, places `(B, h, w, 4)`: see `Batches.batch`."""
 
 STRIDE = 32
 """Pixels a cell of the class maps; Xception halves its input five times."""
@@ -77,6 +77,8 @@ class Batches:
         seed: With the step number, determines a batch completely.
         official: Whether published labels are learnt instead of corrected ones.
         balanced: Whether images are drawn with `sampling_weights`; else all are shuffled anew for each epoch.
+        mix: Parameter of the beta distribution of shares by which two images are laid over each other (mixup, Zhang
+            et al., 2018); 0 never mixes.
     """
 
     images: ImageSet
@@ -85,6 +87,7 @@ class Batches:
     seed: int
     official: bool = False
     balanced: bool = True
+    mix: float = 0.0
 
     def batch(self, step: int, *, size: int, weights: npt.NDArray[np.float64]) -> Batch:
         """Makes the batch of one step.
@@ -95,9 +98,9 @@ class Batches:
             weights: From `sampling_weights`.
 
         Returns:
-            Inputs float32 `(B, size, size, 3)` in [-1, 1]; allowed findings float32 `(B, 4)`; and where the tumor
-            lies, float32 `(B, h, w, 4)`: a distribution over the places of the tumor's own channel, all zero
-            where no box is known.
+            Inputs float32 `(B, size, size, 3)` in [-1, 1]; allowed findings float32 `(B, M, 4)` for mixtures of M
+            images, see `partial_label_loss`; and where the tumor lies, float32 `(B, h, w, 4)`: a distribution over
+            the places of the tumor's own channel, all zero where no box is known.
         """
         rng = np.random.default_rng((self.seed, step))
         chosen = self._draw(step, weights=weights, rng=rng)
@@ -108,7 +111,11 @@ class Batches:
             pixels.append(image)
             labels.append(targets(row, official=self.official))
             places.append(place_of(row, warp=warp, source_size=self.images.pixels.shape[1]))
-        return to_input(np.stack(pixels)), np.array(labels, np.float32), np.stack(places)
+        plain = to_input(np.stack(pixels)), np.array(labels, np.float32)[:, None], np.stack(places)
+        if not self.mix:
+            return plain
+        share = np.float32(rng.beta(self.mix, self.mix))
+        return mixed(plain, share=share, order=rng.permutation(len(chosen)))
 
     def _draw(self, step: int, *, weights: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """Indices of the images of one step, int `(B,)`."""
@@ -136,6 +143,26 @@ class Batches:
                     waiting.append(pool.submit(self.batch, following, size=sizes[following], weights=weights))
                     following += 1
                 yield waiting.pop(0).result()
+
+
+def mixed(batch: Batch, *, share: np.float32, order: npt.NDArray[np.int64]) -> Batch:
+    """Lays each image of a batch over another one.
+
+    Args:
+        batch: B images with one row of allowed findings each.
+        share: Of the image itself, in [0, 1].
+        order: The index of the other image for each, int `(B,)`.
+
+    Returns:
+        A batch with two rows of allowed findings an image.
+    """
+    inputs, allowed, places = batch
+    rest = np.float32(1.0) - share
+    return (
+        share * inputs + rest * inputs[order],
+        np.concatenate([share * allowed, rest * allowed[order]], axis=1),
+        share * places + rest * places[order],
+    )
 
 
 def place_of(row: Row, *, warp: Warp, source_size: int) -> Float32Array:

@@ -190,6 +190,8 @@ def _finished(folder: Path, *, plan: Plan) -> dict[str, Any] | None:
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if "finished" not in record:
         return None
-    if record["plan"] != json.loads(json.dumps(asdict(plan))):
+    # What a record of an older version does not name had its default.
+    recorded = json.loads(json.dumps(asdict(Plan()))) | record["plan"]
+    if recorded != json.loads(json.dumps(asdict(plan))):
         raise ValueError(f"{folder} holds a run with other hyper-parameters. Choose another output folder.")
     return record

@@ -17,6 +17,7 @@ from classifier.training.images import ImageSet
 from classifier.training.losses import location_loss, partial_label_loss
 from classifier.training.manifest import targets
 from classifier.training.pointing import points_at
+from classifier.training.rates import LayerRates
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ class Plan:
         sharpness: See `location_loss`.
         balanced: Whether images are drawn by label, source and patient (`sampling_weights`); else every image once an
             epoch.
+        mix: See `Batches`.
         freeze: Frozen blocks.
+        rate_decay: See `LayerRates`.
         clip: Largest gradient norm.
         average: Momentum of the moving average of the weights, which is what is validated and saved; 0 saves the
             weights themselves.
@@ -56,7 +59,9 @@ class Plan:
     location: float = 0.2
     sharpness: float = 0.5
     balanced: bool = True
+    mix: float = 0.0
     freeze: int = 3
+    rate_decay: float = 1.0
     clip: float = 1.0
     average: float = 0.0
     patience: int = 0
@@ -128,6 +133,7 @@ class Trainer:
             jit_compile=False,
         )
         optimizer.build(self.model.trainable_variables)
+        self.rates = LayerRates(network, decay=plan.rate_decay)
         self.average = WeightAverage(self.model.trainable_variables, momentum=plan.average)
 
     def fit(self, train: ImageSet, *, validation: ImageSet, official: bool, progress: Progress) -> State:
@@ -148,12 +154,13 @@ class Trainer:
         sizes = plan.sizes(len(train))
         per_epoch = max(1, len(train) // plan.batch_size)
         augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
-        batches = Batches(train, augmentation, plan.batch_size, plan.seed, official, plan.balanced)
+        batches = Batches(train, augmentation, plan.batch_size, plan.seed, official, plan.balanced, plan.mix)
         saved = started = time.monotonic()
         earlier, first = state.seconds, state.step
         for inputs, allowed, places in batches.stream(start=state.step, sizes=sizes):
             self.model.optimizer.learning_rate = plan.rate(state.step, steps=len(sizes))
-            loss = float(self.model.train_on_batch(inputs, [allowed, places], return_dict=True)["loss"])
+            with self.rates.applied():
+                loss = float(self.model.train_on_batch(inputs, [allowed, places], return_dict=True)["loss"])
             self.model.reset_metrics()
             state.losses.append(loss)
             state.step += 1

@@ -14,7 +14,9 @@ def partial_label_loss(smoothing: float) -> Any:
         smoothing: Weight of the uniform distribution over the findings, in [0, 1).
 
     Returns:
-        A function of targets `(N, 4)` (1 for each allowed finding) and logits `(N, 4)` to losses `(N,)`.
+        A function of targets `(N, M, 4)` and logits `(N, 4)` to losses `(N,)`. Of an image that is a mixture of M
+        images each has a row, with the image's share at each of its allowed findings and 0 at the others; shares
+        sum to 1, and the losses are added by them.
     """
     from keras import ops
 
@@ -22,8 +24,8 @@ def partial_label_loss(smoothing: float) -> Any:
         logits = ops.cast(logits, "float32")
         log_p = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
         # A large negative number instead of log(0) keeps the gradient finite.
-        masked = ops.where(allowed > 0.5, log_p, -1e9)
-        fitted = -ops.logsumexp(masked, axis=-1)
+        masked = ops.where(allowed > 0.0, ops.expand_dims(log_p, axis=1), -1e9)
+        fitted = -ops.sum(ops.max(allowed, axis=-1) * ops.logsumexp(masked, axis=-1), axis=-1)
         return (1.0 - smoothing) * fitted - smoothing * ops.mean(log_p, axis=-1)
 
     return loss

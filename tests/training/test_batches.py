@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.training.augment import Augmentation, Warp
-from classifier.training.batches import Batches, place_of, sampling_weights
+from classifier.training.batches import Batches, mixed, place_of, sampling_weights
 from classifier.training.images import load_images
 from classifier.training.manifest import read_extra, read_manifest
 
@@ -54,6 +54,29 @@ def test_a_step_always_gives_the_same_batch(images):
         batches.batch(7, size=64, weights=weights), batches.batch(7, size=64, weights=weights), strict=True
     ):
         assert (first == again).all()
+
+
+def test_a_mixture_shows_both_images_and_keeps_both_labels(images):
+    plain = Batches(images, Augmentation(), 4, seed=1).batch(7, size=64, weights=sampling_weights(images.rows))
+    order = np.array([1, 2, 3, 0])
+    inputs, allowed, places = mixed(plain, share=np.float32(0.75), order=order)
+    assert inputs[0] == pytest.approx(0.75 * plain[0][0] + 0.25 * plain[0][1], abs=1e-6)
+    assert allowed.shape == (4, 2, 4)
+    assert allowed[3, 1] == pytest.approx(0.25 * plain[1][0, 0])
+    assert allowed.max(axis=2).sum(axis=1) == pytest.approx(1)
+    assert places[0].sum() == pytest.approx(0.75 * plain[2][0].sum() + 0.25 * plain[2][1].sum(), abs=1e-6)
+
+
+def test_mixing_is_repeated_with_its_step_and_changes_nothing_else(images):
+    weights = sampling_weights(images.rows)
+    plain, first, again = (
+        Batches(images, Augmentation(), 4, seed=1, mix=mix).batch(7, size=64, weights=weights)
+        for mix in (0.0, 0.4, 0.4)
+    )
+    assert (first[0] == again[0]).all()
+    share = first[1][0, 0].max()
+    assert 0 < share < 1
+    assert first[1][:, 0] == pytest.approx(share * plain[1][:, 0])
 
 
 def test_a_resumed_stream_goes_on_where_it_stopped(images):

@@ -12,18 +12,29 @@ def value(loss, wanted, given):
 
 
 def test_a_full_label_costs_its_cross_entropy():
-    loss = value(partial_label_loss(0.0), [[1, 0, 0, 0], [0, 0, 1, 0]], LOGITS)
+    loss = value(partial_label_loss(0.0), [[[1, 0, 0, 0]], [[0, 0, 1, 0]]], LOGITS)
     assert loss == pytest.approx([-np.log(0.5), -np.log(0.7)], abs=1e-5)
 
 
 def test_a_partial_label_costs_the_summed_probability():
-    loss = value(partial_label_loss(0.0), [[1, 1, 0, 1]] * 2, LOGITS)
+    loss = value(partial_label_loss(0.0), [[[1, 1, 0, 1]]] * 2, LOGITS)
     assert loss == pytest.approx([-np.log(0.8), -np.log(0.3)], abs=1e-5)
 
 
 def test_smoothing_adds_the_uniform_part():
-    loss = value(partial_label_loss(0.1), [[1, 0, 0, 0]], LOGITS[:1])
+    loss = value(partial_label_loss(0.1), [[[1, 0, 0, 0]]], LOGITS[:1])
     assert loss == pytest.approx(-0.9 * np.log(0.5) - 0.1 * LOGITS[0].mean(), abs=1e-5)
+
+
+def test_a_mixture_costs_what_its_images_cost_by_their_shares():
+    mixture = [[[0.75, 0, 0, 0], [0.25, 0.25, 0, 0.25]]]
+    loss = value(partial_label_loss(0.0), mixture, LOGITS[:1])
+    assert loss == pytest.approx([-0.75 * np.log(0.5) - 0.25 * np.log(0.8)], abs=1e-5)
+
+
+def test_an_image_with_no_share_costs_nothing():
+    loss = value(partial_label_loss(0.0), [[[1, 0, 0, 0], [0, 0, 0, 0]]], LOGITS[:1])
+    assert loss == pytest.approx([-np.log(0.5)], abs=1e-5)
 
 
 def test_evidence_in_the_right_place_costs_less():

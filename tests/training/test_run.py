@@ -64,6 +64,13 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(options, tmp_path, av
             assert first[name] == pytest.approx(second[name], abs=1e-4)
 
 
+def test_a_network_learns_from_mixtures_and_with_rates_by_block(options):
+    plan = replace(PLAN, mix=0.4, rate_decay=0.9)
+    record = train(options, plan=plan, progress=silent)
+    assert record["plan"]["mix"] == 0.4
+    assert np.isfinite([entry["loss"] for entry in record["curve"]]).all()
+
+
 def test_a_checkpoint_of_another_network_is_refused(options, tmp_path):
     trainer = Trainer(build_network("tiny"), plan=PLAN, folder=tmp_path / "run")
     trainer.save()
