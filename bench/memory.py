@@ -86,19 +86,22 @@ def watch(running: Installation, *, size: Size) -> tuple[list[Sample], int]:
     """Run the analyses. Returns the samples, and how many uploads came over HTTP."""
     running.fill("scans", str(size.scans))
     uploads = Uploads(running)
+    samples = [Sample.of(running)]
+    worker = running.worker()
     filling = subprocess.Popen(
         [sys.executable, "-m", "bench.fill", "keep", str(size.analyses)], cwd=ROOT, env=running.quiet_environment()
     )
-    samples = [Sample.of(running)]
-    worker = running.worker()
-    while samples[-1].finished < size.analyses:
-        time.sleep(SAMPLE_SECONDS)
-        samples.append(Sample.of(running))
-        if len(samples) % 30 == 0:
-            print(samples[-1], flush=True)
-    uploads.stop()
-    if filling.wait() or running.worker() != worker:
-        raise SystemExit("The worker or the filling process ended while memory was watched.")
+    try:
+        while samples[-1].finished < size.analyses:
+            time.sleep(SAMPLE_SECONDS)
+            samples.append(Sample.of(running))
+            if len(samples) % 30 == 0:
+                print(samples[-1], flush=True)
+        uploads.stop()
+        if filling.wait() or running.worker() != worker:
+            raise SystemExit("The worker or the filling process ended while memory was watched.")
+    finally:
+        filling.kill()
     return samples, len(uploads.done)
 
 
