@@ -24,26 +24,46 @@ logger = structlog.get_logger(__name__)
 ANSWER_SECONDS = 0.5
 # After a failed message the others' own looks are trusted for this long before the broker is tried again.
 SILENCE_SECONDS = 10.0
-BROKER_ERRORS = (OperationalError, CeleryOperationalError, LimitExceeded, RedisError, OSError)
+AWAY = (OperationalError, CeleryOperationalError, LimitExceeded, RedisError, OSError)
 
 _lock = Lock()
 _silent_until = 0.0
 
 
 def talk(say: Callable[[Any], object]) -> bool:
-    """Call `say` with a kombu producer. Returns whether that went well; never raises for a broker that is away."""
-    global _silent_until
-    if time.monotonic() < _silent_until:
+    """Call `say` with a kombu producer. Returns whether that went well; never raises."""
+    if _is_silent():
         return False
     try:
         with _producers().acquire(block=True, timeout=SILENCE_SECONDS) as producer:
-            say(producer)
-    except BROKER_ERRORS as error:
-        with _lock:
-            _silent_until = time.monotonic() + SILENCE_SECONDS
-        logger.warning("broker_silent", error=str(error), tried_again_after_seconds=SILENCE_SECONDS)
+            # Whoever had the producer before may just have found out.
+            return not _is_silent() and _say(say, producer)
+    except AWAY as error:
+        _fall_silent(error)
+    except Exception:
+        # What was to be told is committed, and must not fail for want of a message.
+        logger.exception("message_lost")
+    return False
+
+
+def _say(say: Callable[[Any], object], producer: Any) -> bool:
+    try:
+        say(producer)
+    except AWAY as error:
+        _fall_silent(error)
         return False
     return True
+
+
+def _is_silent() -> bool:
+    return time.monotonic() < _silent_until
+
+
+def _fall_silent(error: Exception) -> None:
+    global _silent_until
+    with _lock:
+        _silent_until = time.monotonic() + SILENCE_SECONDS
+    logger.warning("broker_silent", error=str(error), tried_again_after_seconds=SILENCE_SECONDS)
 
 
 @functools.cache

@@ -23,7 +23,7 @@ TURN_SECONDS = 5.0
 
 
 def tell_ended(analyses: Collection[UUID]) -> bool:
-    """Tell that analyses have ended. Returns whether the broker took it; never raises for a broker that is away."""
+    """Tell that analyses have ended. Returns whether the broker took it; never raises."""
     names = [str(pk) for pk in analyses]
     return talk(lambda producer: producer.publish(names, exchange=ENDED, declare=[ENDED], serializer="json"))
 

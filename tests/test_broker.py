@@ -2,9 +2,11 @@
 
 import socket
 import time
+from threading import Barrier, Thread
 
 import pytest
 from celery import Celery
+from kombu import pools
 
 from classifier import broker
 
@@ -29,3 +31,26 @@ def test_a_silent_broker_is_asked_once_and_then_left_alone(silent, monkeypatch):
     assert time.monotonic() < broker._silent_until
     assert not broker.talk(said.append)
     assert said == []
+
+
+def test_those_who_wait_for_a_producer_do_not_ask_a_silent_broker_again(silent):
+    together, asked = Barrier(24), []
+
+    def ask():
+        together.wait(20)
+        assert not broker.talk(lambda producer: asked.append(producer) or producer.channel)
+
+    threads = [Thread(target=ask) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert len(asked) <= pools.get_limit()
+
+
+def test_a_message_that_cannot_be_sent_fails_nobody(silent):
+    def fail(_producer):
+        raise RuntimeError("Acquire on closed pool")
+
+    assert not broker.talk(fail)

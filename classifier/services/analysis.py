@@ -20,7 +20,7 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
     """Queue a new analysis of a stored scan and make it the current one.
 
     Raises:
-        Conflict: if one with the same model is queued or running.
+        Conflict: if one with the same model is queued or running, or the scan was deleted meanwhile.
         Invalid: if there is no such model.
     """
     try:
@@ -30,6 +30,8 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
             Scan.objects.filter(pk=scan.pk).update(current_analysis=analysis)
             transaction.on_commit(doorbell.ring)
     except IntegrityError as error:
+        if not Scan.objects.filter(pk=scan.pk).exists():
+            raise Conflict("This scan was deleted.") from error
         raise Conflict("An analysis of this scan with this model is already waiting or running.") from error
     scan.current_analysis = analysis
     return analysis

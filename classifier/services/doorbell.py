@@ -9,7 +9,7 @@ from classifier.broker import talk
 
 
 def ring() -> bool:
-    """See to it that a worker looks at the queue. Returns whether one will; never raises for a broker that is away.
+    """See to it that a worker looks at the queue. Returns whether one will; never raises.
 
     A message that nobody has taken yet does for all rows that were committed before it is taken, so a thousand
     uploads that meet a busy worker leave one message and not a thousand.

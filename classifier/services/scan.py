@@ -85,17 +85,20 @@ def submit_scan(
         **fields,
     )
     try:
-        with _files_of(scan, image), transaction.atomic():
+        with _files_of(scan, image) as files, transaction.atomic():
             analysis = next_analysis(scan, by=owner, model_name=model_name)
             # Each names the other; the database checks that when the transaction ends.
             scan.current_analysis = analysis
             scan.save(force_insert=True)
             analysis.save(force_insert=True)
             transaction.on_commit(doorbell.ring)
-    except IntegrityError:
+            files.may_be_needed = True
+    except IntegrityError as error:
         # The same request a moment earlier, in another thread, has stored it.
         if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
             return replay
+        if team is not None and not Team.objects.filter(pk=team.pk).exists():
+            raise NotAllowed("This team was deleted.") from error
         raise
     logger.info("scan_submitted", scan=str(scan.pk), owner=owner.pk, source_format=image.source_format)
     return Submission(scan=scan, analysis=analysis, earlier=earlier_scan(owner, scan))
@@ -132,6 +135,9 @@ def delete_scan(scan: Scan, *, by: User) -> None:
     scan_id = scan.pk
     logger.info("scan_deleted", scan=str(scan_id), by=by.pk)
     with transaction.atomic():
+        # Locked, since a result or a new analysis that is committed meanwhile would undo the deletion.
+        list(Scan.objects.filter(pk=scan_id).select_for_update().values_list("pk"))
+        list(Analysis.objects.filter(scan_id=scan_id).select_for_update().order_by("pk").values_list("pk"))
         Scan.objects.filter(pk=scan_id).delete()
         transaction.on_commit(lambda: remove_files(scan_id))
 
@@ -167,18 +173,35 @@ def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Subm
     return Submission(scan=scan, analysis=scan.current_analysis, earlier=None, replayed=True)
 
 
+@dataclass(slots=True)
+class _Files:
+    """Written files.
+
+    Attributes:
+        may_be_needed: whether the row may come about. From the commit on only the database knows: a connection that
+            is lost during it leaves the question open.
+    """
+
+    may_be_needed: bool = False
+
+
 @contextmanager
-def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[None]:
-    """Write the scan's files before its row, and take them away again if the row does not come about."""
+def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[_Files]:
+    """Write the scan's files before its row, and take them away again if the row certainly does not come about.
+
+    Files that are kept in doubt and have no row are found by `storage.remove_orphaned_files`.
+    """
+    files = _Files()
     try:
         for field, name, content in (
             (scan.image, "image.png", image.png),
             (scan.thumbnail, "thumbnail.png", thumbnail_png(image)),
         ):
             field.save(name, ContentFile(content), save=False)
-        yield
+        yield files
     except BaseException as error:
-        remove_files(scan.pk)
+        if not files.may_be_needed or isinstance(error, IntegrityError):
+            remove_files(scan.pk)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull("There is no room left to store images. Tell your administrator.") from error
         raise

@@ -69,10 +69,11 @@ class Pipeline:
         self._done: Queue[Done | None] = Queue(maxsize=2)
         self._endings = Endings(in_hand=self._in_hand, measurements=self.measurements)
         self._reading = Reading(load=load, in_hand=self._in_hand, endings=self._endings, measurements=self.measurements)
-        steps = {"claims": self._claim_all, "forward": self._forward_all, "write": self._write_all}
-        steps["leases"] = self._keep_leases
         # Daemons, so that a step which hangs cannot keep a process alive that was told to end.
-        self._threads = [Thread(target=step, name=name, daemon=True) for name, step in steps.items()]
+        self._claims_thread = Thread(target=self._claim_all, name="claims", daemon=True)
+        others = {"forward": self._forward_all, "write": self._write_all, "leases": self._keep_leases}
+        self._threads = [self._claims_thread]
+        self._threads += [Thread(target=step, name=name, daemon=True) for name, step in others.items()]
         self._passed_on_at = 0.0
 
     def start(self) -> None:
@@ -91,8 +92,12 @@ class Pipeline:
 
     def stop(self, *, seconds: float) -> bool:
         """Stop and wait. Returns whether everything in hand had ended within `seconds`."""
+        until = time.monotonic() + seconds
         self.stop_claiming()
-        drained = self._in_hand.wait_until_empty(seconds=seconds)
+        # A claim may be on its way from the database: it is in hand only when it has come.
+        self._claims_thread.join(seconds)
+        drained = self._in_hand.wait_until_empty(seconds=max(0.0, until - time.monotonic()))
+        drained = drained and not self._claims_thread.is_alive()
         self._ended.set()
         return drained
 

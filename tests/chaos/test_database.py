@@ -17,7 +17,7 @@ def test_a_database_that_is_away_for_a_while_loses_nothing(hurt, scenario, form)
             scenario.load.begin(scans(form.some))
             time.sleep(form.away_seconds)
         scenario.load.finish()
-    scenario.conclude(seconds=240, seconds_away=form.away_seconds)
+    scenario.conclude(seconds=240, commits_in_doubt=True, seconds_away=form.away_seconds)
     for refusal in (refusal for upload in scenario.load.uploads for refusal in upload.refusals):
         assert refusal.status == 503, refusal
         assert sentence_of(refusal), refusal

@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.models import Analysis
+from classifier.models import Analysis, Scan
 from classifier.selectors.analysis import queue_position
 from classifier.services import analysis as service
 from classifier.services.claim import claim_analyses
@@ -108,6 +108,16 @@ def test_a_double_click_asks_once(owner):
     with pytest.raises(Conflict):
         service.request_analysis(scan, by=owner)
     assert scan.analyses.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scan_that_was_deleted_meanwhile_is_said():
+    owner = UserFactory()
+    scan = make_scan(owner)
+    Scan.objects.filter(pk=scan.pk).delete()
+    with pytest.raises(Conflict, match="was deleted"):
+        service.request_analysis(scan, by=owner)
+    assert not Analysis.objects.exists()
 
 
 def test_an_unknown_model_is_refused_by_name(owner):

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from classifier.findings import Outcome
 from classifier.inference.decision import Decision
-from classifier.models import Analysis, ClassMaps
+from classifier.models import Analysis, ClassMaps, Scan
 from classifier.services import claim as service
+from classifier.services.scan import delete_scan
 from tests.factories import UserFactory, make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
@@ -237,3 +238,32 @@ def test_many_workers_never_share_a_row():
         thread.join()
     assert errors == []
     assert len(taken) == len(set(taken)) == 24
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one transaction write at a time.")
+@pytest.mark.django_db(transaction=True)
+def test_a_result_that_comes_while_its_scan_is_deleted_is_late():
+    owner = UserFactory()
+    scan = make_scan(owner)
+    make_analysis(scan)
+    [claim] = service.claim_analyses(limit=1)
+    written = []
+
+    def finish():
+        written.append(service.finish_analyses([result_of(claim)]))
+        connection.close()
+
+    worker = threading.Thread(target=finish)
+
+    def finish_after_the_class_maps(execute, sql, params, many, context):
+        done = execute(sql, params, many, context)
+        if sql.startswith('DELETE FROM "classifier_classmaps"'):
+            worker.start()
+            worker.join(1)
+        return done
+
+    with connection.execute_wrapper(finish_after_the_class_maps):
+        delete_scan(scan, by=owner)
+    worker.join(20)
+    assert written == [0]
+    assert not Scan.objects.exists()

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from classifier.intake import RefusedImage
-from classifier.models import Analysis, Scan
+from classifier.models import Analysis, Scan, Team
 from classifier.services import scan as service
 from classifier.services import storage
 from classifier.services.errors import Conflict, Invalid, NotAllowed, StorageFull
-from tests.factories import TeamFactory, UserFactory, make_scan, png_bytes
+from tests.factories import TeamFactory, UserFactory, join, make_scan, png_bytes
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +58,41 @@ def test_a_failed_transaction_takes_its_files_along(owner, settings, monkeypatch
     with pytest.raises(DatabaseError):
         service.submit_scan(owner=owner, file=png_bytes())
     assert not Scan.objects.exists()
+    assert stored_files(settings) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_scan_whose_commit_was_not_confirmed_keeps_its_files(settings, monkeypatch):
+    owner, content = UserFactory(), png_bytes()
+
+    def lose_the_answer(wrapper):
+        wrapper.connection.commit()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "_commit", lose_the_answer)
+        with pytest.raises(OperationalError):
+            service.submit_scan(owner=owner, file=content, idempotency_key="once")
+    again = service.submit_scan(owner=owner, file=content, idempotency_key="once")
+    assert again.replayed
+    assert len(stored_files(settings)) == 2
+    assert Path(again.scan.image.path).is_file()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_team_that_is_deleted_meanwhile_is_said_and_leaves_nothing(settings, monkeypatch):
+    owner = UserFactory()
+    team = TeamFactory()
+    join(team, owner)
+    thumbnail = service.thumbnail_png
+
+    def delete_meanwhile(image):
+        Team.objects.filter(pk=team.pk).delete()
+        return thumbnail(image)
+
+    monkeypatch.setattr(service, "thumbnail_png", delete_meanwhile)
+    with pytest.raises(NotAllowed, match="team was deleted"):
+        service.submit_scan(owner=owner, file=png_bytes(), team=team)
     assert stored_files(settings) == []
 
 

@@ -265,3 +265,25 @@ def test_threads_give_their_connections_back(start, owner):
     wait_for(lambda: states() == ["succeeded"])
     assert pipeline.stop(seconds=10)
     assert connection.in_atomic_block is False
+
+
+def test_a_claim_on_its_way_while_the_worker_stops_is_given_back(start, owner, monkeypatch):
+    make_analysis(make_scan(owner))
+    asked, answer, whole = threading.Event(), threading.Event(), module.claim_analyses
+
+    def slow(**options):
+        asked.set()
+        answer.wait(20)
+        return whole(**options)
+
+    monkeypatch.setattr(module, "claim_analyses", slow)
+    pipeline = start()
+    assert asked.wait(20)
+    stopping = threading.Thread(target=pipeline.stop, kwargs={"seconds": 20})
+    stopping.start()
+    stopping.join(0.2)
+    assert stopping.is_alive()
+    answer.set()
+    stopping.join(20)
+    row = Analysis.objects.get()
+    assert (row.state, row.attempts, row.lease_token) == ("queued", 0, None)
