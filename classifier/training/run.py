@@ -66,6 +66,7 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
 
     Raises:
         ManifestError: If the data must not be used.
+        ValueError: If a weights file cannot be used.
     """
     import keras
 
@@ -76,9 +77,9 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
     keras.config.set_dtype_policy(options.precision)
     network = build_network(options.network)
     if options.backbone_weights is not None:
-        backbone_of(network).load_weights(options.backbone_weights)
+        read_weights(backbone_of(network), options.backbone_weights)
     if options.initial_weights is not None:
-        network.load_weights(options.initial_weights)
+        read_weights(network, options.initial_weights)
     freeze_blocks(network, blocks=plan.freeze)
     trainer = Trainer(network, plan=plan, folder=options.output, mirror=split.may_mirror)
     if trainer.resume():
@@ -94,6 +95,14 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
     }
     write_json(options.output / "run.json", record)
     return record
+
+
+def read_weights(network: Any, path: Path) -> None:
+    """Reads weights into a Keras model; raises `ValueError` with what to do if the file does not fit it."""
+    try:
+        network.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} does not hold weights of this network. Choose another file. ({error})") from error
 
 
 def split_of(options: RunOptions) -> Split:

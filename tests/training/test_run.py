@@ -71,6 +71,13 @@ def test_a_network_learns_from_mixtures_and_with_rates_by_block(options):
     assert np.isfinite([entry["loss"] for entry in record["curve"]]).all()
 
 
+def test_a_wrong_weights_file_is_named(options, tmp_path):
+    path = tmp_path / "wrong.weights.h5"
+    path.write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=r"wrong\.weights\.h5 does not hold weights of this network"):
+        train(replace(options, initial_weights=path), plan=PLAN, progress=silent)
+
+
 def test_a_checkpoint_of_another_network_is_refused(options, tmp_path):
     trainer = Trainer(build_network("tiny"), plan=PLAN, folder=tmp_path / "run")
     trainer.save()
