@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from bench.machine import RESULTS, write_result
-from classifier.inference.calibration import probabilities
 from classifier.inference.decision import decide
 from classifier.inference.engines import Engine, load_engine
 from classifier.inference.engines.base import EngineOutput
@@ -30,8 +29,8 @@ from classifier.inference.preprocessing import to_input
 from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard
 from classifier.training.augment import Augmentation
+from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.manifest import read_extra, read_manifest
 from classifier.training.protocols import make_split
 
 ROOT = Path(__file__).parents[1]
@@ -43,18 +42,18 @@ CHANGE_SEED = 20261123
 
 def parts(data: Path, *, size: int, count: int) -> dict[str, ImageSet]:
     """Test images, mirrored ones of training and of the other scanners, and further ones of training, changed."""
-    split = make_split(read_manifest(data), protocol=PROTOCOL, extra=read_extra(data))
+    split = make_split(read_data(data), protocol=PROTOCOL)
     rows = [*split.train, *split.validation]
     partial = [row for row in (*rows, *split.extra_test) if row.partial]
     whole = [row for row in rows if not row.partial]
     chosen = np.random.default_rng(1).choice(len(whole), min(count, len(whole)), replace=False)
     others = [*partial, *(whole[index] for index in sorted(chosen))]
-    other_images = load_images(others, data=data, size=size)
+    other_images = load_images(others, size=size)
     left = np.delete(np.arange(len(whole)), chosen)[:count]
     return {
-        "chosen_on": load_images(split.test[:count], data=data, size=size),
+        "chosen_on": load_images(split.test[:count], size=size),
         "others": replace(other_images, pixels=other_images.pixels[:, :, ::-1]),
-        "changed": changed(load_images([whole[index] for index in left], data=data, size=size), size=size),
+        "changed": changed(load_images([whole[index] for index in left], size=size), size=size),
     }
 
 
@@ -73,7 +72,7 @@ def said(output: EngineOutput, index: int, card: ModelCard, refusal: Refusal | N
 
 def percents(output: EngineOutput, card: ModelCard) -> Any:
     """The displayed percentages, before what keeps them from 100."""
-    return np.rint(100 * probabilities(output.logits, temperature=card.temperature)).astype(int)
+    return np.rint(100 * card.calibration.probabilities(output.logits)).astype(int)
 
 
 def compare(

@@ -62,11 +62,11 @@ def sample_images(size: int) -> tuple[UInt8Array, str]:
 
 def test_images(data: Path, size: int) -> tuple[UInt8Array, str]:
     """All test images of the protocol, and how to call them."""
+    from classifier.training.hospitals import read_data
     from classifier.training.images import load_images
-    from classifier.training.manifest import read_manifest
     from classifier.training.protocols import make_split
 
-    found = load_images(make_split(read_manifest(data), protocol=PROTOCOL).test, data=data, size=size)
+    found = load_images(make_split(read_data(data), protocol=PROTOCOL).test, size=size)
     return found.pixels, f"all {len(found)} test images of the protocol {PROTOCOL}"
 
 

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from bench.machine import RESULTS, describe_machine, write_result
 from classifier.findings import FINDINGS
-from classifier.inference.calibration import probabilities
 from classifier.inference.engines.base import EngineOutput, thread_count
 from classifier.inference.engines.export import prepare
 from classifier.inference.engines.openvino import GRAPH, import_openvino
@@ -27,8 +26,8 @@ from classifier.inference.preprocessing import Float32Array, Preprocessing, to_i
 from classifier.inference.refusal import LIMIT, Refusal
 from classifier.inference.registry import ModelCard, load_card
 from classifier.training import metrics
+from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.manifest import read_manifest
 from classifier.training.protocols import make_split
 
 ROOT = Path(__file__).parents[1]
@@ -130,8 +129,8 @@ def outputs(run: Variant, images: ImageSet, *, parameters: Preprocessing) -> Eng
 def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[Any], card: ModelCard) -> dict[str, Any]:
     """Scores of a variant, and how far it strays from float32; both over as many images as it has run."""
     count = len(output.logits)
-    p = probabilities(output.logits, temperature=card.temperature)
-    told = probabilities(reference.logits[:count], temperature=card.temperature)
+    p = card.calibration.probabilities(output.logits)
+    told = card.calibration.probabilities(reference.logits[:count])
     change = np.abs(output.logits - reference.logits[:count])
     scores = {
         "images": count,
@@ -155,11 +154,11 @@ def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[A
 def run(folder: Path, *, data: Path, exports: Path, limit: int | None, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measures everything and returns what is written to the results file."""
     card = load_card(folder)
-    split = make_split(read_manifest(data), protocol=PROTOCOL)
+    split = make_split(read_data(data), protocol=PROTOCOL)
     size = card.preprocessing.size
-    test = load_images(split.test[:limit], data=data, size=size)
+    test = load_images(split.test[:limit], size=size)
     chosen = np.random.default_rng(0).choice(len(split.train), CALIBRATION_IMAGES, replace=False)
-    calibration = load_images([split.train[index] for index in sorted(chosen)], data=data, size=size)
+    calibration = load_images([split.train[index] for index in sorted(chosen)], size=size)
     labels = np.array([FINDINGS.index(row.true_label) for row in test.rows])
     model = import_openvino().Core().read_model(prepare(card, engine="openvino", exports=exports) / GRAPH)
     runs = variants(model, calibration, parameters=card.preprocessing)

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image
 
 from bench.machine import write_result
-from classifier.inference.calibration import probabilities
+from classifier.inference.calibration import Calibration
 from classifier.inference.engines import Engine, load_engine
 from classifier.inference.preprocessing import Float32Array, UInt8Array, to_input
 from classifier.training import metrics
-from classifier.training.calibrate import fit_temperature
+from classifier.training.fitting import fit_calibration
+from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.manifest import read_manifest
 from classifier.training.outputs import Outputs
 from classifier.training.protocols import make_split
 
@@ -77,23 +77,23 @@ def logits_of(engine: Engine, images: ImageSet, change: Callable[[UInt8Array], U
 
 
 def scores(logits: Float32Array, images: ImageSet) -> dict[str, float]:
-    """Accuracy, and calibration at the temperature that suits these answers best."""
+    """Accuracy, with the calibration that suits these answers best."""
     blank = np.zeros((len(logits), 0), np.float32)
     outputs = Outputs(images.rows, logits, blank, blank.astype(np.float16), blank)
     labels = outputs.labels(official=False)
-    temperature = fit_temperature(outputs, official=False)["temperature"]
-    p = probabilities(logits, temperature=temperature)
+    calibration = fit_calibration(outputs, official=False)
+    p = Calibration(**calibration).probabilities(logits)
     recall = {name: value["recall"] for name, value in metrics.per_class(p, labels).items()}
     figures = {"accuracy": metrics.accuracy(p, labels), "nll": metrics.nll(p, labels), "ece": metrics.ece(p, labels)}
     figures |= {"meningioma_recall": recall["meningioma"], "specificity": recall["notumor"]}
-    return {name: round(value, 4) for name, value in figures.items()} | {"temperature": temperature}
+    return {name: round(value, 4) for name, value in figures.items()} | calibration
 
 
 def run(folder: Path, *, data: Path, exports: Path) -> dict[str, Any]:
     """Measures everything and returns what is written."""
     engine = load_engine(folder, engine="auto", exports=exports)
-    rows = [row for row in make_split(read_manifest(data), protocol="patient").validation if not row.partial]
-    images = load_images(rows, data=data, size=engine.card.preprocessing.size)
+    rows = [row for row in make_split(read_data(data), protocol="patient").validation if not row.partial]
+    images = load_images(rows, size=engine.card.preprocessing.size)
     logits = {name: logits_of(engine, images, change) for name, change in COPIES.items()}
     table = {name: scores(values, images) for name, values in logits.items()}
     for names in AVERAGES:

@@ -1,4 +1,4 @@
-"""The findings and outcomes of an analysis: the words that every layer shares."""
+"""Findings and outcomes of an analysis: the words that every layer shares."""
 
 from enum import StrEnum
 
@@ -7,11 +7,18 @@ FINDINGS: tuple[str, ...] = ("glioma", "meningioma", "notumor", "pituitary")
 
 TUMORS: tuple[str, ...] = tuple(name for name in FINDINGS if name != "notumor")
 
+TUMOR = "tumor"
+"""A tumor whose kind is unknown: what an analysis may say, and the label of images of which no more is known."""
+
+ANSWERS: tuple[str, ...] = (*FINDINGS, TUMOR)
+"""What the finding of a classified analysis can be."""
+
 FINDING_LABELS: dict[str, str] = {
     "glioma": "glioma",
     "meningioma": "meningioma",
     "notumor": "no tumor",
     "pituitary": "pituitary tumor",
+    TUMOR: "tumor of unknown kind",
 }
 
 

@@ -3,7 +3,7 @@
 from django.core.files import File
 from django.http import FileResponse, Http404, HttpResponse
 
-from classifier.findings import FINDINGS
+from classifier.findings import TUMORS
 from classifier.inference.saliency import overlay_png
 from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
@@ -30,7 +30,7 @@ def saliency_response(scan: Scan, analysis: Analysis, *, finding: str = "") -> H
         Http404: if there is nothing to show: no result, no tumor named, or no such finding.
     """
     finding = finding or analysis.saliency_finding
-    if not analysis.saliency_finding or finding not in FINDINGS or finding == "notumor":
+    if not analysis.saliency_finding or finding not in TUMORS:
         raise Http404("There is no saliency map for this.")
     try:
         maps = class_maps(analysis)

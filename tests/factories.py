@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
-from classifier.findings import FINDINGS, Outcome
+from classifier.findings import FINDINGS, TUMOR, Outcome
 from classifier.inference.registry import POSSIBLE
 from classifier.intake import read_image, thumbnail_png
 from classifier.models import Analysis, ClassMaps, Membership, Scan, Team, User, WorkerProcess
@@ -89,6 +89,8 @@ def make_analysis(scan: Scan, *, state: str = Analysis.State.QUEUED, **fields: A
     if state == Analysis.State.SUCCEEDED:
         finding = fields.get("finding", "meningioma")
         certain = [0.91 if name == (finding or "glioma") else 0.03 for name in FINDINGS]
+        if finding == TUMOR:
+            certain = [0.5, 0.41, 0.04, 0.05]
         values |= {
             "outcome": Outcome.CLASSIFIED,
             "finding": finding,

@@ -21,6 +21,11 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
 
     model = serializers.CharField(source="model_name")
     probabilities = serializers.SerializerMethodField(help_text="Calibrated; null until succeeded.")
+    tumor_probability = serializers.FloatField(
+        read_only=True,
+        allow_null=True,
+        help_text="Calibrated probability of a tumor of any kind; else null.",
+    )
     possible_findings = serializers.ListField(
         child=serializers.ChoiceField(choices=FINDINGS), read_only=True, help_text="Those that remain possible."
     )
@@ -37,6 +42,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "finding",
             "possible_findings",
             "probabilities",
+            "tumor_probability",
             "confidence",
             "ood_score",
             "model",

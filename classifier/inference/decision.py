@@ -1,15 +1,15 @@
-"""From numbers to what is said: a finding, "uncertain", or "not a brain MR image"."""
+"""Decide what is said of an image: a finding, a tumor of unknown kind, "uncertain", or "not a brain MR image"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from classifier.findings import FINDINGS, Outcome
-from classifier.inference.calibration import probabilities
+from classifier.findings import FINDINGS, TUMOR, Outcome
+from classifier.inference.calibration import NOTUMOR, tumor_probability
 from classifier.inference.preprocessing import Float32Array
 from classifier.inference.refusal import LIMIT
-from classifier.inference.registry import ModelCard
+from classifier.inference.registry import ModelCard, Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,10 @@ class Decision:
 
     Attributes:
         outcome: Kind of answer.
-        finding: The finding if classified, else None.
+        finding: The finding if classified: one of `FINDINGS`, or `tumor` if its kind is unknown. Else None.
         probabilities: Calibrated, in the order of `FINDINGS`; None if the image is no brain MR.
-        confidence: The largest of them; None if the image is no brain MR.
-        ood_score: How strange the image is; above 1 it is no brain MR. None if the model cannot tell.
+        confidence: Probability of what is said; if uncertain, the largest one. None if the image is no brain MR.
+        ood_score: How far the image is from brain MR; above 1 it is none. None if the model cannot tell.
         possible: Findings that remain possible, most probable first; empty if the image is no brain MR.
     """
 
@@ -32,32 +32,55 @@ class Decision:
     ood_score: float | None
     possible: tuple[str, ...] = ()
 
+    @property
+    def tumor_probability(self) -> float | None:
+        """Probability of a tumor of any kind; None if the image is no brain MR."""
+        return None if self.probabilities is None else 1.0 - self.probabilities[NOTUMOR]
+
 
 def decide(logits: Float32Array, card: ModelCard, *, ood_score: float | None = None) -> Decision:
-    """Decides on one image.
+    """Decide on one image.
 
     Args:
         logits: float32 `(4,)`.
-        card: Temperature and thresholds.
-        ood_score: How strange the image is (`Refusal.score`); None lets every image pass.
+        card: Calibration and thresholds.
+        ood_score: How far the image is from brain MR (`Refusal.score`); None lets every image pass.
 
     Returns:
         The decision. An image is refused before it is classified, so a refused one has no probabilities.
     """
     if ood_score is not None and ood_score > LIMIT:
         return Decision(Outcome.NOT_BRAIN_MRI, None, None, None, ood_score)
-    calibrated = probabilities(logits, temperature=card.temperature)
-    best = int(calibrated.argmax())
-    confidence = float(calibrated[best])
-    sure = confidence >= card.confidence_threshold
+    calibrated = card.calibration.probabilities(logits)
+    finding = answer(calibrated, card.thresholds)
+    confidence = calibrated.max() if finding in (None, TUMOR) else calibrated[FINDINGS.index(str(finding))]
+    if finding == TUMOR:
+        confidence = tumor_probability(calibrated)
     return Decision(
-        outcome=Outcome.CLASSIFIED if sure else Outcome.UNCERTAIN,
-        finding=FINDINGS[best] if sure else None,
+        outcome=Outcome.UNCERTAIN if finding is None else Outcome.CLASSIFIED,
+        finding=finding,
         probabilities=tuple(float(value) for value in calibrated),
-        confidence=confidence,
+        confidence=float(confidence),
         ood_score=ood_score,
         possible=possible_findings(calibrated, card.possible_from),
     )
+
+
+def answer(calibrated: Float32Array, thresholds: Thresholds) -> str | None:
+    """Return what the probabilities say: one of `FINDINGS`, `tumor` of unknown kind, or None if uncertain.
+
+    Args:
+        calibrated: Calibrated probabilities, float32 `(4,)`.
+        thresholds: Of the model's card.
+    """
+    best = int(calibrated.argmax())
+    if best == NOTUMOR:
+        return FINDINGS[NOTUMOR] if calibrated[NOTUMOR] >= thresholds.notumor else None
+    if calibrated[best] >= thresholds.finding:
+        return FINDINGS[best]
+    if thresholds.tumor is not None and tumor_probability(calibrated) >= thresholds.tumor:
+        return TUMOR
+    return None
 
 
 def possible_findings(calibrated: Float32Array, possible_from: Sequence[float]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from classifier.findings import FINDINGS
 
 DROPOUT = 0.3
 HEAD = "head"
+LESION_HEAD = "lesion"
 
 
 def build_backbone(name: str) -> Any:
@@ -71,19 +72,25 @@ def backbone_of(network: Any) -> Any:
     return next(layer for layer in network.layers if isinstance(layer, keras.Model))
 
 
-def with_class_maps(network: Any) -> Any:
-    """The same layers as a model of two outputs, for a loss on the class maps.
+def with_training_outputs(network: Any) -> Any:
+    """Return the same layers as a model of three outputs, for losses on places.
 
     Args:
         network: A model made by `build_network`.
 
     Returns:
-        A Keras model from `(N, S, S, 3)` to logits `(N, 4)` and class maps `(N, h, w, 4)`, sharing all weights.
+        A Keras model from `(N, S, S, 3)` to logits `(N, 4)`, class maps `(N, h, w, 4)` and lesion logits
+        `(N, h, w, 1)`. The first two share all weights with the network; the third has a linear layer of its own,
+        which serves training alone.
     """
     import keras
 
     pooling = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
-    return keras.Model(network.input, [network.output, network.get_layer(HEAD)(pooling.input)])
+    lesion = keras.layers.Dense(
+        1, name=LESION_HEAD, dtype="float32", bias_initializer=keras.initializers.Constant(-2.0)
+    )
+    class_maps = network.get_layer(HEAD)(pooling.input)
+    return keras.Model(network.input, [network.output, class_maps, lesion(pooling.input)])
 
 
 def freeze_blocks(network: Any, *, blocks: int) -> int:

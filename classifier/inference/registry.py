@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.findings import FINDINGS
+from classifier.inference.calibration import Calibration
 from classifier.inference.preprocessing import Preprocessing
 
 CARD_NAME = "card.json"
@@ -75,6 +76,21 @@ class SaliencyScale:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Smallest calibrated probabilities that are answers; what reaches none of them is uncertain.
+
+    Attributes:
+        finding: Of a tumor of known kind, to be named.
+        notumor: Of "no tumor", to be said.
+        tumor: Of a tumor of any kind, to say "a tumor, kind unknown"; None never says it.
+    """
+
+    finding: float
+    notumor: float
+    tumor: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """One model version: its files, preprocessing, thresholds and figures.
 
@@ -86,8 +102,8 @@ class ModelCard:
         labels: Order of the logits; always `FINDINGS`.
         preprocessing: How the network wants its input.
         weights: The weights file.
-        temperature: Divides the logits before the softmax.
-        confidence_threshold: Smallest calibrated probability that is called a finding.
+        calibration: How logits become probabilities.
+        thresholds: Which probabilities are answers.
         possible_from: Smallest calibrated probability from which each finding remains possible, in their order.
         refusal: How other images are refused, or None if they are not.
         saliency: Scale of the class maps.
@@ -101,8 +117,8 @@ class ModelCard:
     labels: tuple[str, ...]
     preprocessing: Preprocessing
     weights: ModelFile
-    temperature: float
-    confidence_threshold: float
+    calibration: Calibration
+    thresholds: Thresholds
     possible_from: tuple[float, ...]
     refusal: RefusalCard | None
     saliency: SaliencyScale
@@ -179,9 +195,6 @@ def _parse(folder: Path, content: dict[str, Any]) -> ModelCard:
         high=float(high),
         resize=inputs["resize"],
     )
-    temperature = float(content["calibration"]["temperature"])
-    if not temperature > 0:
-        raise ValueError(f"temperature {temperature}, it must be positive")
     return ModelCard(
         folder=folder,
         name=content["name"],
@@ -190,8 +203,8 @@ def _parse(folder: Path, content: dict[str, Any]) -> ModelCard:
         labels=labels,
         preprocessing=preprocessing,
         weights=_file(folder, content["weights"]),
-        temperature=temperature,
-        confidence_threshold=float(content["abstention"]["threshold"]),
+        calibration=_calibration(content["calibration"]),
+        thresholds=_thresholds(content["abstention"]),
         possible_from=_possible_from(content.get("possible")),
         refusal=_refusal(folder, content.get("refusal")),
         saliency=SaliencyScale(
@@ -206,6 +219,26 @@ def _file(folder: Path, content: dict[str, Any]) -> ModelFile:
     if Path(name).name != name:
         raise ValueError(f"file name {name!r}, it must lie in the model's folder")
     return ModelFile(path=folder / name, sha256=content["sha256"], bytes=int(content["bytes"]))
+
+
+def _calibration(content: dict[str, Any]) -> Calibration:
+    """Read a card's calibration; cards before 2.0 have a temperature alone."""
+    return Calibration(
+        temperature=float(content["temperature"]),
+        tumor_slope=float(content.get("tumor_slope", 1.0)),
+        tumor_offset=float(content.get("tumor_offset", 0.0)),
+    )
+
+
+def _thresholds(content: dict[str, Any]) -> Thresholds:
+    """Read a card's thresholds; cards before 2.0 have one for all findings."""
+    finding = float(content["threshold"])
+    tumor = content.get("tumor_threshold")
+    return Thresholds(
+        finding=finding,
+        notumor=float(content.get("notumor_threshold", finding)),
+        tumor=None if tumor is None else float(tumor),
+    )
 
 
 def _possible_from(content: dict[str, Any] | None) -> tuple[float, ...]:

@@ -18,10 +18,22 @@ def stage(text: str) -> tuple[int, int]:
     return int(side), int(epochs)
 
 
+def add_data_option(parser: ArgumentParser) -> None:
+    """Add `--data`, which takes one or more folders."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="folders with manifest.csv and the images: the main data set, and any of other hospitals",
+    )
+
+
 def add_training_options(parser: ArgumentParser) -> None:
     """Add everything but the choice of training and test images."""
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv and the images")
+    add_data_option(parser)
     add("--output", type=Path, required=True, metavar="DIR", help="checkpoints, weights, curves, run.json")
     add("--network", default="xception", choices=("xception", "tiny"))
     add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
@@ -34,6 +46,11 @@ def add_training_options(parser: ArgumentParser) -> None:
     add("--weight-decay", type=float, default=1e-2)
     add("--smoothing", type=float, default=0.05, help="label smoothing")
     add("--location", type=float, default=0.2, help="weight of the loss that asks for the tumor's place")
+    add(
+        "--lesion", type=float, default=0.5, help="weight of the loss that asks for each place whether it holds a tumor"
+    )
+    add("--epoch-steps", type=int, default=0, metavar="N", help="steps of an epoch; 0 counts the images once")
+    add("--floor", type=float, default=0.0, help="learning rate at the end, as a share of the peak")
     add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
     add("--mix", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
     add("--average", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
@@ -58,6 +75,9 @@ def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
         weight_decay=options["weight_decay"],
         smoothing=options["smoothing"],
         location=options["location"],
+        lesion=options["lesion"],
+        epoch_steps=options["epoch_steps"],
+        floor=options["floor"],
         mix=options["mix"],
         average=options["average"],
         balanced=not options["uniform"],
@@ -67,7 +87,7 @@ def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
         seed=options["seed"],
     )
     run = RunOptions(
-        data=options["data"],
+        data=tuple(options["data"]),
         output=options["output"],
         network=options["network"],
         extra=not options["no_extra"],

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
 
 
 class AnalysisQuerySet(models.QuerySet["Analysis"]):
@@ -57,7 +57,7 @@ class Analysis(models.Model):
         (Outcome.UNCERTAIN, "Uncertain"),
         (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
     ]
-    FindingChoices: ClassVar[list[tuple[str, str]]] = [(name, FINDING_LABELS[name]) for name in FINDINGS]
+    FindingChoices: ClassVar[list[tuple[str, str]]] = [(name, FINDING_LABELS[name]) for name in ANSWERS]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scan = models.ForeignKey("classifier.Scan", on_delete=models.CASCADE, related_name="analyses")
@@ -158,11 +158,26 @@ class Analysis(models.Model):
 
     @property
     def saliency_finding(self) -> str:
-        """The tumor whose class map is shown: the one named or, when uncertain, the likeliest possible. Else ""."""
-        tumors = [name for name in self.possible_findings if name != "notumor"]
-        if self.outcome == Outcome.CLASSIFIED:
-            return self.finding if self.finding != "notumor" else ""
-        return tumors[0] if tumors else ""
+        """The tumor whose class map is shown: the one named or, when its kind is open, the likeliest. Else ""."""
+        if self.finding in TUMORS:
+            return self.finding
+        if self.finding == "notumor" or not self.probabilities:
+            return ""
+        tumors = [name for name in self.possible_findings if name in TUMORS]
+        return tumors[0] if tumors else (self.likeliest_kinds[0] if self.finding == TUMOR else "")
+
+    @property
+    def tumor_probability(self) -> float | None:
+        """Calibrated probability of a tumor of any kind; None without probabilities."""
+        return None if not self.probabilities else 1.0 - self.probabilities[FINDINGS.index("notumor")]
+
+    @property
+    def likeliest_kinds(self) -> list[str]:
+        """Kinds of tumor that remain possible, likeliest first; at least one."""
+        probabilities: list[float] = self.probabilities or [0.0] * len(FINDINGS)
+        ranked = sorted(TUMORS, key=lambda name: -probabilities[FINDINGS.index(name)])
+        possible = [name for name in ranked if name in self.possible_findings]
+        return possible or ranked[:1]
 
 
 class ClassMaps(models.Model):

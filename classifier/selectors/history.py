@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from classifier.findings import FINDINGS, Outcome
+from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan, Team, User
 from classifier.selectors.scan import visible_scans
 from classifier.selectors.team import teams_of
@@ -70,7 +70,7 @@ class Dashboard:
 
     Attributes:
         total: visible scans.
-        by_finding: classified scans a finding, in the order of `FINDINGS`.
+        by_finding: classified scans a finding, in the order of `ANSWERS`.
         uncertain: scans whose outcome is `uncertain`.
         not_brain_mri: scans refused as no brain MR image.
         waiting: scans queued or running.
@@ -99,9 +99,9 @@ def dashboard(user: User) -> Dashboard:
             "pk",
             filter=Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
         ),
-        **{name: Count("pk", filter=Q(current_analysis__finding=name)) for name in FINDINGS},
+        **{name: Count("pk", filter=Q(current_analysis__finding=name)) for name in ANSWERS},
     )
-    by_finding = {name: counts.pop(name) for name in FINDINGS}
+    by_finding = {name: counts.pop(name) for name in ANSWERS}
     return Dashboard(by_finding=by_finding, per_day=_per_day(scans), **counts)
 
 

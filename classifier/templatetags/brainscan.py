@@ -29,6 +29,7 @@ register.filter("duration", words.duration)
 register.filter("advice", words.advice)
 register.filter("alternatives", words.alternatives)
 register.filter("measurements", cards.measurements)
+register.filter("hospital_figures", cards.hospital_figures)
 
 
 @register.filter

@@ -24,7 +24,10 @@ class Augmentation:
         rotation: Largest rotation in degrees.
         scale: Largest relative change of size, and independently of aspect ratio.
         shift: Largest shift as a fraction of the side.
-        contrast: Probability of a random monotone intensity curve.
+        quarter: Probability of a turn by 90, 180 or 270 degrees.
+        crop: Probability of cutting up to a fifth off one or two sides, as defacing and careless export do.
+        contrast: Probability of a random intensity curve.
+        inversion: Share of those curves that need not rise.
         bias: Probability of a smooth bias field, as of a surface coil.
         equalise: Probability of histogram equalisation, blended in at random.
         resolution: Probability of a loss of resolution.
@@ -37,7 +40,10 @@ class Augmentation:
     rotation: float = 15.0
     scale: float = 0.15
     shift: float = 0.06
-    contrast: float = 0.6
+    quarter: float = 0.04
+    crop: float = 0.1
+    contrast: float = 0.55
+    inversion: float = 0.2
     bias: float = 0.3
     equalise: float = 0.15
     resolution: float = 0.3
@@ -62,6 +68,9 @@ class Augmentation:
             picture = lose_resolution(picture, side=int(rng.uniform(0.3, 0.9) * size))
         if rng.random() < self.blur:
             picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+        if rng.random() < self.contrast:
+            curve = contrast_curve(np.asarray(picture), rng=rng, monotone=rng.random() >= self.inversion)
+            picture = picture.point(curve.tolist())
         pixels = self._intensity(np.asarray(picture, np.float32) / 255.0, rng=rng)
         result: UInt8Array = np.rint(np.clip(pixels, 0.0, 1.0) * 255.0).astype(np.uint8)
         if rng.random() < self.jpeg:
@@ -71,10 +80,16 @@ class Augmentation:
     def draw_warp(self, width: int, height: int, *, size: int, rng: Generator) -> "Warp":
         """Draws a rotation, scale, shift and mirroring for an image of `width` by `height` pixels."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
+        if rng.random() < self.quarter:
+            angle += np.pi / 2 * rng.integers(1, 4)
         zoom = 1.0 + rng.uniform(-self.scale, self.scale)
         aspect = 1.0 + rng.uniform(-self.scale, self.scale) / 2
         flip = -1.0 if rng.random() < self.mirror else 1.0
         shift_x, shift_y = rng.uniform(-self.shift, self.shift, size=2)
+        if rng.random() < self.crop:
+            # A larger, off-center view: sides fall outside of it.
+            zoom *= rng.uniform(1.1, 1.4)
+            shift_x, shift_y = rng.uniform(-0.15, 0.15, size=2)
         # The matrix maps output pixels to input pixels, both measured from their centres.
         step_x, step_y = width / size / zoom * aspect * flip, height / size / zoom / aspect
         a, b = np.cos(angle) * step_x, -np.sin(angle) * step_y
@@ -88,12 +103,10 @@ class Augmentation:
         if rng.random() < self.equalise:
             share = rng.uniform(0.3, 1.0)
             pixels = (1 - share) * pixels + share * equalise(pixels)
-        if rng.random() < self.contrast:
-            pixels = monotone_curve(pixels, rng=rng)
         if rng.random() < self.bias:
             pixels = pixels * bias_field(pixels.shape[0], rng=rng)
         if rng.random() < self.noise:
-            spread = rng.uniform(0.01, 0.06)
+            spread = rng.uniform(0.01, 0.045)
             real = pixels + rng.normal(0.0, spread, pixels.shape).astype(np.float32)
             pixels = np.hypot(real, rng.normal(0.0, spread, pixels.shape).astype(np.float32))
         return pixels
@@ -124,25 +137,56 @@ def compress(pixels: UInt8Array, *, quality: int) -> UInt8Array:
     return np.asarray(Image.open(buffer, formats=("JPEG",)), dtype=np.uint8)
 
 
-def monotone_curve(pixels: Float32Array, *, rng: Generator, knots: int = 5) -> Float32Array:
-    """Maps intensities through a random rising curve: gamma, brightness, contrast and window in one.
+CURVE_QUANTILES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99)
+"""Quantiles of the head at which a curve's values are drawn: gray and white matter lie on different ones."""
+
+LEAST_STEP = 0.07
+"""Smallest difference between the values of neighboring quantiles; without it a tumor could vanish."""
+
+FOREGROUND = 12
+"""Gray values up to this one are background and stay dark."""
+
+
+def contrast_curve(pixels: UInt8Array, *, rng: Generator, monotone: bool) -> UInt8Array:
+    """Draw an intensity curve that another MR sequence could have had.
+
+    The head is stretched to the full range first, so that a dark image keeps its detail.
 
     Args:
-        pixels: float32 array in [0, 1].
+        pixels: uint8 `(H, W)`.
         rng: Source of randomness.
-        knots: Points of the curve.
+        monotone: Whether the curve must rise; else neighboring quantiles only differ.
 
     Returns:
-        float32 array of the same shape in [0, 1].
+        A table of the new gray value of each gray value, uint8 `(256,)`.
     """
-    steps = rng.gamma(2.0, size=knots)
-    curve = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
-    low, high = rng.uniform(0.0, 0.08), rng.uniform(0.75, 1.0)
-    curve = low + (high - low) * curve
-    share = rng.uniform(0.4, 1.0)
-    mapped = np.interp(pixels, np.linspace(0.0, 1.0, knots + 1), curve).astype(np.float32)
-    result: Float32Array = (1 - share) * pixels + share * mapped
-    return result
+    head = pixels[pixels > FOREGROUND]
+    if head.size < 64:
+        return np.arange(256, dtype=np.uint8)
+    knots = np.quantile(head[:: max(1, head.size // 4000)], CURVE_QUANTILES)
+    knots += np.arange(len(knots)) * 1e-3  # Equal quantiles would leave the curve undefined.
+    if monotone:
+        steps = LEAST_STEP + rng.gamma(1.0, size=len(knots) - 1)
+        values = np.concatenate([[0.0], np.cumsum(steps) / steps.sum()])
+        low, high = rng.uniform(0.02, 0.2), rng.uniform(0.7, 1.0)
+    else:
+        values = rng.uniform(0.0, 1.0, len(knots))
+        for index in range(1, len(values)):
+            if abs(values[index] - values[index - 1]) < 2 * LEAST_STEP:
+                side = 1.0 if values[index - 1] < 0.5 else -1.0
+                values[index] = values[index - 1] + side * rng.uniform(2 * LEAST_STEP, 0.4)
+        low, high = rng.uniform(0.08, 0.2), rng.uniform(0.7, 1.0)
+    values = low + (high - low) * np.clip(values, 0.0, 1.0)
+    gray = np.arange(256, dtype=np.float64)
+    stretched = np.clip((gray - knots[0]) / max(1.0, knots[-1] - knots[0]), 0.0, 1.0)
+    share = rng.uniform(0.5, 1.0)
+    curve = (1 - share) * stretched + share * np.interp(gray, knots, values)
+    # From black to the darkest tissue the curve rises from zero, so that the background stays black.
+    below = gray < max(knots[0], FOREGROUND)
+    first = curve[int(min(255, max(knots[0], FOREGROUND)))]
+    curve = np.where(below, first * (gray / max(1.0, knots[0], FOREGROUND)) ** 2, curve)
+    table: UInt8Array = np.rint(np.clip(curve, 0.0, 1.0) * 255).astype(np.uint8)
+    return table
 
 
 def bias_field(side: int, *, rng: Generator) -> Float32Array:

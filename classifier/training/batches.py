@@ -1,69 +1,31 @@
 """Batches as a pure function of the step number, so that a resumed run sees exactly what it would have seen."""
 
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from classifier.findings import FINDINGS, TUMORS
-from classifier.inference.preprocessing import Float32Array, resize, to_input
+from classifier.inference.preprocessing import Float32Array, UInt8Array, resize, to_input
 from classifier.training.augment import Augmentation, Warp
+from classifier.training.draws import Draws, Sample
 from classifier.training.images import ImageSet
-from classifier.training.manifest import TUMOR, Row, targets
+from classifier.training.manifest import allowed_findings
 
-SHARES: dict[str, float] = {
-    "glioma": 0.22,
-    "meningioma": 0.25,
-    "notumor": 0.20,
-    "pituitary": 0.17,
-    TUMOR: 0.16,
-}
-"""Share of each label in a batch. Tumors of unknown type come from the sources of "no tumor", so about as many
-of them as of "no tumor" images keep the source from telling the two apart."""
-
-Batch = tuple[Float32Array, Float32Array, Float32Array]
-"""Inputs `(B, size, size, 3)`, allowed findings `(B, M, 4)`, places `(B, h, w, 4)`: see `Batches.batch`."""
+Batch = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
+"""Inputs `(B, S, S, 3)`, allowed findings `(B, M, 4)`, places `(B, h, w, 4)`, lesions `(B, h, w, 1)`."""
 
 STRIDE = 32
 """Pixels a cell of the class maps; Xception halves its input five times."""
 
+FULL_COVER = 0.5
+"""Share of the best-covered cell's coverage from which on a cell counts as lesion entirely."""
 
-def sampling_weights(rows: tuple[Row, ...], *, shares: dict[str, float] | None = None) -> npt.NDArray[np.float64]:
-    """The probability of drawing each image.
-
-    Labels are drawn by `shares`; within a label, sources by the root of their size, so that rare sources are seen
-    more often without being worn out; within a source, groups (patients) by the root of theirs, so that a patient
-    with ninety slices does not outweigh one with two by as much.
-
-    Returns:
-        float64 `(N,)`, summing to 1.
-    """
-    shares = SHARES if shares is None else shares
-    strata = Counter((row.true_label, row.source) for row in rows)
-    mass = {key: np.sqrt(count) for key, count in strata.items()}
-    slices = Counter((row.true_label, row.source, row.group) for row in rows)
-    patients: Counter[tuple[str, str]] = Counter()
-    for (label, source, _), count in slices.items():
-        patients[label, source] += np.sqrt(count)
-    per_label: Counter[str] = Counter()
-    for (label, _), value in mass.items():
-        per_label[label] += value
-    weights = np.array(
-        [
-            shares[row.true_label]
-            * mass[row.true_label, row.source]
-            / per_label[row.true_label]
-            / patients[row.true_label, row.source]
-            / np.sqrt(slices[row.true_label, row.source, row.group])
-            for row in rows
-        ]
-    )
-    result: npt.NDArray[np.float64] = weights / weights.sum()
-    return result
+LEAST_COVER = 0.1
+"""A tumor smaller than this share of a cell makes no cell a full lesion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +33,12 @@ class Batches:
     """Draws augmented training batches.
 
     Attributes:
-        images: What to draw from.
+        images: What to draw from, loaded with outlines.
         augmentation: How to vary it.
         batch_size: Images a batch.
         seed: With the step number, determines a batch completely.
-        official: Whether published labels are learnt instead of corrected ones.
-        balanced: Whether images are drawn with `sampling_weights`; else all are shuffled anew for each epoch.
+        official: Whether published labels are learned instead of corrected ones.
+        balanced: Whether images are drawn by `Draws`; else all are shuffled anew for each epoch.
         mix: Parameter of the beta distribution of shares by which two images are laid over each other (mixup, Zhang
             et al., 2018); 0 never mixes.
     """
@@ -88,45 +50,52 @@ class Batches:
     official: bool = False
     balanced: bool = True
     mix: float = 0.0
+    draws: Draws = field(init=False, repr=False)
 
-    def batch(self, step: int, *, size: int, weights: npt.NDArray[np.float64]) -> Batch:
-        """Makes the batch of one step.
+    def __post_init__(self) -> None:
+        """Sort the images for drawing."""
+        object.__setattr__(self, "draws", Draws(self.images, official=self.official))
+
+    def batch(self, step: int, *, size: int) -> Batch:
+        """Make the batch of one step.
 
         Args:
             step: Number of the step.
             size: Side of the inputs in pixels.
-            weights: From `sampling_weights`.
 
         Returns:
             Inputs float32 `(B, size, size, 3)` in [-1, 1]; allowed findings float32 `(B, M, 4)` for mixtures of M
-            images, see `partial_label_loss`; and where the tumor lies, float32 `(B, h, w, 4)`: a distribution over
-            the places of the tumor's own channel, all zero where no box is known.
+            images, see `partial_label_loss`; where the tumor lies, float32 `(B, h, w, 4)`: a distribution over the
+            places of the tumor's own channel, all zero where it is unknown; and which places hold a tumor, float32
+            `(B, h, w, 1)`, see `lesion_of`.
         """
         rng = np.random.default_rng((self.seed, step))
-        chosen = self._draw(step, weights=weights, rng=rng)
-        pixels, labels, places = [], [], []
-        for index in chosen:
-            row = self.images.rows[index]
-            image, warp = self.augmentation(self.images.pixels[index], size=size, rng=rng)
+        cells = -(-size // STRIDE)
+        pixels, labels, places, lesions = [], [], [], []
+        for sample in self._samples(step, rng=rng):
+            image, warp = self.augmentation(sample.part.pixels, size=size, rng=rng)
+            covered = coverage(sample.part.outline, warp=warp)
             pixels.append(image)
-            labels.append(targets(row, official=self.official))
-            places.append(place_of(row, warp=warp, source_size=self.images.pixels.shape[1]))
-        plain = to_input(np.stack(pixels)), np.array(labels, np.float32)[:, None], np.stack(places)
+            labels.append(allowed_findings(sample.label))
+            places.append(place_of(covered, label=sample.label, cells=cells))
+            lesions.append(lesion_of(covered, label=sample.label, cells=cells))
+        plain = to_input(np.stack(pixels)), np.array(labels, np.float32)[:, None], np.stack(places), np.stack(lesions)
         if not self.mix:
             return plain
         share = np.float32(rng.beta(self.mix, self.mix))
-        return mixed(plain, share=share, order=rng.permutation(len(chosen)))
+        return mixed(plain, share=share, order=rng.permutation(len(pixels)))
 
-    def _draw(self, step: int, *, weights: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Indices of the images of one step, int `(B,)`."""
+    def _samples(self, step: int, *, rng: np.random.Generator) -> list[Sample]:
+        """Return the images of one step before augmentation."""
         if self.balanced:
-            return rng.choice(len(self.images), size=self.batch_size, p=weights)
+            return self.draws.draw(self.batch_size, rng=rng)
         epoch, number = divmod(step, max(1, len(self.images) // self.batch_size))
         order = np.random.default_rng((self.seed, epoch, len(self.images))).permutation(len(self.images))
-        return order[number * self.batch_size : (number + 1) * self.batch_size]
+        chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+        return [self.draws.sample(int(index)) for index in chosen]
 
     def stream(self, *, start: int, sizes: list[int], workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-        """Yields the batches from step `start` on, prepared ahead in threads.
+        """Yield the batches from step `start` on, prepared ahead in threads.
 
         Args:
             start: First step.
@@ -134,19 +103,18 @@ class Batches:
             workers: Threads that prepare batches.
             ahead: Batches prepared in advance.
         """
-        weights = sampling_weights(self.images.rows)
         with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
             waiting: list[Future[Batch]] = []
             following = start
             while following < len(sizes) or waiting:
                 while following < len(sizes) and len(waiting) < ahead:
-                    waiting.append(pool.submit(self.batch, following, size=sizes[following], weights=weights))
+                    waiting.append(pool.submit(self.batch, following, size=sizes[following]))
                     following += 1
                 yield waiting.pop(0).result()
 
 
 def mixed(batch: Batch, *, share: np.float32, order: npt.NDArray[np.int64]) -> Batch:
-    """Lays each image of a batch over another one.
+    """Lay each image of a batch over another one.
 
     Args:
         batch: B images with one row of allowed findings each.
@@ -154,44 +122,76 @@ def mixed(batch: Batch, *, share: np.float32, order: npt.NDArray[np.int64]) -> B
         order: The index of the other image for each, int `(B,)`.
 
     Returns:
-        A batch with two rows of allowed findings an image.
+        A batch with two rows of allowed findings an image. A place is known to hold a tumor or not only if it is
+        known in both images.
     """
-    inputs, allowed, places = batch
+    inputs, allowed, places, lesions = batch
     rest = np.float32(1.0) - share
+    known = (lesions >= 0) & (lesions[order] >= 0)
     return (
         share * inputs + rest * inputs[order],
         np.concatenate([share * allowed, rest * allowed[order]], axis=1),
         share * places + rest * places[order],
+        np.where(known, share * lesions + rest * lesions[order], np.float32(-1.0)),
     )
 
 
-def place_of(row: Row, *, warp: Warp, source_size: int) -> Float32Array:
-    """Where the tumor of a warped image lies, as a distribution over the cells of the class maps.
+def coverage(outline: UInt8Array | None, *, warp: Warp) -> Float32Array | None:
+    """Return the share of each cell of the class maps that a tumor covers after a warp.
 
     Args:
-        row: The image; without a box the result is zero.
+        outline: 255 inside the tumor, uint8 `(S, S)`; None if its place is unknown.
         warp: The geometry that was applied.
-        source_size: Side of the image before it, in pixels.
+
+    Returns:
+        float32 `(h, w)` in [0, 1], or None.
+    """
+    if outline is None:
+        return None
+    cells = -(-warp.size // STRIDE)
+    warped = warp.apply(Image.fromarray(outline), method=Image.Resampling.BILINEAR)
+    return np.asarray(warped.resize((cells, cells), Image.Resampling.BOX), np.float32) / np.float32(255.0)
+
+
+def place_of(covered: Float32Array | None, *, label: str, cells: int | None = None) -> Float32Array:
+    """Return where a tumor of known type lies, as a distribution over the cells of the class maps.
+
+    Args:
+        covered: From `coverage`.
+        label: Label of the image.
+        cells: Cells a side where `covered` is None.
 
     Returns:
         float32 `(h, w, 4)`; the tumor's own channel sums to 1, or everything is 0.
     """
-    cells = -(-warp.size // STRIDE)
-    places = np.zeros((cells, cells, len(FINDINGS)), np.float32)
-    if row.box is None or row.true_label not in TUMORS:
-        return places
-    x, y, width, height = (value * source_size for value in row.box)
-    mask = Image.new("L", (source_size, source_size))
-    ImageDraw.Draw(mask).rectangle((x - width / 2, y - height / 2, x + width / 2, y + height / 2), fill=255)
-    warped = warp.apply(mask, method=Image.Resampling.BILINEAR)
-    covered = np.asarray(warped.resize((cells, cells), Image.Resampling.BOX), np.float32)
-    if covered.sum() > 0:
-        places[..., FINDINGS.index(row.true_label)] = covered / covered.sum()
+    side = len(covered) if covered is not None else int(cells or 1)
+    places = np.zeros((side, side, len(FINDINGS)), np.float32)
+    if covered is not None and label in TUMORS and covered.sum() > 0:
+        places[..., FINDINGS.index(label)] = covered / covered.sum()
     return places
 
 
+def lesion_of(covered: Float32Array | None, *, label: str, cells: int | None = None) -> Float32Array:
+    """Return which cells of the class maps hold a tumor.
+
+    Args:
+        covered: From `coverage`.
+        label: Label of the image.
+        cells: Cells a side where `covered` is None.
+
+    Returns:
+        float32 `(h, w, 1)`: 0 without, 1 with a tumor, between the two at its edge; -1 where it is unknown.
+    """
+    if covered is None:
+        side = int(cells or 1)
+        return np.full((side, side, 1), 0.0 if label == "notumor" else -1.0, np.float32)
+    full = FULL_COVER * max(float(covered.max()), LEAST_COVER)
+    lesion: Float32Array = np.minimum(covered / np.float32(full), np.float32(1.0))[..., None]
+    return lesion
+
+
 def evaluation_inputs(images: ImageSet, *, size: int, batch_size: int = 16) -> Iterator[Float32Array]:
-    """Yields unaugmented inputs in order: float32 `(≤ batch_size, size, size, 3)`."""
+    """Yield unaugmented inputs in order: float32 `(≤ batch_size, size, size, 3)`."""
     for start in range(0, len(images), batch_size):
         part = images.pixels[start : start + batch_size]
         yield to_input(np.stack([resize(pixels, size=size) for pixels in part]))

@@ -1,9 +1,10 @@
-"""Fits what stands between a network's numbers and what people read: temperature, thresholds, refusal, colours.
+"""Calibrate a packaged model: probabilities, thresholds, refusal, and the scale of the saliency map.
 
 Everything is fitted on images that neither trained the network nor count in the figures reported here.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,41 +12,39 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS, TUMORS
-from classifier.inference.calibration import probabilities
+from classifier.inference.calibration import Calibration, probabilities
+from classifier.inference.decision import answer
 from classifier.inference.engines import load_engine
 from classifier.inference.preprocessing import Float32Array
 from classifier.inference.refusal import LIMIT, Refusal, Statistics
-from classifier.inference.registry import POSSIBLE
+from classifier.inference.registry import Thresholds
 from classifier.inference.saliency import contrast
 from classifier.training import metrics
-from classifier.training.batches import sampling_weights
 from classifier.training.cards import CALIBRATION_NAME, describe_file, read_card, today, write_card, write_json
+from classifier.training.fitting import fit_calibration, fit_possible, fit_thresholds, source_weights, weighted_quantile
+from classifier.training.hospitals import read_data
 from classifier.training.images import load_images
-from classifier.training.manifest import Row, read_extra, read_manifest
+from classifier.training.manifest import Row
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_mask
 from classifier.training.protocols import Split, halves, make_split
+from classifier.training.weights import sampling_weights
 
 log = logging.getLogger(__name__)
-
-SELECTIVE_ACCURACY = 0.97
-"""What is called a finding shall be right this often."""
-
-LEAST_CONFIDENCE = 0.5
-
-POSSIBLE_COVERAGE = 0.95
-"""For each finding, the share of its images for which it shall be among those that remain possible."""
 
 REFUSED = 0.01
 """Share of real brain MR images whose features may be too strange where the limit is fitted."""
 
 LOOKS_REFUSED = 0.005
-"""The same for their appearance. Both together stay below 2 %."""
+"""The same for their appearance. Both together stay below 2%."""
+
+SOURCE_REFUSED = 0.03
+"""Largest share of any one source that either limit may refuse: hospitals differ more than images of one do."""
 
 AXES = 128
 """Directions in which the features of brain MR images usually vary; what lies outside of them is strange."""
 
-STATISTICS_ROWS = 1200
+STATISTICS_ROWS = 2400
 STATISTICS_NAME = "refusal.npz"
 
 
@@ -72,14 +71,13 @@ def choose_parts(split: Split, *, seed: int = 0) -> Part:
     chosen = rng.choice(len(split.train), rows, replace=False, p=sampling_weights(split.train))
     usual = tuple(split.train[index] for index in sorted(chosen))
     if split.protocol == "patient":
-        fit = tuple(row for row in split.validation if not row.partial)
-        return Part(fit, split.test, usual, "validation part of the training folds", "the test fold")
+        return Part(split.validation, split.test, usual, "validation patients of all sources", "the test fold")
     first, second = halves(split.test)
     return Part(
-        tuple(first),
+        (*first, *(row for row in split.validation if row.use)),
         tuple(second),
         usual,
-        "one group-disjoint half of the official test images",
+        "one group-disjoint half of the official test images, and validation patients of other hospitals",
         "the other half of the official test images",
     )
 
@@ -87,7 +85,7 @@ def choose_parts(split: Split, *, seed: int = 0) -> Part:
 def calibrate(
     folder: Path,
     *,
-    data: Path,
+    data: Path | Sequence[Path],
     protocol: str,
     command: str,
     engine: str = "auto",
@@ -99,7 +97,7 @@ def calibrate(
 
     Args:
         folder: `models/<name>` with a card; rewritten, as are `calibration.json` and the statistics of refusal.
-        data: Folder with the manifest and the images.
+        data: Folders with manifests and images, see `read_data`.
         protocol: The protocol that the network was trained under.
         command: How the caller was called, for the record.
         engine: See `load_engine`.
@@ -115,23 +113,23 @@ def calibrate(
         ModelError: If the model cannot be used.
     """
     loaded = load_engine(folder, engine=engine, exports=exports)
-    split = make_split(read_manifest(data), protocol=protocol, extra=read_extra(data))
+    split = make_split(read_data(data), protocol=protocol)
     part = choose_parts(split)
 
     def run(rows: tuple[Row, ...]) -> Outputs:
-        images = load_images(rows, data=data, size=loaded.card.preprocessing.size)
+        images = load_images(rows, size=loaded.card.preprocessing.size)
         return compute_outputs(loaded, images, cache=cache, progress=progress)
 
     usual, fit, report = run(part.usual), run(part.fit), run(part.report)
     official = split.official_labels
-    sections = {
-        "calibration": fit_temperature(fit, official=official),
+    sections: dict[str, Any] = {
+        "calibration": fit_calibration(fit, official=official),
         "refusal": fit_refusal(folder, usual=usual, fit=fit),
         "saliency": fit_saliency(fit),
     }
-    temperature = sections["calibration"]["temperature"]
-    sections["abstention"] = fit_abstention(fit, temperature=temperature, official=official)
-    sections["possible"] = fit_possible(fit, temperature=temperature, official=official)
+    calibration = Calibration(**sections["calibration"])
+    sections["abstention"] = fit_thresholds(fit, calibration=calibration, official=official)
+    sections["possible"] = fit_possible(fit, calibration=calibration, official=official)
     origin = {"fitted_on": part.fitted_on, "protocol": protocol, "images": len(fit), "date": today()}
     for section in sections.values():
         section |= origin
@@ -145,58 +143,6 @@ def calibrate(
     return record
 
 
-def fit_temperature(fit: Outputs, *, official: bool) -> dict[str, Any]:
-    """The temperature of least NLL, by golden-section search over its logarithm between 0.1 and 10."""
-    labels = fit.labels(official=official)
-
-    def cost(log_t: float) -> float:
-        return metrics.nll(probabilities(fit.logits, temperature=float(np.exp(log_t))), labels)
-
-    low, high, ratio = np.log(0.1), np.log(10.0), (np.sqrt(5.0) - 1) / 2
-    for _ in range(60):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if cost(left) < cost(right):
-            high = right
-        else:
-            low = left
-    return {"temperature": round(float(np.exp((low + high) / 2)), 4)}
-
-
-def fit_abstention(fit: Outputs, *, temperature: float, official: bool) -> dict[str, Any]:
-    """The smallest confidence threshold from which on the answered images are right often enough."""
-    p, labels = probabilities(fit.logits, temperature=temperature), fit.labels(official=official)
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
-    # From the least sure image on: the first threshold that suffices answers the most images.
-    enough = (t for t in np.sort(confidence) if right[confidence >= t].mean() >= SELECTIVE_ACCURACY)
-    # At least one half: a finding less probable than its opposite is no statement.
-    threshold = max(LEAST_CONFIDENCE, float(next(enough, 1.0)))
-    answered = confidence >= threshold
-    return {
-        "threshold": round(threshold, 4),
-        "target_selective_accuracy": SELECTIVE_ACCURACY,
-        "selective_accuracy": round(float(right[answered].mean()), 4) if answered.any() else None,
-        "coverage": round(float(answered.mean()), 4),
-    }
-
-
-def fit_possible(fit: Outputs, *, temperature: float, official: bool) -> dict[str, Any]:
-    """For each finding the probability from which on it remains possible, by class-conditional conformal prediction.
-
-    The k-th smallest probability that images of a finding gave to it, k = ⌊(1 − coverage)(n + 1)⌋: a new image of the
-    finding lies below it at most that often, if it is exchangeable with the n. A finding of which there are too few
-    images to tell is never ruled out.
-    """
-    p, labels = probabilities(fit.logits, temperature=temperature), fit.labels(official=official)
-    thresholds = {}
-    for index, name in enumerate(FINDINGS):
-        own = np.sort(p[labels == index, index])
-        rank = int((1 - POSSIBLE_COVERAGE) * (len(own) + 1))
-        lowest = float(own[rank - 1]) if rank else 0.0
-        # Rounded down, and never above what is worth a second look: sets may only become larger by it.
-        thresholds[name] = min(POSSIBLE, np.floor(lowest * 1e4) / 1e4)
-    return {"thresholds": thresholds, "target_coverage": POSSIBLE_COVERAGE}
-
-
 def fit_refusal(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]:
     """Writes what training images are like, and chooses how far from that an image is refused."""
     # Directions must be left over, else nothing would ever be strange.
@@ -204,15 +150,23 @@ def fit_refusal(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]
     path = folder / STATISTICS_NAME
     Statistics.fit(usual.features, usual.looks, axes=axes).save(path)
     statistics = Statistics.load(path)
-    looks = np.concatenate([statistics.looks_strangeness(part.looks) for part in (usual, fit)])
+    looks, features = statistics.looks_strangeness(fit.looks), statistics.strangeness(fit.features)
     return {
         **describe_file(path, dtype="float16"),
         "vectors": len(usual),
         "axes": axes,
-        "feature_limit": round(float(np.quantile(statistics.strangeness(fit.features), 1 - REFUSED)), 4),
-        "looks_limit": round(float(np.quantile(looks, 1 - LOOKS_REFUSED)), 4),
-        "target_refused": {"features": REFUSED, "looks": LOOKS_REFUSED},
+        "feature_limit": round(_limit(features, fit.rows, share=REFUSED), 4),
+        "looks_limit": round(_limit(looks, fit.rows, share=LOOKS_REFUSED), 4),
+        "target_refused": {"features": REFUSED, "looks": LOOKS_REFUSED, "of_any_source": SOURCE_REFUSED},
     }
+
+
+def _limit(distances: Float32Array, rows: tuple[Row, ...], *, share: float) -> float:
+    """Return the distance that at most `share` of all images exceed, and at most `SOURCE_REFUSED` of any source."""
+    limits = [weighted_quantile(distances, source_weights(rows), share=1 - share)]
+    sources = np.array([row.source for row in rows])
+    limits += [float(np.quantile(distances[sources == name], 1 - SOURCE_REFUSED)) for name in set(sources)]
+    return max(limits)
 
 
 def fit_saliency(fit: Outputs) -> dict[str, Any]:
@@ -226,6 +180,8 @@ def fit_saliency(fit: Outputs) -> dict[str, Any]:
     outside: list[Float32Array] = []
     loud: list[float] = []
     for row, maps in zip(fit.rows, fit.class_maps, strict=True):
+        if row.partial:
+            continue
         if row.true_label not in TUMORS:
             quiet += [contrast(maps, finding_index=FINDINGS.index(name)).ravel() for name in TUMORS]
             continue
@@ -245,9 +201,14 @@ def fit_saliency(fit: Outputs) -> dict[str, Any]:
 def measure(report: Outputs, *, sections: dict[str, Any], folder: Path, official: bool) -> dict[str, Any]:
     """The figures on images that fitted nothing."""
     labels = report.labels(official=official)
-    p = probabilities(report.logits, temperature=sections["calibration"]["temperature"])
+    fitted = sections["calibration"]
+    p = Calibration(fitted["temperature"], fitted["tumor_slope"], fitted["tumor_offset"]).probabilities(report.logits)
     raw = probabilities(report.logits, temperature=1.0)
-    confident = p.max(axis=1) >= sections["abstention"]["threshold"]
+    abstention = sections["abstention"]
+    thresholds = Thresholds(
+        abstention["threshold"], notumor=abstention["notumor_threshold"], tumor=abstention["tumor_threshold"]
+    )
+    confident = np.array([answer(row, thresholds) is not None for row in p])
     right = p.argmax(axis=1) == labels
     limits = {name: sections["refusal"][name] for name in ("feature_limit", "looks_limit")}
     scores = Refusal(Statistics.load(folder / STATISTICS_NAME), **limits).score(report.features, report.looks)

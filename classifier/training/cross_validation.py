@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.findings import FINDINGS
-from classifier.inference.calibration import probabilities
+from classifier.inference.calibration import Calibration, probabilities
+from classifier.inference.decision import answer
 from classifier.inference.engines import load_engine
+from classifier.inference.registry import Thresholds
 from classifier.training import metrics
-from classifier.training.calibrate import fit_abstention, fit_temperature
 from classifier.training.cards import today, write_json
+from classifier.training.fitting import fit_calibration, fit_thresholds
 from classifier.training.images import load_images
 from classifier.training.loop import Plan, Progress
-from classifier.training.manifest import EXTRA_NAME, FOLDS, Row
+from classifier.training.manifest import FOLDS, Row
 from classifier.training.outputs import Outputs, compute_outputs
 from classifier.training.package import package_run
 from classifier.training.run import RunOptions, split_of, train
@@ -36,7 +38,7 @@ class FoldResult:
         rows: Its fully labelled images.
         p: Calibrated probabilities, float32 `(N, 4)`.
         raw: Uncalibrated probabilities, float32 `(N, 4)`.
-        temperature: What calibrates them.
+        calibration: What calibrates them, see `Calibration`.
         answered: Whether each is above the threshold that the fold's own validation part chose, bool `(N,)`.
         extra_p: Calibrated probabilities of the fold's partially labelled tumors, float32 `(M, 4)`.
         extra_rows: Those tumors.
@@ -46,7 +48,7 @@ class FoldResult:
     rows: tuple[Row, ...]
     p: npt.NDArray[np.float32]
     raw: npt.NDArray[np.float32]
-    temperature: float
+    calibration: dict[str, float]
     answered: npt.NDArray[np.bool_]
     extra_p: npt.NDArray[np.float32]
     extra_rows: tuple[Row, ...]
@@ -106,7 +108,7 @@ def cross_validate(
             "initial_weights": record["initial_weights"] or record["backbone_weights"],
             "manifests": record["manifests"],
             "training_seconds": round(seconds),
-            "folds": [{"fold": done.fold, "temperature": done.temperature} | score([done]) for done in results],
+            "folds": [{"fold": done.fold} | done.calibration | score([done]) for done in results],
             "folds_missing": FOLDS - len(results),
             "together": score(results),
         }
@@ -119,27 +121,31 @@ def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None)
     folder = run.output / "model"
     package_run(run.output, folder=folder, version=f"fold{run.test_fold}", like=like)
     loaded = load_engine(folder, engine=engine, exports=exports)
-    # Tumors of other scanners are tested also where they were not learnt from.
-    split = split_of(replace(run, extra=(run.data / EXTRA_NAME).is_file()))
+    # Tumors of other scanners are tested also where they were not learned from.
+    split = split_of(replace(run, extra=True))
 
     def outputs(rows: tuple[Row, ...]) -> Outputs:
-        images = load_images(rows[: run.limit], data=run.data, size=loaded.card.preprocessing.size)
+        images = load_images(rows[: run.limit], size=loaded.card.preprocessing.size)
         return compute_outputs(loaded, images, cache=run.output / "outputs")
 
-    fit = outputs(tuple(row for row in split.validation if not row.partial))
+    fit = outputs(split.validation)
     test = outputs(split.test)
-    temperature = fit_temperature(fit, official=False)["temperature"]
-    threshold = fit_abstention(fit, temperature=temperature, official=False)["threshold"]
-    p = probabilities(test.logits, temperature=temperature)
+    fitted = fit_calibration(fit, official=False)
+    calibration = Calibration(**fitted)
+    section = fit_thresholds(fit, calibration=calibration, official=False)
+    thresholds = Thresholds(
+        section["threshold"], notumor=section["notumor_threshold"], tumor=section["tumor_threshold"]
+    )
+    p = calibration.probabilities(test.logits)
     extra = outputs(split.extra_test) if split.extra_test else None
     return FoldResult(
         fold=run.test_fold,
         rows=test.rows,
         p=p,
         raw=probabilities(test.logits, temperature=1.0),
-        temperature=temperature,
-        answered=p.max(axis=1) >= threshold,
-        extra_p=p[:0] if extra is None else probabilities(extra.logits, temperature=temperature),
+        calibration=fitted,
+        answered=np.array([answer(row, thresholds) is not None for row in p]),
+        extra_p=p[:0] if extra is None else calibration.probabilities(extra.logits),
         extra_rows=() if extra is None else extra.rows,
     )
 

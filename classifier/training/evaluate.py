@@ -1,287 +1,19 @@
-"""Measures a packaged model under a data protocol, with everything a clinician should know before trusting it."""
+"""Measure a packaged model under a data protocol, with everything a clinician should know before trusting it."""
 
-import statistics
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from classifier.findings import FINDINGS, TUMORS
-from classifier.inference.appearance import appearance, describe
-from classifier.inference.calibration import probabilities
-from classifier.inference.engines import Engine, load_engine
-from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
-from classifier.inference.refusal import LIMIT, Refusal
-from classifier.training import lowlevel, metrics
+from classifier.training import metrics
 from classifier.training.cards import today
-from classifier.training.foreign import FAR, NEAR, NORMAL, Foreign, collect, spoilt
-from classifier.training.images import ImageSet, load_images
-from classifier.training.leaks import neighbour_accuracy, twins_in_training
-from classifier.training.manifest import read_extra, read_manifest
-from classifier.training.neighbours import SIDE, fingerprints
-from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
-from classifier.training.pointing import box_iou, points_at
-from classifier.training.protocols import Split, make_split
-
-LATENCY_RUNS = 15
-SPOILT_IMAGES = 12
-NOTUMOR = FINDINGS.index("notumor")
-
-
-class Evaluation:
-    """One model under one protocol; each method measures one thing and returns plain data."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        data: Path,
-        protocol: str,
-        engine: str = "auto",
-        exports: Path | None = None,
-        cache: Path | None = None,
-        progress: Progress = silent,
-    ) -> None:
-        """Loads the model and runs it over the test images.
-
-        Args:
-            folder: `models/<name>`.
-            data: Folder with the manifest and the images.
-            protocol: `official`, `purged` or `patient`.
-            engine: See `load_engine`.
-            exports: See `load_engine`.
-            cache: Folder that keeps the network's outputs.
-            progress: Told how many images are done.
-
-        Raises:
-            ManifestError: If the data must not be used.
-            ModelError: If the model cannot be used.
-        """
-        self.engine: Engine = load_engine(folder, engine=engine, exports=exports)
-        self.card, self.data = self.engine.card, data
-        self.split: Split = make_split(read_manifest(data), protocol=protocol, extra=read_extra(data))
-        self.official = self.split.official_labels
-        self.images: ImageSet = load_images(self.split.test, data=data, size=self.card.preprocessing.size)
-        self.extra_images = load_images(self.split.extra_test, data=data, size=self.card.preprocessing.size)
-        self.test: Outputs = compute_outputs(self.engine, self.images, cache=cache, progress=progress)
-        self.extra: Outputs = compute_outputs(self.engine, self.extra_images, cache=cache, progress=progress)
-        self.p = probabilities(self.test.logits, temperature=self.card.temperature)
-        self.labels = self.test.labels(official=self.official)
-        self.right = self.p.argmax(axis=1) == self.labels
-        self.groups = [row.group for row in self.test.rows]
-
-    def accuracy(self) -> dict[str, Any]:
-        """Accuracy of every image, with its interval, and of one image of each twin group."""
-        low, high = metrics.bootstrap(lambda index: float(self.right[index].mean()), self.groups)
-        twins = [row.twin_group for row in self.test.rows]
-        _, first = np.unique(np.array(twins), return_index=True)
-        return {
-            "value": float(self.right.mean()),
-            "low": low,
-            "high": high,
-            "one_of_each_twin": float(self.right[first].mean()),
-            "pictures": len(first),
-        }
-
-    def probabilities(self) -> dict[str, Any]:
-        """How good the probabilities are: NLL, Brier score, calibration."""
-        return {
-            "nll": metrics.nll(self.p, self.labels),
-            "brier": metrics.brier(self.p, self.labels),
-            "ece": metrics.ece(self.p, self.labels),
-            "reliability": metrics.reliability(self.p, self.labels),
-        }
-
-    def abstention(self) -> dict[str, Any]:
-        """Accuracy on what is answered, at the card's threshold and at 90 % coverage."""
-        answered = self.p.max(axis=1) >= self.card.confidence_threshold
-        return {
-            "threshold": self.card.confidence_threshold,
-            "coverage": float(answered.mean()),
-            "accuracy": float(self.right[answered].mean()) if answered.any() else None,
-            "accuracy_at_90_percent_coverage": metrics.accuracy_at_coverage(self.p, self.labels, coverage=0.9),
-        }
-
-    def possible(self) -> dict[str, Any]:
-        """How often the true finding is among those that remain possible, and how many those are."""
-        sets = self.p >= np.array(self.card.possible_from)
-        sets[np.arange(len(sets)), self.p.argmax(axis=1)] = True
-        held = sets[np.arange(len(sets)), self.labels]
-        return {
-            "coverage": float(held.mean()),
-            "by_finding": {
-                name: float(held[self.labels == index].mean())
-                for index, name in enumerate(FINDINGS)
-                if (self.labels == index).any()
-            },
-            "mean_size": float(sets.sum(axis=1).mean()),
-        }
-
-    def parts(self) -> dict[str, Any]:
-        """Accuracy by source of the image, and by whether training holds a copy or mirror image of it."""
-        twins = twins_in_training(self.split)
-        has_twin = np.array([row.image in twins for row in self.test.rows])
-        sources = np.array([row.source for row in self.test.rows])
-        return {
-            "by_source": {name: self._share(sources == name) for name in sorted(set(sources))},
-            "by_twin": {"with": self._share(has_twin), "without": self._share(~has_twin)},
-            "by_patient": self._by_patient(),
-        }
-
-    def _by_patient(self) -> dict[str, Any]:
-        """The share of right images of each patient group: its mean, and how many groups are all or mostly wrong."""
-        _, index = np.unique(np.array(self.groups), return_inverse=True)
-        shares = np.bincount(index, weights=self.right) / np.bincount(index)
-        return {
-            "groups": len(shares),
-            "mean_accuracy": float(shares.mean()),
-            "all_right": int((shares == 1).sum()),
-            "mostly_wrong": int((shares < 0.5).sum()),
-            "all_wrong": int((shares == 0).sum()),
-        }
-
-    def shortcut(self) -> dict[str, Any]:
-        """Whether tumors are recognised, or only the sources of the images."""
-        called_tumor = self.p.argmax(axis=1) != NOTUMOR
-        healthy = np.array([row.true_label == "notumor" for row in self.test.rows])
-        extra = probabilities(self.extra.logits, temperature=self.card.temperature)
-        found = extra.argmax(axis=1) != NOTUMOR
-        scores = {
-            "specificity": float((~called_tumor[healthy]).mean()),
-            "healthy_images": int(healthy.sum()),
-            "tumor_sensitivity": float(called_tumor[~healthy].mean()),
-            "auroc_by_source": self._auroc_by_source(extra),
-        }
-        if len(extra):
-            low, high = metrics.bootstrap(
-                lambda index: float(found[index].mean()), [row.group for row in self.extra.rows]
-            )
-            scores["other_scanners"] = {
-                "sensitivity": float(found.mean()),
-                "low": low,
-                "high": high,
-                "images": len(found),
-            }
-        return scores
-
-    def _auroc_by_source(self, extra: np.ndarray) -> dict[str, float]:
-        rows = [*self.test.rows, *self.extra.rows]
-        score = 1.0 - np.concatenate([self.p[:, NOTUMOR], extra[:, NOTUMOR]])
-        tumor = np.array([row.true_label != "notumor" for row in rows])
-        sources = np.array([row.source for row in rows])
-        chosen = {name: sources == name for name in sorted(set(sources))} | {"all": np.ones(len(rows), bool)}
-        return {
-            name: metrics.auroc(score[keep & tumor], score[keep & ~tumor])
-            for name, keep in chosen.items()
-            if (keep & tumor).any() and (keep & ~tumor).any()
-        }
-
-    def controls(self) -> dict[str, Any]:
-        """What a pixel look-up, and brightness and shape alone, reach on the same split."""
-        learned = (*self.split.train, *self.split.validation)
-        train = load_images(learned, data=self.data, size=128)
-        test = load_images((*self.split.test, *self.split.extra_test), data=self.data, size=128)
-        prints = {
-            row.image: mark
-            for part in (train, test)
-            for row, mark in zip(part.rows, fingerprints(part.pixels, side=SIDE), strict=True)
-        }
-        tumor = np.array([row.true_label != "notumor" for row in train.rows])
-        test_tumor = np.array([row.true_label != "notumor" for row in test.rows])
-        return {
-            "pixel_neighbour_accuracy": neighbour_accuracy(
-                learned, self.split.test, prints=prints, official=self.official
-            ),
-            "low_level_tumor_or_not": lowlevel.control(
-                describe(unit(train.pixels)), tumor, describe(unit(test.pixels)), test_tumor
-            ),
-        }
-
-    def saliency(self) -> dict[str, Any]:
-        """Pointing game and box overlap on tumors with a known box."""
-        pairs = list(zip(self.test.rows, self.test.class_maps, strict=True))
-        hits = [(row, hit) for row, maps in pairs if (hit := points_at(row, maps)) is not None]
-        if not hits:
-            return {"images": 0}
-        values = np.array([hit for _, hit in hits])
-        low, high = metrics.bootstrap(lambda index: float(values[index].mean()), [row.group for row, _ in hits])
-        overlaps = [iou for row, maps in pairs if (iou := box_iou(row, maps)) is not None]
-        return {
-            "pointing_game": float(values.mean()),
-            "low": low,
-            "high": high,
-            "box_iou": float(np.mean(overlaps)),
-            "images": len(hits),
-            "by_finding": {
-                name: float(np.mean([hit for row, hit in hits if row.true_label == name]))
-                for name in TUMORS
-                if any(row.true_label == name for row, _ in hits)
-            },
-        }
-
-    def refusal(self) -> dict[str, Any]:
-        """How well other images are told from brain MR, and what is said of a true normal brain."""
-        if self.card.refusal is None:
-            return {}
-        refusal = Refusal.load(self.card.refusal)
-        brain = np.concatenate([refusal.score(part.features, part.looks) for part in (self.test, self.extra)])
-        pictures, missing = collect()
-        rows = list(np.random.default_rng(0).choice(len(self.images), min(SPOILT_IMAGES, len(self.images)), False))
-        pictures += spoilt([self.images.pixels[index] for index in rows])
-        scores, p = self._score(pictures, refusal=refusal)
-        kinds, families = np.array([x.kind for x in pictures]), np.array([x.family for x in pictures])
-        normal = kinds == NORMAL
-        return {
-            "brain_mri_refused": float((brain > LIMIT).mean()),
-            "far": self._refused(scores[kinds == FAR], brain),
-            "near": self._refused(scores[kinds == NEAR], brain),
-            "by_family": {
-                name: self._refused(scores[keep], brain)
-                for name in sorted(set(families[~normal]))
-                if (keep := (families == name) & ~normal).any()
-            },
-            "normal_template": {
-                "slices": int(normal.sum()),
-                "refused": int((scores[normal] > LIMIT).sum()),
-                "called": {name: int((p[normal].argmax(axis=1) == i).sum()) for i, name in enumerate(FINDINGS)},
-            },
-            "packages_missing": missing,
-        }
-
-    def latency(self) -> dict[str, Any]:
-        """Median time of one image at batch 1, preprocessing included, on this machine."""
-        times = []
-        for index in range(min(LATENCY_RUNS, len(self.images))):
-            started = time.perf_counter()
-            self.engine.predict(preprocess(self.images.pixels[index], parameters=self.card.preprocessing)[None])
-            times.append(1000 * (time.perf_counter() - started))
-        return {"median_ms": statistics.median(times), "images": len(times), "engine": self.engine.name}
-
-    def _share(self, keep: np.ndarray) -> dict[str, Any]:
-        return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
-
-    def _score(self, pictures: list[Foreign], *, refusal: Refusal) -> tuple[np.ndarray, np.ndarray]:
-        inputs = [preprocess(picture.pixels, parameters=self.card.preprocessing) for picture in pictures]
-        outputs = [self.engine.predict(np.stack(inputs[i : i + 16])) for i in range(0, len(inputs), 16)]
-        features = np.concatenate([output.features for output in outputs])
-        logits = np.concatenate([output.logits for output in outputs])
-        looks = appearance(np.stack(inputs), parameters=self.card.preprocessing)
-        return refusal.score(features, looks), probabilities(logits, temperature=self.card.temperature)
-
-    @staticmethod
-    def _refused(scores: np.ndarray, brain: np.ndarray) -> dict[str, Any]:
-        return {
-            "images": len(scores),
-            "refused": float((scores > LIMIT).mean()),
-            "auroc": metrics.auroc(scores, brain),
-        }
+from classifier.training.evaluation import Evaluation
+from classifier.training.outputs import Progress, silent
 
 
 def evaluate(
     folder: Path,
     *,
-    data: Path,
+    data: Path | Sequence[Path],
     protocol: str,
     command: str,
     engine: str = "auto",
@@ -293,7 +25,7 @@ def evaluate(
 
     Args:
         folder: `models/<name>`.
-        data: Folder with the manifest and the images.
+        data: Folders with manifests and images, see `read_data`.
         protocol: `official`, `purged` or `patient`.
         command: How the caller was called, for the record.
         engine: See `load_engine`.
@@ -329,14 +61,10 @@ def evaluate(
         "controls": run.controls(),
         "saliency": run.saliency(),
         "refusal": run.refusal(),
+        "hospitals": run.hospitals(),
         "latency": run.latency(),
     }
     return rounded(figures), run
-
-
-def unit(pixels: UInt8Array) -> Float32Array:
-    """Grey values as float32 in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(255.0)
 
 
 def rounded(content: Any, *, digits: int = 4) -> Any:

@@ -48,7 +48,7 @@ def import_folder(folder: Path, *, pairs: Path | None = None) -> Path:
     Raises:
         ManifestError: If the folders are missing or named otherwise.
     """
-    images = load_images(find_images(folder), data=folder, size=SIDE)
+    images = load_images(find_images(folder), size=SIDE)
     if not len(images):
         raise ManifestError(f"No image in {folder} could be read. Point --data at the folder that holds Training.")
     alike = alike_pairs(fingerprints(images.pixels))
@@ -89,7 +89,7 @@ def find_images(folder: Path) -> list[Row]:
             for path in sorted(label_folder.iterdir()):
                 if path.suffix.lower() in SUFFIXES:
                     name = path.relative_to(folder).as_posix()
-                    rows.append(Row(name, name, False, label, label, split, "folder", "", "", 0))
+                    rows.append(Row(name, name, False, label, label, split, "folder", "", "", 0, folder=folder))
     return rows
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS
+from classifier.training.hospitals import read_data
 from classifier.training.images import load_images
-from classifier.training.manifest import Row, read_manifest
+from classifier.training.manifest import Row
 from classifier.training.neighbours import SIDE, fingerprints, nearest
 from classifier.training.protocols import PROTOCOLS, Split, make_split
 
@@ -26,10 +27,11 @@ def leak_table(data: Path, *, protocols: tuple[str, ...] = PROTOCOLS) -> list[di
     Raises:
         ManifestError: If the data must not be used.
     """
-    rows = read_manifest(data)
-    images = load_images(rows, data=data, size=SIDE)
+    everything = read_data(data, extra=False)
+    rows = list(everything.rows)
+    images = load_images(rows, size=SIDE)
     prints = dict(zip((row.image for row in images.rows), fingerprints(images.pixels), strict=True))
-    return [_leaks(make_split(rows, protocol=name, validate=False), prints=prints) for name in protocols]
+    return [_leaks(make_split(everything, protocol=name, validate=False), prints=prints) for name in protocols]
 
 
 def neighbour_accuracy(

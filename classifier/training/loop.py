@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from classifier.inference.network import save_float16, with_class_maps
+from classifier.findings import FINDINGS
+from classifier.inference.network import save_float16, with_training_outputs
 from classifier.training.average import WeightAverage
 from classifier.training.batches import Batches, evaluation_inputs
 from classifier.training.images import ImageSet
-from classifier.training.losses import location_loss, partial_label_loss
+from classifier.training.losses import lesion_loss, location_loss, partial_label_loss
 from classifier.training.manifest import targets
+from classifier.training.metrics import auroc
 from classifier.training.pointing import points_at
 from classifier.training.rates import LayerRates
 
@@ -38,8 +40,10 @@ class Plan:
         smoothing: Label smoothing.
         location: Weight of the loss that asks for evidence at the tumor's place; 0 leaves it out.
         sharpness: See `location_loss`.
-        balanced: Whether images are drawn by label, source and patient (`sampling_weights`); else every image once an
-            epoch.
+        lesion: Weight of the loss that asks for each place whether it holds a tumor; 0 leaves it out.
+        balanced: Whether images are drawn by `Draws`; else every image once an epoch.
+        epoch_steps: Steps between two validations; 0 counts the training images once.
+        floor: Learning rate at the end, as a share of the peak. A moving average of the weights wants it high.
         mix: See `Batches`.
         freeze: Frozen blocks.
         rate_decay: See `LayerRates`.
@@ -58,7 +62,10 @@ class Plan:
     smoothing: float = 0.05
     location: float = 0.2
     sharpness: float = 0.5
+    lesion: float = 0.5
     balanced: bool = True
+    epoch_steps: int = 0
+    floor: float = 0.0
     mix: float = 0.0
     freeze: int = 3
     rate_decay: float = 1.0
@@ -69,15 +76,19 @@ class Plan:
 
     def sizes(self, images: int) -> list[int]:
         """The image side at every step, for a training set of `images` images."""
-        steps = max(1, images // self.batch_size)
-        return [size for size, epochs in self.stages for _ in range(steps * epochs)]
+        return [size for size, epochs in self.stages for _ in range(self.steps_of_epoch(images) * epochs)]
+
+    def steps_of_epoch(self, images: int) -> int:
+        """Return the steps of one epoch, for a training set of `images` images."""
+        return self.epoch_steps or max(1, images // self.batch_size)
 
     def rate(self, step: int, *, steps: int) -> float:
-        """The learning rate at a step: linear warm-up, then half a cosine to zero."""
+        """Return the learning rate at a step: linear warm-up, then half a cosine to the floor."""
         warm = max(1, int(self.warm_up * steps))
         if step < warm:
             return self.learning_rate * (step + 1) / warm
-        return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+        share = 0.5 * (1 + float(np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+        return self.learning_rate * (self.floor + (1 - self.floor) * share)
 
 
 @dataclass(slots=True)
@@ -125,11 +136,11 @@ class Trainer:
         optimizer = keras.optimizers.AdamW(
             learning_rate=plan.learning_rate, weight_decay=plan.weight_decay, global_clipnorm=plan.clip
         )
-        self.model = with_class_maps(network)
+        self.model = with_training_outputs(network)
         self.model.compile(
             optimizer=optimizer,
-            loss=[partial_label_loss(plan.smoothing), location_loss(plan.sharpness)],
-            loss_weights=[1.0, plan.location],
+            loss=[partial_label_loss(plan.smoothing), location_loss(plan.sharpness), lesion_loss()],
+            loss_weights=[1.0, plan.location, plan.lesion],
             jit_compile=False,
         )
         optimizer.build(self.model.trainable_variables)
@@ -152,15 +163,15 @@ class Trainer:
 
         plan, state = self.plan, self.state
         sizes = plan.sizes(len(train))
-        per_epoch = max(1, len(train) // plan.batch_size)
+        per_epoch = plan.steps_of_epoch(len(train))
         augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
         batches = Batches(train, augmentation, plan.batch_size, plan.seed, official, plan.balanced, plan.mix)
         saved = started = time.monotonic()
         earlier, first = state.seconds, state.step
-        for inputs, allowed, places in batches.stream(start=state.step, sizes=sizes):
+        for inputs, *truth in batches.stream(start=state.step, sizes=sizes):
             self.model.optimizer.learning_rate = plan.rate(state.step, steps=len(sizes))
             with self.rates.applied():
-                loss = float(self.model.train_on_batch(inputs, [allowed, places], return_dict=True)["loss"])
+                loss = float(self.model.train_on_batch(inputs, truth, return_dict=True)["loss"])
             self.model.reset_metrics()
             state.losses.append(loss)
             state.step += 1
@@ -246,7 +257,7 @@ def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool
     """Scores without augmentation.
 
     Args:
-        model: A model made by `with_class_maps`.
+        model: A model made by `with_training_outputs`.
         images: The validation images.
         size: Side of the inputs in pixels.
         official: Whether published labels count.
@@ -254,7 +265,8 @@ def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool
     Returns:
         `validation_loss` (no smoothing); `validation_accuracy` on full labels; where there are such images,
         `validation_tumor_sensitivity` (tumors of unknown type called any tumor), `validation_specificity`
-        and `validation_pointing` (strongest place of a tumor's own map inside its box).
+        `validation_pointing` (strongest place of a tumor's own map inside its box), and `validation_area_…`: for each
+        set of another hospital and sequence, the area under the ROC curve of tumor against no tumor.
     """
     parts = [model.predict_on_batch(part) for part in evaluation_inputs(images, size=size)]
     logits = np.concatenate([np.asarray(part[0], np.float64) for part in parts])
@@ -272,5 +284,11 @@ def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool
         "validation_specificity": right[healthy],
         "validation_pointing": np.array(hits),
     }
+    notumor = FINDINGS.index("notumor")
+    for key in sorted({(row.source, row.sequence) for row in images.rows if row.use}):
+        own = np.array([(row.source, row.sequence) == key for row in images.rows])
+        if (own & healthy).any() and (own & ~healthy).any():
+            area = auroc(1 - p[own & ~healthy, notumor], 1 - p[own & healthy, notumor])
+            parts_of[f"validation_area_{key[0]}_{key[1]}"] = np.array([area])
     loss = float(-np.log(np.maximum((p * allowed).sum(axis=1), 1e-12)).mean())
     return {"validation_loss": loss} | {name: float(part.mean()) for name, part in parts_of.items() if len(part)}

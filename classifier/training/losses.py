@@ -52,3 +52,32 @@ def location_loss(sharpness: float) -> Any:
         return -ops.sum(places * log_p, axis=(1, 2, 3))
 
     return loss
+
+
+def lesion_loss(positive: float = 2.0) -> Any:
+    """Make the loss of the lesion head: whether each place of the image holds a tumor.
+
+    A binary cross-entropy over the places whose truth is known. It teaches the features what a tumor looks like from
+    every place of an outlined slice, where the label of the whole image is a single bit.
+
+    Args:
+        positive: Weight of places inside a tumor, which are rare.
+
+    Returns:
+        A function of targets `(N, h, w, 1)` in [0, 1], or -1 where unknown, and logits `(N, h, w, 1)` to losses
+        `(N,)`.
+    """
+    from keras import ops
+
+    def loss(lesion: Any, logits: Any) -> Any:
+        logits = ops.cast(logits, "float32")
+        known = ops.cast(lesion >= 0.0, "float32")
+        target = ops.maximum(lesion, 0.0)
+        # log(1 + exp(x)) without overflow.
+        softplus = ops.maximum(logits, 0.0) + ops.log1p(ops.exp(-ops.abs(logits)))
+        weight = known * (1.0 + (positive - 1.0) * target)
+        return ops.sum(weight * (softplus - target * logits), axis=(1, 2, 3)) / ops.maximum(
+            1.0, ops.sum(known, axis=(1, 2, 3))
+        )
+
+    return loss

@@ -1,15 +1,13 @@
-"""Reads the image manifest and checks it: what is labelled how, from where, and which images belong together."""
+"""Read and check image manifests: labels, sources, and which images belong together."""
 
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.findings import FINDINGS, TUMORS
+from classifier.findings import FINDINGS, TUMOR, TUMORS
 
 FOLDS = 5
-TUMOR = "tumor"
-"""Label of a partially labelled image: some tumor, its type unknown."""
 
 MANIFEST_NAME = "manifest.csv"
 EXTRA_NAME = "extra_tumors.csv"
@@ -37,6 +35,12 @@ class Row:
         twin_group: Images that are the same picture, mirrored or not.
         fold: 0–4; fold 0 is the locked test.
         box: Tumor box `(centre x, centre y, width, height)` as fractions of the image, where known.
+        folder: The data folder that `file` is relative to.
+        outline: Path of the tumor's outline, a mask of the source file's size (0 or 255); None where unknown.
+        sequence: MR sequence of an image of another hospital, such as `FLAIR`; else empty.
+        stripped: Whether the skull was removed before the image was published.
+        use: `train` or `check` for images of other hospitals; else empty.
+        licence: License of an image of another hospital; else empty.
     """
 
     image: str
@@ -50,6 +54,17 @@ class Row:
     twin_group: str
     fold: int
     box: tuple[float, float, float, float] | None = None
+    folder: Path = Path()
+    outline: Path | None = None
+    sequence: str = ""
+    stripped: bool = False
+    use: str = ""
+    licence: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Path of the source file."""
+        return self.folder / self.file
 
     @property
     def partial(self) -> bool:
@@ -63,15 +78,16 @@ def read_manifest(folder: Path) -> list[Row]:
     Raises:
         ManifestError: If the file is missing, lacks columns, holds unknown labels or splits a group.
     """
-    rows = [_row(record, labels=FINDINGS) for record in _records(folder / MANIFEST_NAME, required=REQUIRED)]
+    records = read_records(folder / MANIFEST_NAME, required=REQUIRED)
+    rows = [_row(record, labels=FINDINGS, folder=folder) for record in records]
     check_groups(rows)
     return rows
 
 
 def read_extra(folder: Path) -> list[Row]:
     """Reads `extra_tumors.csv` of a data folder: tumors of unknown type. See `read_manifest`."""
-    path = folder / EXTRA_NAME
-    rows = [_row(record, labels=(TUMOR,)) for record in _records(path, required=EXTRA_REQUIRED)]
+    records = read_records(folder / EXTRA_NAME, required=EXTRA_REQUIRED)
+    rows = [_row(record, labels=(TUMOR,), folder=folder) for record in records]
     check_groups(rows)
     return rows
 
@@ -93,13 +109,22 @@ def check_groups(rows: Iterable[Row]) -> None:
 
 
 def targets(row: Row, *, official: bool = False) -> tuple[float, ...]:
-    """The label as a row of `FINDINGS`: one 1 for a known finding, three for "some tumor"."""
-    label = row.label if official else row.true_label
+    """Return the label as a row of `FINDINGS`: one 1 for a known finding, three for "some tumor"."""
+    return allowed_findings(row.label if official and not row.use else row.true_label)
+
+
+def allowed_findings(label: str) -> tuple[float, ...]:
+    """Return a label as a row of `FINDINGS`: one 1 for a known finding, three for `tumor`."""
     allowed = TUMORS if label == TUMOR else (label,)
     return tuple(float(name in allowed) for name in FINDINGS)
 
 
-def _records(path: Path, *, required: tuple[str, ...]) -> list[dict[str, str]]:
+def read_records(path: Path, *, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return the rows of a CSV file with a header.
+
+    Raises:
+        ManifestError: If the file is missing or lacks a required column.
+    """
     if not path.is_file():
         raise ManifestError(f"{path} does not exist. Point --data at the folder that holds {path.name}.")
     with path.open(newline="", encoding="utf-8") as stream:
@@ -110,7 +135,7 @@ def _records(path: Path, *, required: tuple[str, ...]) -> list[dict[str, str]]:
         return list(reader)
 
 
-def _row(record: dict[str, str], *, labels: tuple[str, ...]) -> Row:
+def _row(record: dict[str, str], *, labels: tuple[str, ...], folder: Path) -> Row:
     label, true_label = record["label"], record.get("true_label") or record["label"]
     for value in (label, true_label):
         if value not in labels:
@@ -134,6 +159,7 @@ def _row(record: dict[str, str], *, labels: tuple[str, ...]) -> Row:
         twin_group=record["twin_group"],
         fold=int(record["fold"]),
         box=_box(record),
+        folder=folder,
     )
 
 

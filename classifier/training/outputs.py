@@ -64,8 +64,9 @@ class Outputs:
         )
 
     def labels(self, *, official: bool) -> npt.NDArray[Any]:
-        """The label of each image as an index of `FINDINGS`: int `(N,)`."""
-        return np.array([FINDINGS.index(row.label if official else row.true_label) for row in self.rows], int)
+        """Return the label of each image as an index of `FINDINGS`, or -1 for a tumor of unknown kind: int `(N,)`."""
+        labels = [row.label if official and not row.use else row.true_label for row in self.rows]
+        return np.array([FINDINGS.index(label) if label in FINDINGS else -1 for label in labels], int)
 
 
 def compute_outputs(

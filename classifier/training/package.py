@@ -78,12 +78,21 @@ def describe_training(records: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "protocol": record["protocol"],
         "data": (
-            f"{images['train']} images of the manifest with sha256 {record['manifests']['manifest.csv'][:12]}{fold}, "
-            f"{record['partial_labels']} of them tumors of unknown type; {images['validation']} more for validation"
+            f"{images['train']} images{fold}, {record['partial_labels']} of them tumors of unknown kind; "
+            f"{images['validation']} more for validation"
         ),
+        **_origins(record),
         "recipe": "; then ".join(describe_plan(entry) for entry in records),
         "record": f"{RECORD_FOLDER}/runs.json",
     }
+
+
+def _origins(record: dict[str, Any]) -> dict[str, str]:
+    """Return where the images came from, as far as the record says: sources, licenses and digests of the manifests."""
+    sources = ", ".join(f"{name} ({count})" for name, count in record.get("sources", {}).items())
+    manifests = ", ".join(f"{name} {digest[:12]}" for name, digest in record["manifests"].items())
+    origins = {"sources": sources, "licenses of other hospitals": "; ".join(record.get("licences", ()))}
+    return {name: text for name, text in origins.items() if text} | {"manifests (sha256)": manifests}
 
 
 def describe_plan(record: dict[str, Any]) -> str:
@@ -95,5 +104,6 @@ def describe_plan(record: dict[str, Any]) -> str:
         f"epochs: {stages}{stopped}, AdamW {plan['learning_rate']:g}, batches of {plan['batch_size']}, "
         f"{plan['freeze']} frozen blocks, weight decay {plan['weight_decay']:g}, "
         f"moving average of the weights {plan.get('average', 0):g}, label smoothing {plan['smoothing']:g}, "
-        f"weight of the location loss {plan['location']:g}, seed {plan['seed']}"
+        f"weight of the location loss {plan['location']:g}, of the lesion loss {plan.get('lesion', 0):g}, "
+        f"seed {plan['seed']}"
     )

@@ -1,4 +1,4 @@
-"""Writes the page of a model from its card and its evaluations: every number in it was written by a command."""
+"""Write the page of a model from its card and its evaluations: every number in it was written by a command."""
 
 import json
 from collections.abc import Iterable
@@ -7,6 +7,8 @@ from typing import Any
 
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.training.cards import CALIBRATION_NAME, read_card
+from classifier.training.hospital_page import hospitals_section
+from classifier.training.markdown import percent, table
 
 EVALUATIONS = "evaluation"
 PAGE_NAME = "README.md"
@@ -23,11 +25,6 @@ def write_page(folder: Path) -> Path:
     page = folder / PAGE_NAME
     page.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return page
-
-
-def percent(value: float | None, *, digits: int = 1) -> str:
-    """A share in [0, 1] as percent, or a dash where it was not measured."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
@@ -47,8 +44,9 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         ("Negative log likelihood", f"{figures['probabilities']['nll']:.3f}"),
         ("Brier score", f"{figures['probabilities']['brier']:.3f}"),
         ("Expected calibration error", f"{figures['probabilities']['ece']:.3f}"),
-        ("Answered at the card's threshold", percent(abstention["coverage"])),
-        ("Accuracy on what is answered", percent(abstention["accuracy"])),
+        ("Answered at the card's thresholds", percent(abstention["coverage"])),
+        ("Answered as a tumor of unknown kind", percent(abstention.get("tumor_of_unknown_kind"))),
+        ("Accuracy where a finding is named", percent(abstention["accuracy"])),
         ("Accuracy on the surest 90 %", percent(abstention["accuracy_at_90_percent_coverage"])),
         ("True finding among those that remain possible", percent(possible["coverage"])),
         ("Findings that remain possible, on average", f"{possible['mean_size']:.2f}"),
@@ -81,8 +79,8 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
             f"## Protocol `{figures['protocol']}`",
             f"{figures['images']} test images of {figures['groups']} groups. Measured on {figures['date']} by "
             f"`{figures['command']}`; the network was trained under `{figures['trained_under']}`.",
-            _table(("", "value"), rows),
-            _table(
+            table(("", "value"), rows),
+            table(
                 ("finding", "precision", "recall", "F1", "remains possible", "images"),
                 [
                     (
@@ -96,8 +94,9 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
                     for name in FINDINGS
                 ],
             ),
-            _table(("part", "images", "accuracy"), _parts(figures["parts"])),
+            table(("part", "images", "accuracy"), _parts(figures["parts"])),
             f"![Confusion matrix]({plots}/confusion.png) ![Reliability]({plots}/reliability.png)",
+            *hospitals_section(figures.get("hospitals")),
         ]
     )
 
@@ -133,8 +132,11 @@ def _calibration(folder: Path) -> str:
     record = json.loads(path.read_text(encoding="utf-8"))
     fitted, reported = record["fitted"], record["reported"]
     rows = [
-        ("Temperature", f"{fitted['calibration']['temperature']:.3f}"),
-        ("Smallest probability that is called a finding", percent(fitted["abstention"]["threshold"])),
+        ("Temperature of the kind", f"{fitted['calibration']['temperature']:.3f}"),
+        ("Slope and offset of the log-odds of a tumor", _pair(fitted["calibration"])),
+        ("Decision threshold of a kind of tumor", percent(fitted["abstention"]["threshold"])),
+        ("Decision threshold of a tumor of unknown kind", percent(fitted["abstention"].get("tumor_threshold"))),
+        ("Decision threshold of no tumor", percent(fitted["abstention"].get("notumor_threshold"))),
         ("Largest distance of the features of a brain MR", f"{fitted['refusal']['feature_limit']:.3f}"),
         ("Largest distance of the appearance of a brain MR", f"{fitted['refusal']['looks_limit']:.2f}"),
         ("Expected calibration error before", f"{reported['ece_uncalibrated']:.3f}"),
@@ -145,7 +147,11 @@ def _calibration(folder: Path) -> str:
         f"Fitted on {origin['fitted_on']} (protocol `{origin['protocol']}`, {origin['images']} images), "
         f"reported on {reported['on']} ({reported['images']} images)."
     )
-    return "\n\n".join(["## Calibration", note, _table(("", "value"), rows)])
+    return "\n\n".join(["## Calibration", note, table(("", "value"), rows)])
+
+
+def _pair(calibration: dict[str, Any]) -> str:
+    return f"{calibration.get('tumor_slope', 1.0):.3f}, {calibration.get('tumor_offset', 0.0):.3f}"
 
 
 def _interval(scores: dict[str, Any]) -> str:
@@ -154,8 +160,3 @@ def _interval(scores: dict[str, Any]) -> str:
 
 def _bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])

@@ -50,6 +50,31 @@ def plot_evaluation(folder: Path, *, p: np.ndarray, labels: np.ndarray, title: s
     return paths
 
 
+def plot_pairs(path: Path, *, pairs: list[tuple[np.ndarray, np.ndarray, float, float]], columns: int = 8) -> None:
+    """Write slices with and without their tumor, one above the other, with their probabilities of a tumor.
+
+    Args:
+        path: PNG file.
+        pairs: With and without the tumor, uint8 `(S, S)`, and the probability of each.
+        columns: Pairs in a row.
+    """
+    if not available() or not pairs:
+        return
+    from matplotlib.figure import Figure
+
+    rows = -(-len(pairs) // columns)
+    figure = Figure(figsize=(1.3 * columns, 2.9 * rows), facecolor="black")
+    for index, (whole, erased, before, after) in enumerate(pairs):
+        row, column = divmod(index, columns)
+        for offset, (pixels, probability) in enumerate(((whole, before), (erased, after))):
+            axes = figure.add_subplot(2 * rows, columns, (2 * row + offset) * columns + column + 1)
+            axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+            axes.set_title(f"{100 * probability:.0f}%", fontsize=7, color="white", pad=2)
+            axes.axis("off")
+    figure.tight_layout(pad=0.3)
+    figure.savefig(path, dpi=100)
+
+
 def plot_curve(path: Path, *, curve: list[dict[str, float]]) -> None:
     """Writes the training curve: losses on the left, validation shares on the right axis."""
     if not available():

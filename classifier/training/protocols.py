@@ -4,6 +4,8 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from classifier.training import hospitals
+from classifier.training.hospitals import Data
 from classifier.training.manifest import FOLDS, ManifestError, Row
 
 PROTOCOLS = ("official", "purged", "patient")
@@ -22,6 +24,7 @@ class Split:
         validation: Images of the training side that only choose settings.
         test: Images of the final figure; fully labelled.
         extra_test: Partially labelled tumors that were held out with the test.
+        check: Images of other hospitals that are only measured.
     """
 
     protocol: str
@@ -29,6 +32,7 @@ class Split:
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
     extra_test: tuple[Row, ...] = ()
+    check: tuple[Row, ...] = ()
 
     @property
     def official_labels(self) -> bool:
@@ -41,15 +45,13 @@ class Split:
         return self.protocol != "official"
 
 
-def make_split(
-    rows: Iterable[Row], *, protocol: str, extra: Iterable[Row] = (), test_fold: int = 0, validate: bool = True
-) -> Split:
-    """Divides a manifest by a protocol.
+def make_split(data: Data, *, protocol: str, test_fold: int = 0, validate: bool = True) -> Split:
+    """Divide images by a protocol.
 
     Args:
-        rows: The fully labelled images.
+        data: All images. Tumors of unknown type of the test fold never train. Training images of other hospitals
+            train under every protocol, since none of them is in a test part.
         protocol: `official`, `purged` or `patient`.
-        extra: Partially labelled tumors; those of the test fold never train.
         test_fold: Fold of the final figure under `patient`.
         validate: Whether to hold a validation part out of the training images.
 
@@ -59,7 +61,7 @@ def make_split(
     Raises:
         ManifestError: If the protocol is unknown or the split leaks.
     """
-    rows, extra = list(rows), list(extra)
+    rows, extra = data.rows, data.extra
     if protocol not in PROTOCOLS:
         raise ManifestError(f"The protocol must be one of {', '.join(PROTOCOLS)}. Received: {protocol!r}")
     if protocol == "patient":
@@ -72,6 +74,7 @@ def make_split(
         tested = {row.twin_group for row in test}
         training = _one_of_each_twin(row for row in training if row.twin_group not in tested)
     training += [row for row in extra if row.fold != test_fold]
+    training += data.train
     validation = [row for row in training if validate and is_validation(row, test_fold=test_fold)]
     chosen = {row.image for row in validation}
     split = Split(
@@ -80,13 +83,16 @@ def make_split(
         validation=tuple(validation),
         test=tuple(test),
         extra_test=tuple(row for row in extra if row.fold == test_fold),
+        check=data.check,
     )
     check_split(split)
     return split
 
 
 def is_validation(row: Row, *, test_fold: int = 0) -> bool:
-    """Whether a training image validates: whole groups, from one fold, chosen by a stable hash."""
+    """Return whether a training image validates: whole groups, from one fold, chosen by a stable hash."""
+    if row.use:
+        return hospitals.is_validation(row)
     validation_fold = (test_fold + 1) % FOLDS
     return row.fold == validation_fold and zlib.crc32(row.group.encode()) % 100 < VALIDATION_PERCENT
 
@@ -96,13 +102,17 @@ def check_split(split: Split) -> None:
 
     Raises:
         ManifestError: If training shares a patient group with validation, or with the test under `patient`,
-            or a picture with the test under `purged`; or if a part is empty.
+            or a picture with the test under `purged`; if it holds a check-only image; or if a part is empty.
     """
     if not split.train or not split.test:
         raise ManifestError(f"Protocol {split.protocol} leaves no training or no test images. Check the manifest.")
     if _groups(split.train) & _groups(split.validation):
         raise ManifestError("The split leaks: training and validation share a group. Make the folds again.")
     training = (*split.train, *split.validation)
+    if checked := next((row for row in training if row.use == hospitals.CHECK), None):
+        raise ManifestError(f"{checked.file} may only check, but would be trained on. Correct the manifest.")
+    if _groups(training) & _groups(split.check):
+        raise ManifestError("The split leaks: training and check images share a patient. Correct the manifest.")
     if split.protocol == "patient" and _groups(training) & _groups((*split.test, *split.extra_test)):
         raise ManifestError("The split leaks: training and test share a group. Make the folds again.")
     if split.protocol == "purged" and _twins(training) & _twins(split.test):

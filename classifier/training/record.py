@@ -4,24 +4,27 @@ from pathlib import Path
 from typing import Any
 
 from classifier.training.cards import read_card, write_card, write_json
-from classifier.training.evaluate import Evaluation
+from classifier.training.evaluation import Evaluation
 from classifier.training.page import EVALUATIONS, write_page
 from classifier.training.plots import plot_evaluation
+from classifier.training.predictions import write_predictions
 
 
-def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation) -> Path:
-    """Writes the figures of one protocol into a model folder.
+def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation, samples: Path | None = None) -> Path:
+    """Write the figures and predictions of one protocol into a model folder.
 
     Args:
         folder: `models/<name>`.
         figures: From `evaluate`.
         run: The evaluation that gave them.
+        samples: Folder of the bundled samples, whose predictions are kept too; None leaves them out.
 
     Returns:
         The path of the JSON file; the plots lie in a folder of the same name.
     """
     protocol = figures["protocol"]
     path = write_json(folder / EVALUATIONS / f"{protocol}.json", figures)
+    write_predictions(path.with_suffix(".csv"), run.predictions(samples=samples))
     title = f"{figures['model']} {figures['version']}, protocol {protocol}"
     plot_evaluation(path.with_suffix(""), p=run.p, labels=run.labels, title=title)
     card = read_card(folder)
@@ -32,11 +35,42 @@ def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation)
     return path
 
 
+SET_FIGURES = ("set", "sequence", "images", "patients", "tumors", "refused")
+AREA_FIGURES = ("area", "area_within", "area_within_low", "area_within_high")
+HEALTHY_FIGURES = ("set", "label", "stripped", "images", "called_tumor", "said_tumor", "refused")
+ALL_FIGURES = (
+    "images",
+    "patients",
+    "sensitivity",
+    "specificity",
+    "said_tumor_of_tumors",
+    "said_no_tumor_of_tumors",
+    "refused",
+    "uncertain",
+)
+
+
+def hospital_summary(hospitals: dict[str, Any]) -> dict[str, Any]:
+    """Return the few figures on other hospitals that a card quotes."""
+
+    def chosen(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: row[name] for name in names}
+
+    return {
+        "sets": [chosen(row, SET_FIGURES + AREA_FIGURES) for row in hospitals["sets"]],
+        "without_tumor": [chosen(row, HEALTHY_FIGURES) for row in hospitals["without_tumor"]],
+        "all": chosen(hospitals["all"], ALL_FIGURES),
+        "erased": {name: value for name, value in hospitals["erased"].items() if name != "probabilities"},
+    }
+
+
 def summary(figures: dict[str, Any]) -> dict[str, Any]:
-    """The few figures that a card quotes."""
+    """Return the few figures that a card quotes."""
     accuracy = figures["accuracy"]
     other = figures["shortcut"].get("other_scanners", {})
-    return {
+    hospitals = figures.get("hospitals")
+    quoted = {"hospitals": hospital_summary(hospitals)} if hospitals else {}
+    return quoted | {
         "images": figures["images"],
         "accuracy": accuracy["value"],
         "accuracy_low": accuracy["low"],

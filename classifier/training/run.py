@@ -6,16 +6,20 @@ import logging
 import platform
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from classifier.findings import FINDINGS
 from classifier.inference.network import backbone_of, build_network, freeze_blocks
+from classifier.training.hospitals import check_outlines, read_data
 from classifier.training.images import ImageSet, load_images
 from classifier.training.loop import Plan, Progress, Trainer
-from classifier.training.manifest import EXTRA_NAME, MANIFEST_NAME, Row, read_extra, read_manifest
+from classifier.training.manifest import EXTRA_NAME, MANIFEST_NAME, Row
 from classifier.training.protocols import Split, make_split
 
 log = logging.getLogger(__name__)
@@ -26,7 +30,7 @@ class RunOptions:
     """What to train on which data.
 
     Attributes:
-        data: Folder with the manifest.
+        data: Folders with manifests, see `read_data`.
         output: Folder of the run.
         network: Backbone name.
         protocol: Data protocol.
@@ -40,7 +44,7 @@ class RunOptions:
         limit: Largest number of training images (for trials), or None.
     """
 
-    data: Path
+    data: tuple[Path, ...]
     output: Path
     network: str = "xception"
     protocol: str = "patient"
@@ -71,8 +75,9 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
     import keras
 
     split = split_of(options)
-    train_set = load_images(split.train[: options.limit], data=options.data)
-    validation = load_images(split.validation[: options.limit], data=options.data)
+    check_outlines(split.train)
+    train_set = load_images(split.train[: options.limit], outlines=True)
+    validation = load_images(validation_rows(split.validation)[: options.limit])
     keras.utils.set_random_seed(plan.seed)
     keras.config.set_dtype_policy(options.precision)
     network = build_network(options.network)
@@ -105,13 +110,29 @@ def read_weights(network: Any, path: Path) -> None:
         raise ValueError(f"{path} does not hold weights of this network. Choose another file. ({error})") from error
 
 
+VALIDATION_ROWS = 64
+"""Largest number of images of one source and label that are validated on after each epoch; a pass over all would take
+longer than many epochs."""
+
+
+def validation_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Return at most `VALIDATION_ROWS` images of each source, sequence and label, evenly spread, in order."""
+    strata: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        strata.setdefault((row.source, row.sequence, row.true_label), []).append(row)
+    chosen = {
+        own[int(position)].image
+        for own in strata.values()
+        for position in np.linspace(0, len(own) - 1, min(len(own), VALIDATION_ROWS))
+    }
+    return tuple(row for row in rows if row.image in chosen)
+
+
 def split_of(options: RunOptions) -> Split:
-    """Reads the manifests and divides them by the run's protocol."""
-    extra: list[Row] = read_extra(options.data) if options.extra else []
+    """Read the manifests and divide them by the run's protocol."""
     return make_split(
-        read_manifest(options.data),
+        read_data(options.data, extra=options.extra),
         protocol=options.protocol,
-        extra=extra,
         test_fold=options.test_fold,
         validate=options.validate,
     )
@@ -136,9 +157,14 @@ def describe(
         "backbone_weights": digest(options.backbone_weights) if options.backbone_weights else None,
         "initial_weights": digest(options.initial_weights) if options.initial_weights else None,
         "manifests": {
-            name: digest(options.data / name) for name in (MANIFEST_NAME, EXTRA_NAME) if (options.data / name).is_file()
+            f"{folder.name}/{name}": digest(folder / name)
+            for folder in options.data
+            for name in (MANIFEST_NAME, EXTRA_NAME)
+            if (folder / name).is_file()
         },
         "images": {"train": len(train_set), "validation": len(validation), "test": len(split.test)},
+        "sources": dict(sorted(Counter(row.source for row in train_set.rows).items())),
+        "licences": sorted({row.licence for row in train_set.rows if row.licence}),
         "partial_labels": sum(row.partial for row in train_set.rows),
         "skipped": [*train_set.skipped, *validation.skipped],
         "environment": {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from classifier.inference.prevalence import predictive_values
 from classifier.inference.registry import ModelCard
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -64,5 +65,92 @@ def _interval(entry: dict[str, Any], key: str) -> str:
 
 
 def share(value: float) -> str:
-    """Return a share in [0, 1] as per cent with one decimal: "95.4 %"."""
-    return f"{value * 100:.1f}{NBSP}%"
+    """Return a share in [0, 1] as percent with one decimal: "95.4%"."""
+    return f"{value * 100:.1f}%"
+
+
+DEFAULT_PREVALENCE = 10
+"""Percent of images with a tumor that the page starts with."""
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalFigures:
+    """What a model does on images of hospitals that it was not trained on.
+
+    Attributes:
+        images: how many images.
+        patients: of how many people.
+        areas: for each set and sequence: name, images, area within patients with its interval, share refused.
+        healthy: for each set without a tumor: name, images, share called a tumor, share refused.
+        counterfactual: the check on slices whose tumor was taken out, as a sentence; "" if it was not made.
+        sensitivity: share of the tumors called one.
+        specificity: share of the other images not called one.
+        missed: share of the tumors of which "no tumor seen" was said.
+        prevalence: percent of images with a tumor that the next two figures are for.
+        false_omission: of the images not called a tumor, how many have one.
+        false_discovery: of the images called a tumor, how many have none.
+    """
+
+    images: int
+    patients: int
+    areas: tuple[tuple[str, int, str, str], ...]
+    healthy: tuple[tuple[str, int, str, str], ...]
+    counterfactual: str
+    sensitivity: str
+    specificity: str
+    missed: str
+    prevalence: int
+    false_omission: str
+    false_discovery: str
+
+
+def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> HospitalFigures | None:
+    """Return the card's figures on other hospitals; `None` if none were measured.
+
+    Args:
+        card: the model's card.
+        prevalence: percent of images with a tumor, 1 to 99.
+    """
+    entry = next((entry["hospitals"] for entry in card.metrics if entry.get("hospitals")), None)
+    if entry is None:
+        return None
+    every, erased = entry["all"], entry["erased"]
+    values = predictive_values(
+        sensitivity=every["sensitivity"], specificity=every["specificity"], prevalence=prevalence / 100
+    )
+    counterfactual = (
+        f"The tumor was taken out of {erased['pairs']} slices that the network had never seen: "
+        f"{share(erased['original_called_tumor'])} of the originals are called a tumor, and "
+        f"{share(erased['still_called_tumor'])} still are without it."
+        if erased
+        else ""
+    )
+    return HospitalFigures(
+        images=every["images"],
+        patients=every["patients"],
+        areas=tuple(
+            (f"{row['set']}, {row['sequence']}", row["images"], _area(row), share(row["refused"]))
+            for row in entry["sets"]
+        ),
+        healthy=tuple(
+            (_healthy_name(row), row["images"], share(row["called_tumor"]), share(row["refused"]))
+            for row in entry["without_tumor"]
+        ),
+        counterfactual=counterfactual,
+        sensitivity=share(every["sensitivity"]),
+        specificity=share(every["specificity"]),
+        missed=share(every["said_no_tumor_of_tumors"]),
+        prevalence=prevalence,
+        false_omission=share(values["false_omission"]),
+        false_discovery=share(values["false_discovery"]),
+    )
+
+
+def _area(row: dict[str, Any]) -> str:
+    low, high = row["area_within_low"], row["area_within_high"]
+    return f"{row['area_within']:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _healthy_name(row: dict[str, Any]) -> str:
+    kind = "other disease" if row["label"] == "other_disease" else "healthy"
+    return f"{row['set']}, {kind}" + (", skull stripped" if row["stripped"] else "")

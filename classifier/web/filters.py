@@ -6,7 +6,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, Outcome
 from classifier.models import Analysis, Scan
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.team import teams_of
@@ -15,7 +15,7 @@ from classifier.web.forms import style
 MINE = "mine"
 
 RESULTS: dict[str, Q] = {
-    **{name: Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name) for name in FINDINGS},
+    **{name: Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name) for name in ANSWERS},
     Outcome.UNCERTAIN: Q(current_analysis__outcome=Outcome.UNCERTAIN),
     Outcome.NOT_BRAIN_MRI: Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI),
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
@@ -24,7 +24,7 @@ RESULTS: dict[str, Q] = {
 """What the history's figures count, each as a filter: a figure's link shows exactly the scans that it counts."""
 
 RESULT_CHOICES = [
-    *((name, FINDING_LABELS[name].capitalize()) for name in FINDINGS),
+    *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
     (Outcome.UNCERTAIN, "Uncertain"),
     (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
     ("waiting", "Waiting or running"),

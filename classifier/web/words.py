@@ -1,8 +1,9 @@
 """What an analysis says, in sentences. Outcomes are words before they are figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from classifier.findings import FINDING_LABELS, Outcome
+from classifier.findings import FINDING_LABELS, TUMOR, Outcome
 from classifier.inference.calibration import display_percent
 from classifier.models import Analysis
 
@@ -41,10 +42,16 @@ def mark_of(analysis: Analysis | None) -> str:
 
 
 def sentence(analysis: Analysis | None) -> str:
-    """Return the result as a sentence with its probability: "Probably meningioma (91 %)"."""
+    """Return the result as a sentence with its probability.
+
+    "Probably meningioma (91%)", or "Probably a tumor (96%), kind uncertain: meningioma or glioma".
+    """
     words = short_sentence(analysis)
-    if analysis is not None and analysis.outcome == Outcome.CLASSIFIED:
-        return f"{words} ({percent(analysis.confidence or 0.0)})"
+    if analysis is None or analysis.outcome != Outcome.CLASSIFIED:
+        return words
+    words = f"{words} ({percent(analysis.confidence or 0.0)})"
+    if analysis.finding == TUMOR:
+        return f"{words}, kind uncertain: {_either(analysis.likeliest_kinds)}"
     return words
 
 
@@ -60,15 +67,22 @@ def short_sentence(analysis: Analysis | None) -> str:
         return f"Uncertain: {alternatives(analysis)}"
     if analysis.finding == "notumor":
         return "No tumor seen"
+    if analysis.finding == TUMOR:
+        return "Probably a tumor"
     return f"Probably {FINDING_LABELS[analysis.finding]}"
 
 
 def alternatives(analysis: Analysis) -> str:
     """Return the findings that remain possible, the likeliest first: "glioma, meningioma or no tumor"."""
-    labels = [FINDING_LABELS[name] for name in analysis.possible_findings]
-    if len(labels) < 2:
-        return f"perhaps {''.join(labels) or 'none of the four findings'}"
-    return f"{', '.join(labels[:-1])} or {labels[-1]}"
+    if len(analysis.possible_findings) < 2:
+        return f"perhaps {_either(analysis.possible_findings) or 'none of the four findings'}"
+    return _either(analysis.possible_findings)
+
+
+def _either(findings: Sequence[str]) -> str:
+    """Return the names of findings as a choice: "glioma, meningioma or no tumor"."""
+    labels = [FINDING_LABELS[name] for name in findings]
+    return " or ".join(part for part in (", ".join(labels[:-1]), *labels[-1:]) if part)
 
 
 def badge(analysis: Analysis | None) -> str:
@@ -101,7 +115,7 @@ def duration(milliseconds: float | None) -> str:
 def advice(analysis: Analysis) -> Advice | None:
     """Return what to do next after a succeeded analysis; `None` for any other."""
     if analysis.outcome == Outcome.CLASSIFIED:
-        return _NO_TUMOR if analysis.finding == "notumor" else _TUMOR
+        return {"notumor": _NO_TUMOR, TUMOR: _TUMOR_OF_UNKNOWN_KIND}.get(analysis.finding, _TUMOR)
     if analysis.outcome == Outcome.UNCERTAIN:
         return _UNCERTAIN
     return _NOT_BRAIN_MRI if analysis.outcome == Outcome.NOT_BRAIN_MRI else None
@@ -121,6 +135,15 @@ _TUMOR = Advice(
         "where the lesion ends.",
         "Compare with the neighbouring slices and the other sequences; the network has seen none of them.",
         "Have a neuroradiologist confirm or reject it. A confident answer can be wrong.",
+    ),
+)
+_TUMOR_OF_UNKNOWN_KIND = Advice(
+    meaning="The network sees a tumor in this one image but cannot tell its kind.",
+    steps=(
+        "Read the image yourself before you look at the overlay again: it shows where the evidence lies, not "
+        "where the lesion ends.",
+        "Upload other slices or a contrast-enhanced T1 series of the same patient; the kind is most often told there.",
+        "Have a neuroradiologist confirm or reject the tumor and name its kind. A confident answer can be wrong.",
     ),
 )
 _NO_TUMOR = Advice(

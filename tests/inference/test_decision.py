@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from classifier.findings import Outcome
+from classifier.inference.calibration import Calibration
 from classifier.inference.decision import decide
-from classifier.inference.registry import load_card
+from classifier.inference.registry import Thresholds, load_card
 
 
 @pytest.fixture
 def card(tiny_folder):
-    return replace(load_card(tiny_folder, verify=False), temperature=1.0, confidence_threshold=0.7)
+    thresholds = Thresholds(0.7, notumor=0.8, tumor=0.9)
+    return replace(load_card(tiny_folder, verify=False), calibration=Calibration(), thresholds=thresholds)
 
 
 def logits(*values):
@@ -25,11 +27,31 @@ def test_a_confident_answer_is_classified(card):
     assert decision.ood_score == 0.2
 
 
+def test_a_tumor_of_unknown_kind_is_said_where_only_the_kind_is_open(card):
+    decision = decide(logits(0.5, 0.44, 0.04, 0.02), card, ood_score=0.2)
+    assert (decision.outcome, decision.finding) == (Outcome.CLASSIFIED, "tumor")
+    assert decision.confidence == decision.tumor_probability == pytest.approx(0.96, abs=1e-5)
+    assert decision.possible == ("glioma", "meningioma")
+
+
+def test_a_card_without_a_tumor_threshold_calls_an_open_kind_uncertain(card):
+    old = replace(card, thresholds=Thresholds(0.7, notumor=0.7))
+    assert decide(logits(0.5, 0.44, 0.04, 0.02), old).outcome is Outcome.UNCERTAIN
+
+
+@pytest.mark.parametrize(("p", "outcome"), [(0.79, Outcome.UNCERTAIN), (0.81, Outcome.CLASSIFIED)])
+def test_no_tumor_has_a_threshold_of_its_own(card, p, outcome):
+    rest = (1 - p) / 3
+    decision = decide(logits(rest, rest, p, rest), card)
+    assert decision.outcome is outcome
+    assert decision.finding == ("notumor" if outcome is Outcome.CLASSIFIED else None)
+
+
 def test_an_unsure_answer_names_what_remains_possible(card):
-    decision = decide(logits(0.3, 0.55, 0.05, 0.1), card, ood_score=0.2)
+    decision = decide(logits(0.2, 0.55, 0.15, 0.1), card, ood_score=0.2)
     assert (decision.outcome, decision.finding) == (Outcome.UNCERTAIN, None)
     assert decision.possible[:2] == ("meningioma", "glioma")
-    assert "notumor" not in decision.possible
+    assert "pituitary" not in decision.possible[:3]
 
 
 def test_a_finding_that_is_often_missed_remains_possible_for_longer(card):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from classifier.inference.analyser import Analyser
+from classifier.inference.calibration import Calibration
 from classifier.inference.decision import decide
 from classifier.inference.engines import choose_engine, is_computed_here, load_engine, prepare_model
 from classifier.inference.engines import openvino_bf16 as module
@@ -13,7 +14,7 @@ from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.openvino_bf16 import LEAD_ERROR, PROBABILITY_ERROR, SCORE_ERROR, is_doubtful
 from classifier.inference.preprocessing import preprocess_batch
 from classifier.inference.refusal import Refusal, Statistics
-from classifier.inference.registry import ModelError
+from classifier.inference.registry import ModelError, Thresholds
 from tests.inference.conftest import SHIPPED
 
 NAME = "openvino_bf16"
@@ -29,7 +30,8 @@ def output_of(*logits, features=None):
 @pytest.fixture
 def card(tiny):
     """Sure from 0.8 on, everything possible from 0.1 on."""
-    return replace(tiny.card, temperature=1.0, confidence_threshold=0.8, possible_from=(0.1, 0.1, 0.1, 0.1))
+    thresholds = Thresholds(0.8, notumor=0.8)
+    return replace(tiny.card, calibration=Calibration(), thresholds=thresholds, possible_from=(0.1, 0.1, 0.1, 0.1))
 
 
 def test_a_clear_decision_is_not_doubted(card):

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from classifier.findings import FINDINGS
+from classifier.training import hospitals
 from classifier.training.manifest import EXTRA_NAME, EXTRA_REQUIRED, MANIFEST_NAME, REQUIRED
 
 PLACES = {"glioma": (0.3, 0.3), "meningioma": (0.7, 0.35), "pituitary": (0.5, 0.7), "tumor": (0.3, 0.65)}
+HOSPITAL_COLUMNS = hospitals.REQUIRED
 BOX_COLUMNS = ("box_cx", "box_cy", "box_w", "box_h")
 
 
@@ -95,3 +97,68 @@ def data(_drawn, tmp_path) -> Path:
 def write_manifest(data):
     """Writes changed rows into the data folder."""
     return lambda rows: write_rows(data / MANIFEST_NAME, columns=(*REQUIRED, *BOX_COLUMNS), rows=rows)
+
+
+def hospital_rows(folder: Path) -> list[dict]:
+    """Two patients that train and two that check, each with and without a tumor, and volunteers of both uses."""
+    rows = []
+    for use, patients in (("train", ("p1", "p2")), ("check", ("p3", "p4"))):
+        for patient in patients:
+            for number, label in enumerate(("glioma", "notumor", "glioma", "notumor")):
+                file = f"gliomas/{patient}_{number}.png"
+                draw_head(folder / file, label=label, seed=int(patient[1:]) * 10 + number)
+                if label == "glioma":
+                    mask = folder / "gliomas" / "masks" / f"{patient}_{number}.png"
+                    mask.parent.mkdir(parents=True, exist_ok=True)
+                    x, y = (96 * value for value in PLACES["glioma"])
+                    outline = Image.new("L", (96, 96))
+                    ImageDraw.Draw(outline).ellipse((x - 9, y - 9, x + 9, y + 9), fill=255)
+                    outline.save(mask)
+                rows.append(hospital_row(file, use=use, label=label, patient=patient, sequence="FLAIR"))
+        for number in range(3):
+            file = f"volunteers/{use}{number}.png"
+            draw_head(folder / file, label="notumor", seed=700 + number)
+            label = "other_disease" if number == 2 else "notumor"
+            rows.append(hospital_row(file, use=use, label=label, patient=f"v{use}{number}", sequence="T1"))
+    draw_head(folder / "erased" / "glioma0.png", label="notumor", seed=0)
+    rows.append(hospital_row("erased/glioma0.png", use="check", label="notumor", patient="e0", sequence="T1post"))
+    return rows
+
+
+def hospital_row(file: str, *, use: str, label: str, patient: str, sequence: str) -> dict:
+    values = (file, use, file.partition("/")[0], patient, "1", sequence, label, "with", "CC0", "drawn")
+    return dict(zip(HOSPITAL_COLUMNS, values, strict=True))
+
+
+@pytest.fixture(scope="session")
+def _drawn_hospitals(tmp_path_factory) -> tuple[Path, list[dict]]:
+    folder = tmp_path_factory.mktemp("hospitals")
+    return folder, hospital_rows(folder)
+
+
+@pytest.fixture
+def hospital_records(_drawn_hospitals) -> list[dict]:
+    """The rows of the other hospitals' manifest, to be changed."""
+    return [dict(row) for row in _drawn_hospitals[1]]
+
+
+@pytest.fixture
+def write_hospitals(_drawn_hospitals, tmp_path):
+    """Writes a folder of other hospitals of the test's own; the images are shared."""
+
+    def write(rows: list[dict]) -> Path:
+        own = tmp_path / "hospitals"
+        own.mkdir(exist_ok=True)
+        for path in _drawn_hospitals[0].iterdir():
+            if not (own / path.name).exists():
+                (own / path.name).symlink_to(path)
+        write_rows(own / MANIFEST_NAME, columns=HOSPITAL_COLUMNS, rows=rows)
+        return own
+
+    return write
+
+
+@pytest.fixture
+def hospitals_folder(write_hospitals, hospital_records) -> Path:
+    """A folder of other hospitals."""
+    return write_hospitals(hospital_records)

@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.training.augment import Augmentation, bias_field, equalise, monotone_curve
+from classifier.training.augment import Augmentation, bias_field, contrast_curve, equalise
 
-STILL = Augmentation(
-    mirror=0, rotation=0, scale=0, shift=0, contrast=0, bias=0, equalise=0, resolution=0, blur=0, noise=0, jpeg=0
-)
+STILL = Augmentation(**dict.fromkeys(Augmentation.__slots__, 0.0))
 
 
 @pytest.fixture
@@ -55,13 +53,38 @@ def test_a_mask_moves_with_its_image():
         assert (image == moved).all()
 
 
-def test_intensity_curves_rise_and_stay_in_range():
-    ramp = np.linspace(0, 1, 50, dtype=np.float32)
+def head(*, dark=False):
+    pixels = np.zeros((80, 80), np.uint8)
+    pixels[10:70, 10:70] = np.linspace(20, 60 if dark else 220, 60, dtype=np.uint8)
+    return pixels
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_rising_curve_rises_and_keeps_the_background_black(dark):
     for seed in range(20):
-        curved = monotone_curve(ramp, rng=rng(seed))
-        assert (np.diff(curved) >= -1e-6).all()
-        assert curved.min() >= 0
-        assert curved.max() <= 1
+        table = contrast_curve(head(dark=dark), rng=rng(seed), monotone=True).astype(int)
+        assert table[0] == 0
+        assert (np.diff(table[20:61]) >= 0).all()
+
+
+def test_a_dark_head_is_stretched_to_the_full_range():
+    curves = [contrast_curve(head(dark=True), rng=rng(seed), monotone=True) for seed in range(20)]
+    assert min(np.ptp(curve[20:61].astype(int)) for curve in curves) > 100
+
+
+def test_curves_that_need_not_rise_keep_neighboring_tissue_apart():
+    falls = 0
+    for seed in range(20):
+        pixels = head()
+        table = contrast_curve(pixels, rng=rng(seed), monotone=False).astype(int)
+        knots = np.quantile(pixels[pixels > 12], (0.1, 0.3, 0.5, 0.7, 0.9)).astype(int)
+        falls += bool((np.diff(table[knots]) < 0).any())
+        assert np.ptp(table[knots]) > 20
+    assert falls > 10
+
+
+def test_an_empty_picture_has_no_curve():
+    assert (contrast_curve(np.zeros((20, 20), np.uint8), rng=rng(), monotone=True) == np.arange(256)).all()
 
 
 def test_bias_fields_are_smooth():

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from classifier.training.augment import Augmentation, Warp
-from classifier.training.batches import Batches, mixed, place_of, sampling_weights
+from classifier.training.batches import Batches, coverage, lesion_of, mixed, place_of
 from classifier.training.images import load_images
 from classifier.training.manifest import read_extra, read_manifest
+from classifier.training.weights import sampling_weights
 
 IDENTITY = Warp(96, (1, 0, 0, 0, 1, 0))
 
 
 @pytest.fixture
 def images(data):
-    return load_images([*read_manifest(data), *read_extra(data)], data=data, size=96)
+    return load_images([*read_manifest(data), *read_extra(data)], size=96, outlines=True)
 
 
 def test_every_label_gets_its_share(images):
@@ -38,9 +39,9 @@ def test_a_patient_with_many_slices_does_not_outweigh_the_others(images):
 def test_an_unbalanced_epoch_shows_every_image_once(images):
     batches = Batches(images, Augmentation(), 4, seed=1, balanced=False)
     per_epoch = len(images) // 4
-    weights, rng = sampling_weights(images.rows), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     epochs = [
-        np.concatenate([batches._draw(step, weights=weights, rng=rng) for step in range(first, first + per_epoch)])
+        [sample.index for step in range(first, first + per_epoch) for sample in batches._samples(step, rng=rng)]
         for first in (0, per_epoch)
     ]
     for drawn in epochs:
@@ -49,17 +50,17 @@ def test_an_unbalanced_epoch_shows_every_image_once(images):
 
 
 def test_a_step_always_gives_the_same_batch(images):
-    batches, weights = Batches(images, Augmentation(), 4, seed=1), sampling_weights(images.rows)
-    for first, again in zip(
-        batches.batch(7, size=64, weights=weights), batches.batch(7, size=64, weights=weights), strict=True
-    ):
+    batches = Batches(images, Augmentation(), 4, seed=1)
+    for first, again in zip(batches.batch(7, size=64), batches.batch(7, size=64), strict=True):
         assert (first == again).all()
 
 
 def test_a_mixture_shows_both_images_and_keeps_both_labels(images):
-    plain = Batches(images, Augmentation(), 4, seed=1).batch(7, size=64, weights=sampling_weights(images.rows))
+    plain = Batches(images, Augmentation(), 4, seed=1).batch(7, size=64)
     order = np.array([1, 2, 3, 0])
-    inputs, allowed, places = mixed(plain, share=np.float32(0.75), order=order)
+    inputs, allowed, places, lesions = mixed(plain, share=np.float32(0.75), order=order)
+    unknown = (plain[3] < 0) | (plain[3][order] < 0)
+    assert ((lesions < 0) == unknown).all()
     assert inputs[0] == pytest.approx(0.75 * plain[0][0] + 0.25 * plain[0][1], abs=1e-6)
     assert allowed.shape == (4, 2, 4)
     assert allowed[3, 1] == pytest.approx(0.25 * plain[1][0, 0])
@@ -68,10 +69,8 @@ def test_a_mixture_shows_both_images_and_keeps_both_labels(images):
 
 
 def test_mixing_is_repeated_with_its_step_and_changes_nothing_else(images):
-    weights = sampling_weights(images.rows)
     plain, first, again = (
-        Batches(images, Augmentation(), 4, seed=1, mix=mix).batch(7, size=64, weights=weights)
-        for mix in (0.0, 0.4, 0.4)
+        Batches(images, Augmentation(), 4, seed=1, mix=mix).batch(7, size=64) for mix in (0.0, 0.4, 0.4)
     )
     assert (first[0] == again[0]).all()
     share = first[1][0, 0].max()
@@ -90,22 +89,39 @@ def test_a_resumed_stream_goes_on_where_it_stopped(images):
 
 
 def test_a_box_becomes_its_cells(images):
-    places = place_of(images.rows[0], warp=IDENTITY, source_size=96)
+    covered = coverage(images.outlines[0], warp=IDENTITY)
+    places = place_of(covered, label="glioma")
     assert places.shape == (3, 3, 4)
     assert places.sum() == pytest.approx(1)
     assert places[..., 0].argmax() == 0
     assert places[..., 1:].sum() == 0
+    lesion = lesion_of(covered, label="glioma")
+    assert lesion.shape == (3, 3, 1)
+    assert lesion.max() == 1.0
+    assert lesion.argmax() == covered.argmax()
 
 
-def test_no_box_gives_no_place(images):
-    assert place_of(images.rows[-1], warp=IDENTITY, source_size=96).sum() == 0
+def test_a_tumor_of_unknown_place_is_asked_for_no_place(images):
+    assert coverage(images.outlines.get(len(images) - 1), warp=IDENTITY) is None
+    assert place_of(None, label="tumor", cells=3).sum() == 0
+    assert (lesion_of(None, label="tumor", cells=3) == -1).all()
+
+
+def test_an_image_without_a_tumor_holds_one_nowhere():
+    assert (lesion_of(None, label="notumor", cells=3) == 0).all()
+
+
+def test_a_tumor_of_unknown_kind_has_a_place_but_no_channel(images):
+    covered = coverage(images.outlines[0], warp=IDENTITY)
+    assert place_of(covered, label="tumor").sum() == 0
+    assert lesion_of(covered, label="tumor").max() == 1.0
 
 
 def test_unreadable_images_are_skipped_and_counted(data, records, caplog):
     rows = read_manifest(data)
     (data / "broken.png").write_bytes(b"no image")
     broken = [replace(rows[0], file="broken.png"), replace(rows[1], file="missing.png")]
-    images = load_images([*broken, *rows[2:5]], data=data, size=32)
+    images = load_images([*broken, *rows[2:5]], size=32)
     assert len(images) == 3
     assert len(images.skipped) == 2
     assert "missing.png" in caplog.text

@@ -1,12 +1,14 @@
 """Calibrate, evaluate and record a tiny model, through the commands."""
 
 import json
+from dataclasses import astuple
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from classifier.inference.analyser import Analyser
+from classifier.inference.calibration import Calibration
 from classifier.inference.registry import load_card
 from tests.inference.conftest import make_tiny_model
 
@@ -30,8 +32,9 @@ def test_a_calibrated_model_is_whole_again(models, data, protocol):
     record = json.loads(run("calibrate", data, "--protocol", protocol))
     card = load_card(models / "tiny")
     assert card.weights == before.weights
-    assert card.temperature == record["fitted"]["calibration"]["temperature"]
-    assert 0.5 <= card.confidence_threshold <= 1
+    fitted = record["fitted"]["calibration"]
+    assert card.calibration == Calibration(fitted["temperature"], fitted["tumor_slope"], fitted["tumor_offset"])
+    assert all(0.5 <= value <= 1 for value in astuple(card.thresholds))
     assert card.refusal is not None
     assert card.metrics[0]["protocol"] == protocol
     assert record["reported"]["nll"] <= record["reported"]["nll_uncalibrated"] * 1.5
@@ -40,11 +43,11 @@ def test_a_calibrated_model_is_whole_again(models, data, protocol):
 
 def test_calibration_fits_on_other_images_than_it_reports(models, data):
     from classifier.training.calibrate import choose_parts
-    from classifier.training.manifest import read_extra, read_manifest
+    from classifier.training.hospitals import read_data
     from classifier.training.protocols import PROTOCOLS, make_split
 
     for protocol in PROTOCOLS:
-        part = choose_parts(make_split(read_manifest(data), protocol=protocol, extra=read_extra(data)))
+        part = choose_parts(make_split(read_data(data), protocol=protocol))
         assert not {row.group for row in part.fit} & {row.group for row in part.report}
         assert not {row.image for row in part.usual} & {row.image for row in (*part.fit, *part.report)}
 
@@ -62,8 +65,54 @@ def test_an_evaluation_is_recorded_with_its_plots_and_page(models, data, tmp_pat
     assert {"confusion.png", "roc.png", "reliability.png", "coverage.png", "precision-recall.png"} <= plots
     page = (folder / "README.md").read_text()
     assert "Protocol `patient`" in page
-    assert f"{100 * figures['accuracy']['value']:.1f} %" in page
+    assert f"{100 * figures['accuracy']['value']:.1f}%" in page
     assert [entry["source"] for entry in load_card(folder).metrics] == ["calibration.json", "evaluation/patient.json"]
+
+
+def test_images_of_other_hospitals_are_measured_and_quoted(models, data, hospitals_folder, tmp_path, settings):
+    folders = (str(data), str(hospitals_folder))
+    command = ("--model", "tiny", "--data", *folders, "--protocol", "patient")
+    call_command("calibrate", *command, stdout=StringIO())
+    out = StringIO()
+    call_command("evaluate", *command, "--json", "--record", "--pairs", str(tmp_path / "pairs.png"), stdout=out)
+    hospitals = json.loads(out.getvalue())["hospitals"]
+    assert [(row["set"], row["images"], row["patients"]) for row in hospitals["sets"]] == [("gliomas", 8, 2)]
+    assert {row["label"] for row in hospitals["without_tumor"]} == {"healthy", "other_disease"}
+    card = load_card(models / "tiny")
+    quoted = next(entry["hospitals"] for entry in card.metrics if "hospitals" in entry)
+    assert quoted["all"]["sensitivity"] == hospitals["all"]["sensitivity"]
+    page = (models / "tiny" / "README.md").read_text()
+    assert "### Other hospitals" in page
+    assert "images with a tumor" in page
+
+
+def test_the_release_gate_passes_what_was_recorded_and_stops_what_was_not(models, data, hospitals_folder):
+    folders = (str(data), str(hospitals_folder))
+    command = ("--model", "tiny", "--data", *folders)
+    call_command("calibrate", *command, "--protocol", "patient", stdout=StringIO())
+    call_command("evaluate", *command, "--protocol", "patient", "--record", stdout=StringIO())
+    out = StringIO()
+    call_command("verify_model", *command, "--limit", "5", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert "12 bundled samples" in lines[2]
+    assert "5 images" in lines[3]
+    path = models / "tiny" / "card.json"
+    card = json.loads(path.read_text())
+    card["metrics"][-1]["accuracy"] += 0.01
+    path.write_text(json.dumps(card))
+    with pytest.raises(CommandError, match="the card states accuracy"):
+        call_command("verify_model", *command, stdout=StringIO())
+    card["metrics"][-1]["accuracy"] -= 0.01
+    card["calibration"]["tumor_offset"] += 2.0
+    path.write_text(json.dumps(card))
+    with pytest.raises(CommandError, match="gives other probabilities than stored"):
+        call_command("verify_model", *command, stdout=StringIO())
+
+
+def test_the_release_gate_asks_for_an_evaluation(models):
+    with pytest.raises(CommandError, match="holds no predictions"):
+        call_command("verify_model", "--model", "tiny", stdout=StringIO())
 
 
 def test_a_wrong_manifest_stops_with_a_sentence(models, data, records, write_manifest):

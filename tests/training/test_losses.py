@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from classifier.training.losses import location_loss, partial_label_loss
+from classifier.training.losses import lesion_loss, location_loss, partial_label_loss
 
 LOGITS = np.log(np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.1, 0.7, 0.1]], np.float32))
 
@@ -50,3 +50,14 @@ def test_evidence_in_the_right_place_costs_less():
 
 def test_images_without_a_box_cost_nothing_for_their_place():
     assert value(location_loss(0.5), np.zeros((1, 5, 5, 4)), np.ones((1, 5, 5, 4), np.float32)) == pytest.approx([0])
+
+
+def test_a_lesion_costs_its_cross_entropy_at_known_places():
+    logits = np.array([0.0, 2.0, -3.0, 9.0], np.float32).reshape(1, 2, 2, 1)
+    lesion = np.array([1.0, 0.0, 0.0, -1.0], np.float32).reshape(1, 2, 2, 1)
+    expected = (2 * np.log(2) + np.log1p(np.exp(2)) + np.log1p(np.exp(-3))) / 3
+    assert value(lesion_loss(2.0), lesion, logits) == pytest.approx([expected], abs=1e-5)
+
+
+def test_an_image_of_unknown_lesion_costs_nothing():
+    assert value(lesion_loss(), np.full((1, 2, 2, 1), -1.0), np.full((1, 2, 2, 1), 50.0, np.float32)) == 0

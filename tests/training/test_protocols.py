@@ -1,14 +1,13 @@
 import pytest
 
-from classifier.training.manifest import ManifestError, read_extra, read_manifest
+from classifier.training.hospitals import read_data
+from classifier.training.manifest import ManifestError, read_manifest
 from classifier.training.protocols import halves, make_split
 
 
 @pytest.fixture
 def split(data):
-    return lambda protocol, **options: make_split(
-        read_manifest(data), protocol=protocol, extra=read_extra(data), **options
-    )
+    return lambda protocol, **options: make_split(read_data(data), protocol=protocol, **options)
 
 
 def groups(rows):

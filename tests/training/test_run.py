@@ -17,7 +17,7 @@ def silent(done, total, loss, left):
 
 @pytest.fixture
 def options(data, tmp_path):
-    return RunOptions(data=data, output=tmp_path / "run", network="tiny")
+    return RunOptions(data=(data,), output=tmp_path / "run", network="tiny")
 
 
 def test_a_run_leaves_everything_behind(options):
@@ -102,6 +102,7 @@ def test_a_network_learns_the_drawn_tumors(options):
 
 def test_the_rate_warms_up_and_falls_to_zero():
     plan = Plan(learning_rate=1.0, warm_up=0.1)
+    assert replace(plan, floor=0.2).rate(99, steps=100) == pytest.approx(0.2, abs=0.01)
     rates = [plan.rate(step, steps=100) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[10] == 1.0

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from classifier.findings import FINDINGS, Outcome
+from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan
 from classifier.selectors.scan import visible_scans
 from classifier.web.pagination import PAGE_LENGTH, Cursor, page_of
@@ -63,7 +63,7 @@ def test_a_row_tells_result_probability_reference_and_owner(browse, teammate, te
 def one_of_each(owner) -> dict[str, Scan]:
     """A scan with every result, all the owner's."""
     made = {}
-    for finding in FINDINGS:
+    for finding in ANSWERS:
         made[finding] = make_scan(owner, patient_reference=f"P-{finding}")
         make_analysis(made[finding], state="succeeded", finding=finding)
     for name, fields in {

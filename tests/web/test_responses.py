@@ -180,7 +180,49 @@ def test_about_shows_each_evaluation_with_its_protocol(browse, owner, models):
     change(models, metrics=[{"protocol": "patient", "accuracy": 0.9512, "accuracy_low": 0.94, "accuracy_high": 0.96}])
     page = browse(owner).get("/about/").content.decode()
     assert "Protocol patient" in page
-    assert "95.1\N{NO-BREAK SPACE}% (94.0\N{NO-BREAK SPACE}% to 96.0\N{NO-BREAK SPACE}%)" in page
+    assert "95.1% (94.0% to 96.0%)" in page
+
+
+HOSPITALS = {
+    "all": {
+        "images": 200, "patients": 9, "sensitivity": 0.9, "specificity": 0.8, "said_no_tumor_of_tumors": 0.02,
+        "said_tumor_of_tumors": 0.8, "refused": 0.01, "uncertain": 0.2,
+    },
+    "sets": [
+        {
+            "set": "lgg", "sequence": "FLAIR", "images": 100, "patients": 5, "tumors": 50, "refused": 0.01,
+            "area": 0.9, "area_within": 0.95, "area_within_low": 0.9, "area_within_high": 0.98,
+        }
+    ],
+    "without_tumor": [
+        {"set": "volunteers", "label": "healthy", "stripped": True, "images": 40, "called_tumor": 0.05,
+         "said_tumor": 0.02, "refused": 0.0}
+    ],
+    "erased": {"pairs": 10, "original_called_tumor": 0.9, "still_called_tumor": 0.1},
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_about_tells_what_happens_at_other_hospitals(browse, owner, models):
+    change(models, metrics=[{"protocol": "patient", "accuracy": 0.9, "hospitals": HOSPITALS}])
+    client = browse(owner)
+    page = client.get("/about/").content.decode()
+    assert "0.95 (0.90 to 0.98)" in page
+    assert "volunteers, healthy, skull stripped" in page
+    assert "10.0% still are without it" in page
+    # At 10% prevalence 0.01 / 0.73 of the negatives have a tumor.
+    assert "1.4% have one" in page
+    half = client.get("/about/?prevalence=50").content.decode()
+    assert "11.1% have one" in half
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("prevalence", ["0", "100", "-5", "many", "٣", "9999999999"])
+def test_a_prevalence_that_cannot_be_is_ignored(browse, owner, models, prevalence):
+    change(models, metrics=[{"protocol": "patient", "accuracy": 0.9, "hospitals": HOSPITALS}])
+    page = browse(owner).get("/about/", {"prevalence": prevalence})
+    assert page.status_code == 200
+    assert b'value="10"' in page.content
 
 
 @pytest.mark.django_db

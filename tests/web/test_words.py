@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.findings import FINDINGS, Outcome
+from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis
 from classifier.web import words
 
@@ -40,7 +40,7 @@ def test_every_state_has_words_and_a_mark(state):
     assert words.mark_of(analysis)
 
 
-@pytest.mark.parametrize("finding", FINDINGS)
+@pytest.mark.parametrize("finding", ANSWERS)
 def test_advice_for_every_finding_ends_with_a_person(finding):
     analysis = Analysis(state="succeeded", outcome=Outcome.CLASSIFIED, finding=finding)
     advice = words.advice(analysis)
@@ -55,3 +55,20 @@ def test_one_possible_finding_is_not_called_a_choice():
 
 def test_a_scan_without_analysis_has_words():
     assert words.sentence(None) == words.badge(None) == "Not analysed"
+
+
+def test_a_tumor_of_unknown_kind_is_said_with_the_kinds_that_remain():
+    analysis = Analysis(
+        state="succeeded",
+        outcome=Outcome.CLASSIFIED,
+        finding="tumor",
+        probabilities=[0.41, 0.5, 0.04, 0.05],
+        possible_findings=["meningioma", "glioma"],
+        confidence=0.96,
+    )
+    assert words.sentence(analysis) == f"Probably a tumor (96{NBSP}%), kind uncertain: meningioma or glioma"
+    assert words.short_sentence(analysis) == "Probably a tumor"
+    assert words.badge(analysis) == "Tumor of unknown kind"
+    assert words.mark_of(analysis) == analysis.finding
+    assert analysis.saliency_finding == "meningioma"
+    assert analysis.tumor_probability == pytest.approx(0.96)

@@ -109,7 +109,7 @@ def _could_say_otherwise(logits: Float32Array, card: ModelCard) -> bool:
 def _differs(one: Decision, other: Decision) -> bool:
     p, q = np.array(one.probabilities), np.array(other.probabilities)
     return (
-        one.outcome != other.outcome
+        (one.outcome, one.finding) != (other.outcome, other.finding)
         or p.argmax() != q.argmax()
         or set(one.possible) != set(other.possible)
         or bool(np.abs(p - q).max() > PROBABILITY_ERROR)

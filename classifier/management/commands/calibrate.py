@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from classifier.management.training_options import add_data_option
 from classifier.training.protocols import PROTOCOLS
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         """--model, --protocol, --data, --cache."""
         parser.add_argument("--model", default=settings.MODEL, help="folder under models/ (default: %(default)s)")
         parser.add_argument("--protocol", choices=PROTOCOLS, required=True, help="what the network was trained under")
-        parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
+        add_data_option(parser)
         parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the network's outputs here")
 
     def handle(self, *args: Any, **options: Any) -> None:

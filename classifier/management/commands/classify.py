@@ -9,8 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.calibration import display_percent
+from classifier.inference.decision import Decision
 from classifier.inference.registry import ModelCard
 from classifier.inference.saliency import overlay_png
 from classifier.intake import CanonicalImage, RefusedImage, read_image
@@ -99,6 +100,7 @@ def _classify(path: Path, *, analyser: Any, saliency: Path | None) -> dict[str, 
         "probabilities": None
         if decision.probabilities is None
         else {name: _rounded(p) for name, p in zip(FINDINGS, decision.probabilities, strict=True)},
+        "tumor_probability": _rounded(decision.tumor_probability),
         "confidence": _rounded(decision.confidence),
         "ood_score": _rounded(decision.ood_score),
         "model": f"{analyser.card.name} {analyser.card.version}",
@@ -118,13 +120,21 @@ def _write_overlay(path: Path, image: CanonicalImage, result: Any, *, folder: Pa
         number += 1
     png = overlay_png(
         result.class_maps,
-        finding=result.decision.finding,
+        finding=_mapped(result.decision),
         width=image.width,
         height=image.height,
         scale=card.saliency,
     )
     target.write_bytes(png)
     return target
+
+
+def _mapped(decision: Decision) -> str:
+    """Return the tumor whose class map is drawn: the one named or, if its kind is unknown, the likeliest."""
+    assert decision.probabilities is not None
+    if decision.finding in TUMORS:
+        return str(decision.finding)
+    return max(TUMORS, key=lambda name: decision.probabilities[FINDINGS.index(name)])  # type: ignore[index]
 
 
 def _sentence(line: dict[str, Any]) -> str:
@@ -134,7 +144,8 @@ def _sentence(line: dict[str, Any]) -> str:
         return f"{line['file']}: does not look like a brain MR image"
     if line["outcome"] == Outcome.UNCERTAIN:
         return f"{line['file']}: uncertain: {' or '.join(FINDING_LABELS[name] for name in line['possible_findings'])}"
-    return f"{line['file']}: probably {FINDING_LABELS[line['finding']]} ({display_percent(line['confidence'])} %)"
+    name = "a tumor, kind uncertain" if line["finding"] == TUMOR else FINDING_LABELS[line["finding"]]
+    return f"{line['file']}: probably {name} ({display_percent(line['confidence'])}%)"
 
 
 def _rounded(value: float | None) -> float | None:

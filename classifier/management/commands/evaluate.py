@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from classifier.management.training_options import add_data_option
 from classifier.training.protocols import PROTOCOLS
 
 
@@ -22,17 +23,20 @@ class Command(BaseCommand):
         """--model, --protocol, --data, --json, --record, --cache."""
         parser.add_argument("--model", default=settings.MODEL, help="folder under models/ (default: %(default)s)")
         parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
-        parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
+        add_data_option(parser)
         parser.add_argument("--json", action="store_true", help="print all figures as JSON")
         parser.add_argument("--record", action="store_true", help="write figures, plots, card and page of the model")
+        parser.add_argument("--pairs", type=Path, metavar="FILE", help="draw slices with and without their tumor (PNG)")
         parser.add_argument("--cache", type=Path, metavar="DIR", help="keep the network's outputs here")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Evaluate and print."""
         from classifier.inference.registry import ModelError
+        from classifier.services.sample import SAMPLES_DIR
         from classifier.training.evaluate import evaluate
         from classifier.training.manifest import ManifestError
         from classifier.training.page import evaluation_section
+        from classifier.training.plots import plot_pairs
         from classifier.training.progress import ProgressLine
         from classifier.training.record import record_evaluation
 
@@ -52,7 +56,9 @@ class Command(BaseCommand):
         except (ManifestError, ModelError) as error:
             raise CommandError(str(error)) from error
         if options["record"]:
-            record_evaluation(folder, figures=figures, run=run)
+            record_evaluation(folder, figures=figures, run=run, samples=SAMPLES_DIR)
+        if options["pairs"]:
+            plot_pairs(options["pairs"], pairs=run.pairs(figures["hospitals"]))
         if options["json"]:
             self.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False))
         else:

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from classifier.inference.registry import ModelError
 from classifier.selectors.model import available_models, model_card
+from classifier.web.cards import DEFAULT_PREVALENCE
 from classifier.web.http import SignedInRequest
 
 
@@ -19,4 +20,16 @@ def about(request: SignedInRequest) -> HttpResponse:
             cards.append(model_card(name))
         except ModelError:
             broken.append(name)
-    return render(request, "web/about.html", {"cards": cards, "broken": broken, "default_model": settings.MODEL})
+    context = {
+        "cards": cards,
+        "broken": broken,
+        "default_model": settings.MODEL,
+        "prevalence": _prevalence(request.GET.get("prevalence", "")),
+    }
+    return render(request, "web/about.html", context)
+
+
+def _prevalence(text: str) -> int:
+    """Return a percentage between 1 and 99; the default for anything else."""
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+    return value if 1 <= value <= 99 else DEFAULT_PREVALENCE

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, Outcome
 from classifier.selectors.history import Dashboard, dashboard
 from classifier.selectors.scan import visible_scans
 from classifier.web.filters import HistoryFilter
@@ -45,7 +45,7 @@ def history(request: SignedInRequest) -> HttpResponse:
 
 def _counts(figures: Dashboard) -> list[dict[str, Any]]:
     """Return name, label and count of every result, findings first in their order."""
-    rows = [(name, FINDING_LABELS[name].capitalize(), figures.by_finding[name]) for name in FINDINGS]
+    rows = [(name, FINDING_LABELS[name].capitalize(), figures.by_finding[name]) for name in ANSWERS]
     rows.append((Outcome.UNCERTAIN, "Uncertain", figures.uncertain))
     rows.append((Outcome.NOT_BRAIN_MRI, "Not a brain MR image", figures.not_brain_mri))
     return [{"name": name, "label": label, "count": count} for name, label, count in rows]

@@ -1,0 +1,340 @@
+"""One packaged model on the images of one protocol: each method measures one thing."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifier.findings import FINDINGS, TUMOR, TUMORS
+from classifier.inference.appearance import appearance, describe
+from classifier.inference.decision import answer
+from classifier.inference.engines import Engine, load_engine
+from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
+from classifier.inference.refusal import LIMIT, Refusal
+from classifier.training import lowlevel, metrics
+from classifier.training.foreign import FAR, NEAR, NORMAL, Foreign, collect, spoilt
+from classifier.training.hospital_check import ERASED, HospitalCheck, originals_of
+from classifier.training.hospitals import read_data
+from classifier.training.images import ImageSet, load_images
+from classifier.training.leaks import neighbour_accuracy, twins_in_training
+from classifier.training.manifest import Row
+from classifier.training.neighbours import SIDE, fingerprints
+from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
+from classifier.training.pointing import box_iou, points_at
+from classifier.training.predictions import CHECK, EXTRA, SAMPLE, TEST, Prediction, predictions_of, sample_rows
+from classifier.training.protocols import Split, make_split
+
+LATENCY_RUNS = 15
+SPOILT_IMAGES = 12
+NOTUMOR = FINDINGS.index("notumor")
+
+
+class Evaluation:
+    """One model under one protocol; each method measures one thing and returns plain data."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        data: Path | Sequence[Path],
+        protocol: str,
+        engine: str = "auto",
+        exports: Path | None = None,
+        cache: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Loads the model and runs it over the test images.
+
+        Args:
+            folder: `models/<name>`.
+            data: Folders with manifests and images, see `read_data`.
+            protocol: `official`, `purged` or `patient`.
+            engine: See `load_engine`.
+            exports: See `load_engine`.
+            cache: Folder that keeps the network's outputs.
+            progress: Told how many images are done.
+
+        Raises:
+            ManifestError: If the data must not be used.
+            ModelError: If the model cannot be used.
+        """
+        self.engine: Engine = load_engine(folder, engine=engine, exports=exports)
+        self.card, self.cache, self.progress = self.engine.card, cache, progress
+        self.data = read_data(data)
+        self.split: Split = make_split(self.data, protocol=protocol)
+        self.official = self.split.official_labels
+        self.images: ImageSet = load_images(self.split.test, size=self.card.preprocessing.size)
+        self.extra_images = load_images(self.split.extra_test, size=self.card.preprocessing.size)
+        self.test: Outputs = compute_outputs(self.engine, self.images, cache=cache, progress=progress)
+        self.extra: Outputs = compute_outputs(self.engine, self.extra_images, cache=cache, progress=progress)
+        self.p = self.card.calibration.probabilities(self.test.logits)
+        self.labels = self.test.labels(official=self.official)
+        self.right = self.p.argmax(axis=1) == self.labels
+        self.groups = [row.group for row in self.test.rows]
+
+    def accuracy(self) -> dict[str, Any]:
+        """Accuracy of every image, with its interval, and of one image of each twin group."""
+        low, high = metrics.bootstrap(lambda index: float(self.right[index].mean()), self.groups)
+        twins = [row.twin_group for row in self.test.rows]
+        _, first = np.unique(np.array(twins), return_index=True)
+        return {
+            "value": float(self.right.mean()),
+            "low": low,
+            "high": high,
+            "one_of_each_twin": float(self.right[first].mean()),
+            "pictures": len(first),
+        }
+
+    def probabilities(self) -> dict[str, Any]:
+        """How good the probabilities are: NLL, Brier score, calibration."""
+        return {
+            "nll": metrics.nll(self.p, self.labels),
+            "brier": metrics.brier(self.p, self.labels),
+            "ece": metrics.ece(self.p, self.labels),
+            "reliability": metrics.reliability(self.p, self.labels),
+        }
+
+    def abstention(self) -> dict[str, Any]:
+        """Return what is answered, its accuracy where a finding is named, and the accuracy at 90% coverage."""
+        thresholds = self.card.thresholds
+        answers = np.array([answer(row, thresholds) or "" for row in self.p])
+        answered, named = answers != "", np.isin(answers, FINDINGS)
+        return {
+            "threshold": thresholds.finding,
+            "tumor_threshold": thresholds.tumor,
+            "notumor_threshold": thresholds.notumor,
+            "coverage": float(answered.mean()),
+            "tumor_of_unknown_kind": float((answers == TUMOR).mean()),
+            "accuracy": float(self.right[named].mean()) if named.any() else None,
+            "accuracy_at_90_percent_coverage": metrics.accuracy_at_coverage(self.p, self.labels, coverage=0.9),
+        }
+
+    def possible(self) -> dict[str, Any]:
+        """How often the true finding is among those that remain possible, and how many those are."""
+        sets = self.p >= np.array(self.card.possible_from)
+        sets[np.arange(len(sets)), self.p.argmax(axis=1)] = True
+        held = sets[np.arange(len(sets)), self.labels]
+        return {
+            "coverage": float(held.mean()),
+            "by_finding": {
+                name: float(held[self.labels == index].mean())
+                for index, name in enumerate(FINDINGS)
+                if (self.labels == index).any()
+            },
+            "mean_size": float(sets.sum(axis=1).mean()),
+        }
+
+    def parts(self) -> dict[str, Any]:
+        """Accuracy by source of the image, and by whether training holds a copy or mirror image of it."""
+        twins = twins_in_training(self.split)
+        has_twin = np.array([row.image in twins for row in self.test.rows])
+        sources = np.array([row.source for row in self.test.rows])
+        return {
+            "by_source": {name: self._share(sources == name) for name in sorted(set(sources))},
+            "by_twin": {"with": self._share(has_twin), "without": self._share(~has_twin)},
+            "by_patient": self._by_patient(),
+        }
+
+    def _by_patient(self) -> dict[str, Any]:
+        """The share of right images of each patient group: its mean, and how many groups are all or mostly wrong."""
+        _, index = np.unique(np.array(self.groups), return_inverse=True)
+        shares = np.bincount(index, weights=self.right) / np.bincount(index)
+        return {
+            "groups": len(shares),
+            "mean_accuracy": float(shares.mean()),
+            "all_right": int((shares == 1).sum()),
+            "mostly_wrong": int((shares < 0.5).sum()),
+            "all_wrong": int((shares == 0).sum()),
+        }
+
+    def shortcut(self) -> dict[str, Any]:
+        """Whether tumors are recognised, or only the sources of the images."""
+        called_tumor = self.p.argmax(axis=1) != NOTUMOR
+        healthy = np.array([row.true_label == "notumor" for row in self.test.rows])
+        extra = self.card.calibration.probabilities(self.extra.logits)
+        found = extra.argmax(axis=1) != NOTUMOR
+        scores = {
+            "specificity": float((~called_tumor[healthy]).mean()),
+            "healthy_images": int(healthy.sum()),
+            "tumor_sensitivity": float(called_tumor[~healthy].mean()),
+            "auroc_by_source": self._auroc_by_source(extra),
+        }
+        if len(extra):
+            low, high = metrics.bootstrap(
+                lambda index: float(found[index].mean()), [row.group for row in self.extra.rows]
+            )
+            scores["other_scanners"] = {
+                "sensitivity": float(found.mean()),
+                "low": low,
+                "high": high,
+                "images": len(found),
+            }
+        return scores
+
+    def _auroc_by_source(self, extra: np.ndarray) -> dict[str, float]:
+        rows = [*self.test.rows, *self.extra.rows]
+        score = 1.0 - np.concatenate([self.p[:, NOTUMOR], extra[:, NOTUMOR]])
+        tumor = np.array([row.true_label != "notumor" for row in rows])
+        sources = np.array([row.source for row in rows])
+        chosen = {name: sources == name for name in sorted(set(sources))} | {"all": np.ones(len(rows), bool)}
+        return {
+            name: metrics.auroc(score[keep & tumor], score[keep & ~tumor])
+            for name, keep in chosen.items()
+            if (keep & tumor).any() and (keep & ~tumor).any()
+        }
+
+    def controls(self) -> dict[str, Any]:
+        """What a pixel look-up, and brightness and shape alone, reach on the same split."""
+        learned = tuple(row for row in (*self.split.train, *self.split.validation) if not row.use)
+        train = load_images(learned, size=128)
+        test = load_images((*self.split.test, *self.split.extra_test), size=128)
+        prints = {
+            row.image: mark
+            for part in (train, test)
+            for row, mark in zip(part.rows, fingerprints(part.pixels, side=SIDE), strict=True)
+        }
+        tumor = np.array([row.true_label != "notumor" for row in train.rows])
+        test_tumor = np.array([row.true_label != "notumor" for row in test.rows])
+        return {
+            "pixel_neighbour_accuracy": neighbour_accuracy(
+                learned, self.split.test, prints=prints, official=self.official
+            ),
+            "low_level_tumor_or_not": lowlevel.control(
+                describe(unit(train.pixels)), tumor, describe(unit(test.pixels)), test_tumor
+            ),
+        }
+
+    def saliency(self) -> dict[str, Any]:
+        """Pointing game and box overlap on tumors with a known box."""
+        pairs = list(zip(self.test.rows, self.test.class_maps, strict=True))
+        hits = [(row, hit) for row, maps in pairs if (hit := points_at(row, maps)) is not None]
+        if not hits:
+            return {"images": 0}
+        values = np.array([hit for _, hit in hits])
+        low, high = metrics.bootstrap(lambda index: float(values[index].mean()), [row.group for row, _ in hits])
+        overlaps = [iou for row, maps in pairs if (iou := box_iou(row, maps)) is not None]
+        return {
+            "pointing_game": float(values.mean()),
+            "low": low,
+            "high": high,
+            "box_iou": float(np.mean(overlaps)),
+            "images": len(hits),
+            "by_finding": {
+                name: float(np.mean([hit for row, hit in hits if row.true_label == name]))
+                for name in TUMORS
+                if any(row.true_label == name for row, _ in hits)
+            },
+        }
+
+    def refusal(self) -> dict[str, Any]:
+        """How well other images are told from brain MR, and what is said of a true normal brain."""
+        if self.card.refusal is None:
+            return {}
+        refusal = Refusal.load(self.card.refusal)
+        brain = np.concatenate([refusal.score(part.features, part.looks) for part in (self.test, self.extra)])
+        pictures, missing = collect()
+        rows = list(np.random.default_rng(0).choice(len(self.images), min(SPOILT_IMAGES, len(self.images)), False))
+        pictures += spoilt([self.images.pixels[index] for index in rows])
+        scores, p = self._score(pictures, refusal=refusal)
+        kinds, families = np.array([x.kind for x in pictures]), np.array([x.family for x in pictures])
+        normal = kinds == NORMAL
+        return {
+            "brain_mri_refused": float((brain > LIMIT).mean()),
+            "far": self._refused(scores[kinds == FAR], brain),
+            "near": self._refused(scores[kinds == NEAR], brain),
+            "by_family": {
+                name: self._refused(scores[keep], brain)
+                for name in sorted(set(families[~normal]))
+                if (keep := (families == name) & ~normal).any()
+            },
+            "normal_template": {
+                "slices": int(normal.sum()),
+                "refused": int((scores[normal] > LIMIT).sum()),
+                "called": {name: int((p[normal].argmax(axis=1) == i).sum()) for i, name in enumerate(FINDINGS)},
+            },
+            "packages_missing": missing,
+        }
+
+    def hospitals(self) -> dict[str, Any]:
+        """Return the figures on images of other hospitals, which are only measured; empty without such images."""
+        if not self.split.check:
+            return {}
+        size = self.card.preprocessing.size
+
+        def outputs(rows: Sequence[Row]) -> Outputs:
+            images = load_images(rows, size=size)
+            return compute_outputs(self.engine, images, cache=self.cache, progress=self.progress)
+
+        originals = originals_of(self.split.check, self.data.rows)
+        return HospitalCheck(
+            self.card, outputs(self.split.check), originals=outputs(originals) if originals else None
+        ).figures()
+
+    def predictions(self, *, samples: Path | None = None) -> list[Prediction]:
+        """Return what the model says of every image that was measured, and of the bundled samples.
+
+        Args:
+            samples: Folder of the samples with `samples.json`; None leaves them out.
+        """
+        size = self.card.preprocessing.size
+        made = predictions_of(TEST, self.test, self.card, official=self.official)
+        made += predictions_of(EXTRA, self.extra, self.card)
+        if self.split.check:
+            check = compute_outputs(self.engine, load_images(self.split.check, size=size), cache=self.cache)
+            made += predictions_of(CHECK, check, self.card)
+        if samples is not None:
+            images = load_images(sample_rows(samples), size=size)
+            made += predictions_of(SAMPLE, compute_outputs(self.engine, images), self.card)
+        return made
+
+    def pairs(self, figures: dict[str, Any]) -> list[tuple[UInt8Array, UInt8Array, float, float]]:
+        """Return the pictures of the counterfactual check with and without the tumor, and their probabilities.
+
+        Args:
+            figures: From `hospitals`.
+        """
+        erased = [row for row in self.split.check if row.source == ERASED]
+        originals = load_images(originals_of(erased, self.data.rows))
+        without = load_images(erased)
+        known = {entry["file"]: entry for entry in figures.get("erased", {}).get("probabilities", ())}
+        return [
+            (original, pixels, known[row.file]["with"], known[row.file]["without"])
+            for row, original, pixels in zip(without.rows, originals.pixels, without.pixels, strict=True)
+            if row.file in known
+        ]
+
+    def latency(self) -> dict[str, Any]:
+        """Median time of one image at batch 1, preprocessing included, on this machine."""
+        times = []
+        for index in range(min(LATENCY_RUNS, len(self.images))):
+            started = time.perf_counter()
+            self.engine.predict(preprocess(self.images.pixels[index], parameters=self.card.preprocessing)[None])
+            times.append(1000 * (time.perf_counter() - started))
+        return {"median_ms": statistics.median(times), "images": len(times), "engine": self.engine.name}
+
+    def _share(self, keep: np.ndarray) -> dict[str, Any]:
+        return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
+
+    def _score(self, pictures: list[Foreign], *, refusal: Refusal) -> tuple[np.ndarray, np.ndarray]:
+        inputs = [preprocess(picture.pixels, parameters=self.card.preprocessing) for picture in pictures]
+        outputs = [self.engine.predict(np.stack(inputs[i : i + 16])) for i in range(0, len(inputs), 16)]
+        features = np.concatenate([output.features for output in outputs])
+        logits = np.concatenate([output.logits for output in outputs])
+        looks = appearance(np.stack(inputs), parameters=self.card.preprocessing)
+        return refusal.score(features, looks), self.card.calibration.probabilities(logits)
+
+    @staticmethod
+    def _refused(scores: np.ndarray, brain: np.ndarray) -> dict[str, Any]:
+        return {
+            "images": len(scores),
+            "refused": float((scores > LIMIT).mean()),
+            "auroc": metrics.auroc(scores, brain),
+        }
+
+
+def unit(pixels: UInt8Array) -> Float32Array:
+    """Grey values as float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(255.0)
