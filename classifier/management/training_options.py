@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from classifier.training.loop import Plan, Progress
+    from classifier.training.loop import Progress, TrainingConfig
     from classifier.training.run import RunOptions
 
 
@@ -52,23 +52,23 @@ def add_training_options(parser: ArgumentParser) -> None:
     add("--epoch-steps", type=int, default=0, metavar="N", help="steps of an epoch; 0 counts the images once")
     add("--floor", type=float, default=0.0, help="learning rate at the end, as a share of the peak")
     add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
-    add("--mix", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
-    add("--average", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
+    add("--mixup-alpha", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
+    add("--ema", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
     add("--freeze", type=int, default=3, help="frozen blocks at the start of the backbone")
-    add("--rate-decay", type=float, default=1.0, help="share of the learning rate of the block behind; 1 for none")
+    add("--layerwise-decay", type=float, default=1.0, help="share of the learning rate of the block behind; 1 for none")
     add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
     add("--seed", type=int, default=1)
     add("--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16"))
     add("--limit", type=int, metavar="N", help="at most N images, for a trial")
 
 
-def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
+def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, RunOptions]":
     """Returns the hyper-parameters, and the data and start, that the options ask for."""
-    from classifier.training.loop import Plan
+    from classifier.training.loop import TrainingConfig
     from classifier.training.run import RunOptions
 
-    plan = Plan(
-        stages=tuple(options["stage"] or Plan().stages),
+    config = TrainingConfig(
+        stages=tuple(options["stage"] or TrainingConfig().stages),
         batch_size=options["batch_size"],
         learning_rate=options["learning_rate"],
         warm_up=options["warm_up"],
@@ -78,11 +78,11 @@ def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
         lesion=options["lesion"],
         epoch_steps=options["epoch_steps"],
         floor=options["floor"],
-        mix=options["mix"],
-        average=options["average"],
+        mixup_alpha=options["mixup_alpha"],
+        ema=options["ema"],
         balanced=not options["uniform"],
         freeze=options["freeze"],
-        rate_decay=options["rate_decay"],
+        layerwise_decay=options["layerwise_decay"],
         patience=options["patience"],
         seed=options["seed"],
     )
@@ -96,7 +96,7 @@ def read_training_options(options: dict[str, Any]) -> "tuple[Plan, RunOptions]":
         precision=options["precision"],
         limit=options["limit"],
     )
-    return plan, run
+    return config, run
 
 
 def training_line() -> "Progress":

@@ -39,8 +39,8 @@ class Batches:
         seed: With the step number, determines a batch completely.
         official: Whether published labels are learned instead of corrected ones.
         balanced: Whether images are drawn by `Draws`; else all are shuffled anew for each epoch.
-        mix: Parameter of the beta distribution of shares by which two images are laid over each other (mixup, Zhang
-            et al., 2018); 0 never mixes.
+        mixup_alpha: Parameter of the beta distribution of shares by which two images are laid over each other (mixup,
+            Zhang et al., 2018); 0 never mixes.
     """
 
     images: ImageSet
@@ -49,7 +49,7 @@ class Batches:
     seed: int
     official: bool = False
     balanced: bool = True
-    mix: float = 0.0
+    mixup_alpha: float = 0.0
     draws: Draws = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,9 +80,9 @@ class Batches:
             places.append(place_of(covered, label=sample.label, cells=cells))
             lesions.append(lesion_of(covered, label=sample.label, cells=cells))
         plain = to_input(np.stack(pixels)), np.array(labels, np.float32)[:, None], np.stack(places), np.stack(lesions)
-        if not self.mix:
+        if not self.mixup_alpha:
             return plain
-        share = np.float32(rng.beta(self.mix, self.mix))
+        share = np.float32(rng.beta(self.mixup_alpha, self.mixup_alpha))
         return mixed(plain, share=share, order=rng.permutation(len(pixels)))
 
     def _samples(self, step: int, *, rng: np.random.Generator) -> list[Sample]:

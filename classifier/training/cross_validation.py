@@ -18,7 +18,7 @@ from classifier.training import metrics
 from classifier.training.cards import today, write_json
 from classifier.training.fitting import fit_calibration, fit_thresholds
 from classifier.training.images import load_images
-from classifier.training.loop import Plan, Progress
+from classifier.training.loop import Progress, TrainingConfig
 from classifier.training.manifest import FOLDS, Row
 from classifier.training.outputs import Outputs, compute_outputs
 from classifier.training.package import package_run
@@ -57,7 +57,7 @@ class FoldResult:
 def cross_validate(
     options: RunOptions,
     *,
-    plan: Plan,
+    config: TrainingConfig,
     folds: Sequence[int],
     like: Path,
     engine: str,
@@ -69,7 +69,7 @@ def cross_validate(
 
     Args:
         options: As for one run; `test_fold` is replaced, and `output` holds a folder for each fold.
-        plan: The recipe, the same for all folds.
+        config: The recipe, the same for all folds.
         folds: Which folds; one is enough to compare two recipes on the same images.
         like: A model folder whose texts the folds' models take over.
         engine: See `load_engine`.
@@ -96,13 +96,13 @@ def cross_validate(
     for fold in folds:
         keras.utils.clear_session()  # The networks of the folds before would stay in memory.
         run = replace(options, test_fold=fold, output=options.output / f"fold{fold}")
-        record = _finished(run.output, plan=plan) or train(run, plan=plan, progress=progress)
+        record = _finished(run.output, config=config) or train(run, config=config, progress=progress)
         seconds += record["seconds"]
         results.append(test_fold(run, like=like, engine=engine, exports=exports))
         tell(f"Fold {fold}: {score(results[-1:])}")
         content = {
             "date": today(),
-            "plan": record["plan"],
+            "plan": record["config"],
             "partial_labels": record["partial_labels"],
             "precision": record["precision"],
             "initial_weights": record["initial_weights"] or record["backbone_weights"],
@@ -186,7 +186,7 @@ def score(results: list[FoldResult]) -> dict[str, Any]:
     return counts | {name: None if value is None else round(value, 4) for name, value in figures.items()}
 
 
-def _finished(folder: Path, *, plan: Plan) -> dict[str, Any] | None:
+def _finished(folder: Path, *, config: TrainingConfig) -> dict[str, Any] | None:
     """The record of a run that has ended, else None.
 
     Raises:
@@ -197,7 +197,7 @@ def _finished(folder: Path, *, plan: Plan) -> dict[str, Any] | None:
     if "finished" not in record:
         return None
     # What a record of an older version does not name had its default.
-    recorded = json.loads(json.dumps(asdict(Plan()))) | record["plan"]
-    if recorded != json.loads(json.dumps(asdict(plan))):
+    recorded = json.loads(json.dumps(asdict(TrainingConfig()))) | record["config"]
+    if recorded != json.loads(json.dumps(asdict(config))):
         raise ValueError(f"{folder} holds a run with other hyper-parameters. Choose another output folder.")
     return record

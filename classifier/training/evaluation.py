@@ -15,20 +15,20 @@ from classifier.inference.engines import Engine, load_engine
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
 from classifier.inference.refusal import LIMIT, Refusal
 from classifier.training import lowlevel, metrics
-from classifier.training.foreign import FAR, NEAR, NORMAL, Foreign, collect, spoilt
 from classifier.training.hospital_check import ERASED, HospitalCheck, originals_of
 from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
 from classifier.training.leaks import neighbour_accuracy, twins_in_training
 from classifier.training.manifest import Row
 from classifier.training.neighbours import SIDE, fingerprints
+from classifier.training.ood_images import FAR, NEAR, NORMAL, OodImage, collect, corrupted
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_iou, points_at
 from classifier.training.predictions import CHECK, EXTRA, SAMPLE, TEST, Prediction, predictions_of, sample_rows
 from classifier.training.protocols import Split, make_split
 
 LATENCY_RUNS = 15
-SPOILT_IMAGES = 12
+CORRUPTED_IMAGES = 12
 NOTUMOR = FINDINGS.index("notumor")
 
 
@@ -236,8 +236,8 @@ class Evaluation:
         refusal = Refusal.load(self.card.refusal)
         brain = np.concatenate([refusal.score(part.features, part.looks) for part in (self.test, self.extra)])
         pictures, missing = collect()
-        rows = list(np.random.default_rng(0).choice(len(self.images), min(SPOILT_IMAGES, len(self.images)), False))
-        pictures += spoilt([self.images.pixels[index] for index in rows])
+        rows = list(np.random.default_rng(0).choice(len(self.images), min(CORRUPTED_IMAGES, len(self.images)), False))
+        pictures += corrupted([self.images.pixels[index] for index in rows])
         scores, p = self._score(pictures, refusal=refusal)
         kinds, families = np.array([x.kind for x in pictures]), np.array([x.family for x in pictures])
         normal = kinds == NORMAL
@@ -318,7 +318,7 @@ class Evaluation:
     def _share(self, keep: np.ndarray) -> dict[str, Any]:
         return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
 
-    def _score(self, pictures: list[Foreign], *, refusal: Refusal) -> tuple[np.ndarray, np.ndarray]:
+    def _score(self, pictures: list[OodImage], *, refusal: Refusal) -> tuple[np.ndarray, np.ndarray]:
         inputs = [preprocess(picture.pixels, parameters=self.card.preprocessing) for picture in pictures]
         outputs = [self.engine.predict(np.stack(inputs[i : i + 16])) for i in range(0, len(inputs), 16)]
         features = np.concatenate([output.features for output in outputs])

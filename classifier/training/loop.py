@@ -1,4 +1,4 @@
-"""The training loop: plan, schedule, checkpoint, resume, early stopping. Runs on any Keras backend."""
+"""The training loop: config, schedule, checkpoint, resume, early stopping. Runs on any Keras backend."""
 
 import json
 import logging
@@ -12,14 +12,14 @@ import numpy as np
 
 from classifier.findings import FINDINGS
 from classifier.inference.network import save_float16, with_training_outputs
-from classifier.training.average import WeightAverage
 from classifier.training.batches import Batches, evaluation_inputs
+from classifier.training.ema import ExponentialMovingAverage
 from classifier.training.images import ImageSet
+from classifier.training.layerwise_lr import LayerwiseLearningRates
 from classifier.training.losses import lesion_loss, location_loss, partial_label_loss
 from classifier.training.manifest import targets
 from classifier.training.metrics import auroc
 from classifier.training.pointing import points_at
-from classifier.training.rates import LayerRates
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ CHECKPOINT_SECONDS = 240.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingConfig:
     """Everything that decides what a run computes, besides its data.
 
     Attributes:
@@ -44,11 +44,11 @@ class Plan:
         balanced: Whether images are drawn by `Draws`; else every image once an epoch.
         epoch_steps: Steps between two validations; 0 counts the training images once.
         floor: Learning rate at the end, as a share of the peak. A moving average of the weights wants it high.
-        mix: See `Batches`.
+        mixup_alpha: See `Batches`.
         freeze: Frozen blocks.
-        rate_decay: See `LayerRates`.
+        layerwise_decay: See `LayerwiseLearningRates`.
         clip: Largest gradient norm.
-        average: Momentum of the moving average of the weights, which is what is validated and saved; 0 saves the
+        ema: Momentum of the moving average of the weights, which is what is validated and saved; 0 saves the
             weights themselves.
         patience: Epochs without a better validation loss before stopping; 0 never stops.
         seed: Of order, augmentation and initial head.
@@ -66,11 +66,11 @@ class Plan:
     balanced: bool = True
     epoch_steps: int = 0
     floor: float = 0.0
-    mix: float = 0.0
+    mixup_alpha: float = 0.0
     freeze: int = 3
-    rate_decay: float = 1.0
+    layerwise_decay: float = 1.0
     clip: float = 1.0
-    average: float = 0.0
+    ema: float = 0.0
     patience: int = 0
     seed: int = 1
 
@@ -119,36 +119,36 @@ Progress = Callable[[int, int, float, float], None]
 class Trainer:
     """Trains one network in one folder, from wherever the folder's checkpoint stands."""
 
-    def __init__(self, network: Any, *, plan: Plan, folder: Path, mirror: bool = True) -> None:
+    def __init__(self, network: Any, *, config: TrainingConfig, folder: Path, mirror: bool = True) -> None:
         """Compiles the network.
 
         Args:
             network: A model made by `build_network`.
-            plan: What to compute.
+            config: What to compute.
             folder: Where checkpoints, curves and the result are kept; made when missing.
             mirror: Whether mirroring may be used.
         """
         import keras
 
-        self.network, self.plan, self.folder, self.mirror = network, plan, folder, mirror
+        self.network, self.config, self.folder, self.mirror = network, config, folder, mirror
         self.state = State()
         folder.mkdir(parents=True, exist_ok=True)
         optimizer = keras.optimizers.AdamW(
-            learning_rate=plan.learning_rate, weight_decay=plan.weight_decay, global_clipnorm=plan.clip
+            learning_rate=config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=config.clip
         )
         self.model = with_training_outputs(network)
         self.model.compile(
             optimizer=optimizer,
-            loss=[partial_label_loss(plan.smoothing), location_loss(plan.sharpness), lesion_loss()],
-            loss_weights=[1.0, plan.location, plan.lesion],
+            loss=[partial_label_loss(config.smoothing), location_loss(config.sharpness), lesion_loss()],
+            loss_weights=[1.0, config.location, config.lesion],
             jit_compile=False,
         )
         optimizer.build(self.model.trainable_variables)
-        self.rates = LayerRates(network, decay=plan.rate_decay)
-        self.average = WeightAverage(self.model.trainable_variables, momentum=plan.average)
+        self.layerwise = LayerwiseLearningRates(network, decay=config.layerwise_decay)
+        self.ema = ExponentialMovingAverage(self.model.trainable_variables, momentum=config.ema)
 
     def fit(self, train: ImageSet, *, validation: ImageSet, official: bool, progress: Progress) -> State:
-        """Trains to the end of the plan, or until validation stops improving.
+        """Trains to the end of the config, or until validation stops improving.
 
         Args:
             train: Images to learn from.
@@ -161,28 +161,30 @@ class Trainer:
         """
         from classifier.training.augment import Augmentation
 
-        plan, state = self.plan, self.state
-        sizes = plan.sizes(len(train))
-        per_epoch = plan.steps_of_epoch(len(train))
+        config, state = self.config, self.state
+        sizes = config.sizes(len(train))
+        per_epoch = config.steps_of_epoch(len(train))
         augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
-        batches = Batches(train, augmentation, plan.batch_size, plan.seed, official, plan.balanced, plan.mix)
+        batches = Batches(
+            train, augmentation, config.batch_size, config.seed, official, config.balanced, config.mixup_alpha
+        )
         saved = started = time.monotonic()
         earlier, first = state.seconds, state.step
         for inputs, *truth in batches.stream(start=state.step, sizes=sizes):
-            self.model.optimizer.learning_rate = plan.rate(state.step, steps=len(sizes))
-            with self.rates.applied():
+            self.model.optimizer.learning_rate = config.rate(state.step, steps=len(sizes))
+            with self.layerwise.applied():
                 loss = float(self.model.train_on_batch(inputs, truth, return_dict=True)["loss"])
             self.model.reset_metrics()
             state.losses.append(loss)
             state.step += 1
-            self.average.update(state.step)
+            self.ema.update(state.step)
             now = time.monotonic()
             state.seconds = earlier + now - started
             left = (now - started) / (state.step - first) * (len(sizes) - state.step)
             progress(state.step, len(sizes), loss, left)
             if state.step % per_epoch == 0 or state.step == len(sizes):
                 self._end_epoch(validation, size=sizes[state.step - 1], official=official)
-                if plan.patience and state.waited >= plan.patience:
+                if config.patience and state.waited >= config.patience:
                     log.info("Stopped early: no better validation loss for %d epochs.", state.waited)
                     break
             if now - saved > CHECKPOINT_SECONDS:
@@ -198,7 +200,7 @@ class Trainer:
             "size": size,
             "loss": float(np.mean(state.losses)),
         }
-        with self.average.applied():
+        with self.ema.applied():
             if len(validation):
                 entry |= validation_scores(self.model, validation, size=size, official=official)
             score = entry.get("validation_loss", entry["loss"])
@@ -218,7 +220,7 @@ class Trainer:
         import keras
 
         variables = [*self.model.variables, *self.model.optimizer.variables]
-        values = [*map(keras.ops.convert_to_numpy, variables), *self.average.values]
+        values = [*map(keras.ops.convert_to_numpy, variables), *self.ema.values]
         arrays = {str(i): value for i, value in enumerate(values)}
         partial = self.folder / "checkpoint.part.npz"
         np.savez(partial, state=json.dumps(asdict(self.state)), **arrays)
@@ -240,7 +242,7 @@ class Trainer:
             return False
         variables = [*self.model.variables, *self.model.optimizer.variables]
         with np.load(path) as archive:
-            expected = len(variables) + len(self.average.values)
+            expected = len(variables) + len(self.ema.values)
             if len(archive.files) != expected + 1:
                 raise ValueError(
                     f"{path} belongs to another network. Choose another output folder. "
@@ -248,7 +250,7 @@ class Trainer:
                 )
             for i, variable in enumerate(variables):
                 variable.assign(archive[str(i)])
-            self.average.values = [archive[str(i)] for i in range(len(variables), expected)]
+            self.ema.values = [archive[str(i)] for i in range(len(variables), expected)]
             self.state = State(**json.loads(str(archive["state"])))
         return True
 

@@ -53,7 +53,11 @@ def package_run(
     (folder / CALIBRATION_NAME).unlink(missing_ok=True)
     target = f"{record['network']}.weights.h5"
     shutil.copyfile(run / weights, folder / target)
-    records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in earlier] + [record]
+    records = [json.loads((path / "run.json").read_text(encoding="utf-8")) for path in earlier]
+    if not records and record.get("initial_weights") == old["weights"]["sha256"]:
+        # The run went on from the weights of that model, so its history is part of this one's.
+        records = json.loads((like / RECORD_FOLDER / "runs.json").read_text(encoding="utf-8"))
+    records.append(record)
     training = describe_training(records)
     path = new_card(
         folder, network=record["network"], version=version, weights=target, texts=texts | {"training": training}
@@ -82,7 +86,7 @@ def describe_training(records: list[dict[str, Any]]) -> dict[str, Any]:
             f"{images['validation']} more for validation"
         ),
         **_origins(record),
-        "recipe": "; then ".join(describe_plan(entry) for entry in records),
+        "recipe": "; then ".join(describe_config(entry) for entry in records),
         "record": f"{RECORD_FOLDER}/runs.json",
     }
 
@@ -95,15 +99,16 @@ def _origins(record: dict[str, Any]) -> dict[str, str]:
     return {name: text for name, text in origins.items() if text} | {"manifests (sha256)": manifests}
 
 
-def describe_plan(record: dict[str, Any]) -> str:
-    """One run in a sentence's length."""
-    plan = record["plan"]
-    stages = ", ".join(f"{epochs} at {side} pixels" for side, epochs in plan["stages"])
+def describe_config(record: dict[str, Any]) -> str:
+    """Return one run in a sentence's length; records before 2.0 call the configuration a plan."""
+    config = record.get("config") or record["plan"]
+    stages = ", ".join(f"{epochs} at {side} pixels" for side, epochs in config["stages"])
     stopped = f" (stopped after {record['steps']} steps)" if "finished" not in record else ""
     return (
-        f"epochs: {stages}{stopped}, AdamW {plan['learning_rate']:g}, batches of {plan['batch_size']}, "
-        f"{plan['freeze']} frozen blocks, weight decay {plan['weight_decay']:g}, "
-        f"moving average of the weights {plan.get('average', 0):g}, label smoothing {plan['smoothing']:g}, "
-        f"weight of the location loss {plan['location']:g}, of the lesion loss {plan.get('lesion', 0):g}, "
-        f"seed {plan['seed']}"
+        f"epochs: {stages}{stopped}, AdamW {config['learning_rate']:g}, batches of {config['batch_size']}, "
+        f"{config['freeze']} frozen blocks, weight decay {config['weight_decay']:g}, "
+        f"moving average of the weights {config.get('ema', config.get('average', 0)):g}, "
+        f"label smoothing {config['smoothing']:g}, "
+        f"weight of the location loss {config['location']:g}, of the lesion loss {config.get('lesion', 0):g}, "
+        f"seed {config['seed']}"
     )

@@ -18,7 +18,7 @@ from classifier.findings import FINDINGS
 from classifier.inference.network import backbone_of, build_network, freeze_blocks
 from classifier.training.hospitals import check_outlines, read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.loop import Plan, Progress, Trainer
+from classifier.training.loop import Progress, Trainer, TrainingConfig
 from classifier.training.manifest import EXTRA_NAME, MANIFEST_NAME, Row
 from classifier.training.protocols import Split, make_split
 
@@ -57,12 +57,12 @@ class RunOptions:
     limit: int | None = None
 
 
-def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, Any]:
+def train(options: RunOptions, *, config: TrainingConfig, progress: Progress) -> dict[str, Any]:
     """Trains, or goes on training, in `options.output`.
 
     Args:
         options: Data and network.
-        plan: Hyper-parameters.
+        config: Hyper-parameters.
         progress: Told after every step.
 
     Returns:
@@ -78,18 +78,18 @@ def train(options: RunOptions, *, plan: Plan, progress: Progress) -> dict[str, A
     check_outlines(split.train)
     train_set = load_images(split.train[: options.limit], outlines=True)
     validation = load_images(validation_rows(split.validation)[: options.limit])
-    keras.utils.set_random_seed(plan.seed)
+    keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(options.precision)
     network = build_network(options.network)
     if options.backbone_weights is not None:
         read_weights(backbone_of(network), options.backbone_weights)
     if options.initial_weights is not None:
         read_weights(network, options.initial_weights)
-    freeze_blocks(network, blocks=plan.freeze)
-    trainer = Trainer(network, plan=plan, folder=options.output, mirror=split.may_mirror)
+    freeze_blocks(network, blocks=config.freeze)
+    trainer = Trainer(network, config=config, folder=options.output, mirror=split.may_mirror)
     if trainer.resume():
         log.info("Resumed at step %d.", trainer.state.step)
-    record = describe(options, plan=plan, split=split, train_set=train_set, validation=validation)
+    record = describe(options, config=config, split=split, train_set=train_set, validation=validation)
     write_json(options.output / "run.json", record)
     state = trainer.fit(train_set, validation=validation, official=split.official_labels, progress=progress)
     record |= {
@@ -139,7 +139,7 @@ def split_of(options: RunOptions) -> Split:
 
 
 def describe(
-    options: RunOptions, *, plan: Plan, split: Split, train_set: ImageSet, validation: ImageSet
+    options: RunOptions, *, config: TrainingConfig, split: Split, train_set: ImageSet, validation: ImageSet
 ) -> dict[str, Any]:
     """Everything needed to repeat the run."""
     import keras
@@ -152,7 +152,7 @@ def describe(
         "protocol": options.protocol,
         "test_fold": options.test_fold if options.protocol == "patient" else None,
         "labels": list(FINDINGS),
-        "plan": asdict(plan),
+        "config": asdict(config),
         "precision": options.precision,
         "backbone_weights": digest(options.backbone_weights) if options.backbone_weights else None,
         "initial_weights": digest(options.initial_weights) if options.initial_weights else None,

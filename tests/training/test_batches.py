@@ -70,7 +70,7 @@ def test_a_mixture_shows_both_images_and_keeps_both_labels(images):
 
 def test_mixing_is_repeated_with_its_step_and_changes_nothing_else(images):
     plain, first, again = (
-        Batches(images, Augmentation(), 4, seed=1, mix=mix).batch(7, size=64) for mix in (0.0, 0.4, 0.4)
+        Batches(images, Augmentation(), 4, seed=1, mixup_alpha=mix).batch(7, size=64) for mix in (0.0, 0.4, 0.4)
     )
     assert (first[0] == again[0]).all()
     share = first[1][0, 0].max()

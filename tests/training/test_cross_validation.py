@@ -4,12 +4,12 @@ from dataclasses import replace
 import pytest
 
 from classifier.training.cross_validation import RESULT_NAME, cross_validate
-from classifier.training.loop import Plan
+from classifier.training.loop import TrainingConfig
 from classifier.training.manifest import FOLDS, read_extra, read_manifest
 from classifier.training.run import RunOptions
 from tests.inference.conftest import make_tiny_model
 
-PLAN = Plan(stages=((96, 1),), batch_size=8, learning_rate=1e-2, freeze=0)
+CONFIG = TrainingConfig(stages=((96, 1),), batch_size=8, learning_rate=1e-2, freeze=0)
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def run(tmp_path):
     like = make_tiny_model(tmp_path / "like")
     steps, told = [], []
 
-    def run(options, plan=PLAN, folds=range(FOLDS)):
+    def run(options, config=CONFIG, folds=range(FOLDS)):
         content = cross_validate(
             options,
-            plan=plan,
+            config=config,
             folds=folds,
             like=like,
             engine="keras",
@@ -74,7 +74,7 @@ def test_finished_folds_are_not_trained_again(options, run):
 def test_folds_of_another_recipe_are_not_mixed_in(options, run):
     run(options)
     with pytest.raises(ValueError, match="other hyper-parameters"):
-        run(options, replace(PLAN, seed=2))
+        run(options, replace(CONFIG, seed=2))
 
 
 @pytest.mark.parametrize("change", [{"protocol": "official"}, {"validate": False}])

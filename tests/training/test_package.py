@@ -8,7 +8,7 @@ from tests.inference.conftest import make_tiny_model
 
 
 def record(**changes):
-    plan = {
+    config = {
         "stages": [[224, 2], [299, 1]],
         "learning_rate": 2e-4,
         "batch_size": 16,
@@ -24,14 +24,14 @@ def record(**changes):
         "images": {"train": 900, "validation": 100},
         "partial_labels": 40,
         "manifests": {"manifest.csv": "abc" * 20},
-        "plan": plan,
+        "config": config,
         "steps": 12,
         "finished": "2026-01-01",
     } | changes
 
 
 def test_the_card_tells_how_the_weights_came_to_be():
-    stopped = record(plan=record()["plan"] | {"location": 0.0})
+    stopped = record(config=record()["config"] | {"location": 0.0})
     del stopped["finished"]
     text = describe_training([stopped, record()])
     assert "900 images" in text["data"]
@@ -40,6 +40,27 @@ def test_the_card_tells_how_the_weights_came_to_be():
     assert "stopped after 12 steps" in first
     assert "location loss 0," in first
     assert "2 at 224 pixels, 1 at 299 pixels, AdamW 0.0002" in second
+
+
+def test_records_before_the_rename_are_still_described():
+    old = record()
+    old["plan"] = old.pop("config") | {"average": 0.9}
+    assert "moving average of the weights 0.9" in describe_training([old])["recipe"]
+
+
+def test_a_run_that_went_on_from_a_model_takes_over_its_history(tmp_path):
+    like = make_tiny_model(tmp_path / "like")
+    (like / "training").mkdir()
+    (like / "training" / "runs.json").write_text(json.dumps([record(network="tiny", steps=99)]))
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "final.weights.h5").write_bytes((like / "tiny.weights.h5").read_bytes())
+    curve = [{"epoch": 1, "step": 12, "size": 96, "loss": 1.0}]
+    digest = load_card(like).weights.sha256
+    (run / "run.json").write_text(json.dumps(record(network="tiny", curve=curve, initial_weights=digest)))
+    package_run(run, folder=tmp_path / "tiny", version="2", like=like)
+    kept = json.loads((tmp_path / "tiny" / "training" / "runs.json").read_text())
+    assert [entry["steps"] for entry in kept] == [99, 12]
 
 
 def test_runs_of_different_protocols_make_no_model():

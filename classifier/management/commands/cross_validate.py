@@ -31,11 +31,11 @@ class Command(BaseCommand):
         from classifier.training.manifest import FOLDS, ManifestError
 
         logging.getLogger("classifier.training").setLevel(logging.INFO)
-        plan, run = read_training_options(options)
+        config, run = read_training_options(options)
         try:
             content = cross_validate(
                 run,
-                plan=plan,
+                config=config,
                 folds=options["only"] or range(FOLDS),
                 like=Path(settings.MODELS_DIR) / settings.MODEL,
                 engine=settings.ENGINE,

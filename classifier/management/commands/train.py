@@ -33,12 +33,12 @@ class Command(BaseCommand):
         from classifier.training.run import train
 
         logging.getLogger("classifier.training").setLevel(logging.INFO)
-        plan, run = read_training_options(options)
+        config, run = read_training_options(options)
         run = replace(
             run, protocol=options["protocol"], test_fold=options["fold"], validate=not options["no_validation"]
         )
         try:
-            record = train(run, plan=plan, progress=training_line())
+            record = train(run, config=config, progress=training_line())
         except (ManifestError, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
         plot_curve(options["output"] / "curve.png", curve=record["curve"])

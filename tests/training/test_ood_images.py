@@ -1,6 +1,6 @@
 import numpy as np
 
-from classifier.training.foreign import FAR, NEAR, collect, spoilt, synthetic
+from classifier.training.ood_images import FAR, NEAR, collect, corrupted, synthetic
 
 
 def test_pictures_are_grey_images():
@@ -20,6 +20,6 @@ def test_missing_packages_are_named_and_the_rest_is_collected():
 
 
 def test_spoilt_images_are_near():
-    pictures = spoilt([np.zeros((100, 120), np.uint8)])
+    pictures = corrupted([np.zeros((100, 120), np.uint8)])
     assert {picture.kind for picture in pictures} == {NEAR}
     assert min(min(picture.pixels.shape) for picture in pictures) >= 8

@@ -9,7 +9,7 @@ import numpy as np
 from classifier.inference.network import blocks_of
 
 
-class LayerRates:
+class LayerwiseLearningRates:
     """Discriminative learning rates (Howard and Ruder, 2018), on any Keras backend and for any optimizer.
 
     A step is taken with one rate for all, and then each block is moved back along it, which is the same as a smaller

@@ -3,7 +3,7 @@ import pytest
 from keras import ops
 
 from classifier.inference.network import HEAD, blocks_of, build_network
-from classifier.training.rates import LayerRates
+from classifier.training.layerwise_lr import LayerwiseLearningRates
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def test_each_block_moves_less_than_the_one_behind_it(network):
     first, last = weights_of(network, "block4_sepconv1_bn"), weights_of(network, "block14_sepconv2_bn")
     head = network.get_layer(HEAD).trainable_variables[1]
     before = [ops.convert_to_numpy(variable.value).copy() for variable in (first, last, head)]
-    with LayerRates(network, decay=0.5).applied():
+    with LayerwiseLearningRates(network, decay=0.5).applied():
         for variable in (first, last, head):
             variable.assign_add(np.ones(variable.shape, np.float32))
     moved = [ops.convert_to_numpy(v.value) - old for v, old in zip((first, last, head), before, strict=True)]
@@ -30,7 +30,7 @@ def test_each_block_moves_less_than_the_one_behind_it(network):
 def test_without_decay_nothing_is_held_back(network):
     variable = weights_of(network, "block4_sepconv1_bn")
     before = ops.convert_to_numpy(variable.value).copy()
-    with LayerRates(network, decay=1.0).applied():
+    with LayerwiseLearningRates(network, decay=1.0).applied():
         variable.assign_add(np.ones(variable.shape, np.float32))
     assert ops.convert_to_numpy(variable.value) == pytest.approx(before + 1)
 

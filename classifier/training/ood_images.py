@@ -16,12 +16,12 @@ FAR, NEAR, NORMAL = "far", "near", "normal"
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class OodImage:
     """One picture.
 
     Attributes:
         name: Where it comes from.
-        kind: `far` (no brain MR), `near` (a brain MR spoilt beyond use) or `normal` (a true normal brain).
+        kind: `far` (no brain MR), `near` (a brain MR corrupted beyond use) or `normal` (a true normal brain).
         family: Group of similar pictures, such as `photograph`.
         pixels: uint8 `(H, W)`.
     """
@@ -38,19 +38,19 @@ PICTURE_FOLDERS: tuple[tuple[str, str, str], ...] = (
     ("matplotlib", "mpl-data/sample_data", "photograph"),
 )
 DRAWN = {"page", "text", "logo", "logo2", "color", "horse", "checker", "chessboard_GRAY", "chessboard_RGB"}
-NOT_FOREIGN = {"phantom"}
+NOT_OOD = {"phantom"}
 """A schematic head: drawn to look like a brain slice."""
 
 
-def collect() -> tuple[list[Foreign], list[str]]:
+def collect() -> tuple[list[OodImage], list[str]]:
     """Gathers everything that can be had here.
 
     Returns:
         The pictures, and the names of packages that are not installed (their pictures are missing).
     """
-    pictures: list[Foreign] = []
+    pictures: list[OodImage] = []
     missing = []
-    sources: tuple[tuple[str, Callable[[Path], Iterator[Foreign]]], ...] = (
+    sources: tuple[tuple[str, Callable[[Path], Iterator[OodImage]]], ...] = (
         *((package, _folder_reader(folder, family)) for package, folder, family in PICTURE_FOLDERS),
         ("pydicom", _dicom_pictures),
         ("nilearn", _normal_brains),
@@ -64,7 +64,7 @@ def collect() -> tuple[list[Foreign], list[str]]:
     return [*pictures, *synthetic()], missing
 
 
-def synthetic(*, seed: int = 0) -> list[Foreign]:
+def synthetic(*, seed: int = 0) -> list[OodImage]:
     """Blank pictures, noise, pages of text, charts, interface screenshots and shapes."""
     rng = np.random.default_rng(seed)
     made: list[tuple[str, str, UInt8Array]] = []
@@ -81,11 +81,11 @@ def synthetic(*, seed: int = 0) -> list[Foreign]:
         made.append((f"shapes {index}", "drawing", _shapes(rng)))
     ramp = np.tile(np.linspace(0, 255, 256), (256, 1)).astype(np.uint8)
     made += [("ramp", "blank", ramp), ("stripes", "drawing", np.uint8(255) * (ramp // 16 % 2))]
-    return [Foreign(name, FAR, family, pixels) for name, family, pixels in made]
+    return [OodImage(name, FAR, family, pixels) for name, family, pixels in made]
 
 
-def spoilt(images: list[UInt8Array]) -> list[Foreign]:
-    """Brain MR spoilt beyond use: inverted, cropped to a corner, smeared, or cut to a strip."""
+def corrupted(images: list[UInt8Array]) -> list[OodImage]:
+    """Brain MR corrupted beyond use: inverted, cropped to a corner, smeared, or cut to a strip."""
     pictures = []
     for index, image in enumerate(images):
         height, width = image.shape
@@ -98,20 +98,20 @@ def spoilt(images: list[UInt8Array]) -> list[Foreign]:
             ("strip", np.ascontiguousarray(strip)),
             ("smeared", np.asarray(smeared)),
         ):
-            pictures.append(Foreign(f"{family} {index}", NEAR, family, pixels))
+            pictures.append(OodImage(f"{family} {index}", NEAR, family, pixels))
     return pictures
 
 
-def _folder_reader(folder: str, family: str) -> Callable[[Path], Iterator[Foreign]]:
-    def read(package: Path) -> Iterator[Foreign]:
+def _folder_reader(folder: str, family: str) -> Callable[[Path], Iterator[OodImage]]:
+    def read(package: Path) -> Iterator[OodImage]:
         for path in sorted((package / folder).glob("*")):
-            if path.suffix.lower() not in {".png", ".jpg", ".jpeg"} or path.stem in NOT_FOREIGN:
+            if path.suffix.lower() not in {".png", ".jpg", ".jpeg"} or path.stem in NOT_OOD:
                 continue
             with Image.open(path) as image:
                 pixels = np.asarray(ImageOps.grayscale(image.convert("RGB")))
             kind = "drawing" if path.stem in DRAWN else family
             for index, part in enumerate(_tiles(pixels) if kind == family else [pixels]):
-                yield Foreign(f"{package.name}/{path.name}#{index}", FAR, kind, part)
+                yield OodImage(f"{package.name}/{path.name}#{index}", FAR, kind, part)
 
     return read
 
@@ -134,7 +134,7 @@ DICOM_PICTURES = {
 }
 
 
-def _dicom_pictures(package: Path) -> Iterator[Foreign]:
+def _dicom_pictures(package: Path) -> Iterator[OodImage]:
     import pydicom
 
     for name, family in DICOM_PICTURES.items():
@@ -149,10 +149,10 @@ def _dicom_pictures(package: Path) -> Iterator[Foreign]:
         flat = array.mean(axis=-1) if array.ndim == 3 and array.shape[-1] in (3, 4) else array
         plane = flat[0] if flat.ndim == 3 else flat
         low, high = np.percentile(plane, [1, 99])
-        yield Foreign(f"pydicom/{name}", FAR, family, _grey((plane - low) / max(high - low, 1e-6)))
+        yield OodImage(f"pydicom/{name}", FAR, family, _grey((plane - low) / max(high - low, 1e-6)))
 
 
-def _normal_brains(package: Path) -> Iterator[Foreign]:
+def _normal_brains(package: Path) -> Iterator[OodImage]:
     """Slices of the MNI152 template in three planes: a true normal brain from no source of the training images."""
     path = package / "datasets" / "data" / "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
     if not path.is_file() or importlib.util.find_spec("nibabel") is None:
@@ -163,7 +163,7 @@ def _normal_brains(package: Path) -> Iterator[Foreign]:
     for axis, plane in enumerate(("sagittal", "coronal", "axial")):
         for share in (0.35, 0.42, 0.5, 0.58, 0.65):
             piece = np.take(volume, int(share * volume.shape[axis]), axis=axis)
-            yield Foreign(f"MNI152 {plane} {share:.2f}", NORMAL, plane, _grey(_square(np.rot90(piece))))
+            yield OodImage(f"MNI152 {plane} {share:.2f}", NORMAL, plane, _grey(_square(np.rot90(piece))))
 
 
 def _square(plane: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from classifier.inference.preprocessing import Float32Array
 
 
-class WeightAverage:
+class ExponentialMovingAverage:
     """Follows the weights of a network (Polyak and Juditsky, 1992, with exponential forgetting).
 
     Attributes:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from classifier.training.average import WeightAverage
+from classifier.training.ema import ExponentialMovingAverage
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def variable():
 
 
 def test_it_follows_the_weights_from_a_distance(variable):
-    average = WeightAverage([variable], momentum=0.9, every=1)
+    average = ExponentialMovingAverage([variable], momentum=0.9, every=1)
     for step in range(1, 400):
         variable.assign(np.full(3, 1.0 if step > 200 else 0.0, np.float32))
         average.update(step)
@@ -23,7 +23,7 @@ def test_it_follows_the_weights_from_a_distance(variable):
 
 
 def test_seldom_updates_forget_as_fast_as_frequent_ones(variable):
-    each, fourth = (WeightAverage([variable], momentum=0.99, every=every) for every in (1, 4))
+    each, fourth = (ExponentialMovingAverage([variable], momentum=0.99, every=every) for every in (1, 4))
     variable.assign(np.ones(3, np.float32))
     for step in range(1000, 1101):
         each.update(step)
@@ -32,7 +32,7 @@ def test_seldom_updates_forget_as_fast_as_frequent_ones(variable):
 
 
 def test_the_trained_weights_come_back(variable):
-    average = WeightAverage([variable], momentum=0.5, every=1)
+    average = ExponentialMovingAverage([variable], momentum=0.5, every=1)
     variable.assign(np.full(3, 8.0, np.float32))
     with average.applied():
         assert np.asarray(variable.value) == pytest.approx(np.zeros(3))
@@ -40,7 +40,7 @@ def test_the_trained_weights_come_back(variable):
 
 
 def test_without_momentum_the_weights_themselves_count(variable):
-    average = WeightAverage([variable], momentum=0.0)
+    average = ExponentialMovingAverage([variable], momentum=0.0)
     variable.assign(np.full(3, 8.0, np.float32))
     average.update(4)
     with average.applied():
