@@ -25,8 +25,8 @@ from classifier.inference.engines.openvino_bf16 import (
     OpenVinoBf16Engine,
     is_doubtful,
 )
+from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import to_input
-from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard
 from classifier.training.augment import Augmentation
 from classifier.training.hospitals import read_data
@@ -63,9 +63,9 @@ def changed(images: ImageSet, *, size: int) -> ImageSet:
     return replace(images, pixels=np.stack([augmentation(each, size=size, rng=rng)[0] for each in images.pixels]))
 
 
-def said(output: EngineOutput, index: int, card: ModelCard, refusal: Refusal | None) -> tuple[Any, ...]:
+def said(output: EngineOutput, index: int, card: ModelCard, detector: OodDetector | None) -> tuple[Any, ...]:
     """Everything in words that a person would read of an image."""
-    score = None if refusal is None else float(refusal.feature_score(output.features)[index])
+    score = None if detector is None else float(detector.feature_score(output.features)[index])
     decision = decide(output.logits[index], card, ood_score=score)
     return decision.outcome, decision.finding, int(output.logits[index].argmax()), frozenset(decision.possible)
 
@@ -76,7 +76,7 @@ def percents(output: EngineOutput, card: ModelCard) -> Any:
 
 
 def compare(
-    images: ImageSet, *, exact: Engine, rounding: OpenVinoBf16Engine, refusal: Refusal | None
+    images: ImageSet, *, exact: Engine, rounding: OpenVinoBf16Engine, detector: OodDetector | None
 ) -> dict[str, float | int]:
     """How far bfloat16 strays on images, and how often that would be, and is, seen."""
     card = exact.card
@@ -93,10 +93,10 @@ def compare(
         change = fast.logits[0] - told.logits[0]
         changes.append(np.abs(change).max())
         leads.append(np.ptp(change))
-        if refusal is not None:
-            scores.append(np.abs(refusal.feature_score(fast.features) - refusal.feature_score(told.features))[0])
-        agrees = said(fast, 0, card, refusal) == said(told, 0, card, refusal)
-        looked_at_again = bool(is_doubtful(fast, card, refusal=refusal)[0])
+        if detector is not None:
+            scores.append(np.abs(detector.feature_score(fast.features) - detector.feature_score(told.features))[0])
+        agrees = said(fast, 0, card, detector) == said(told, 0, card, detector)
+        looked_at_again = bool(is_doubtful(fast, card, detector=detector)[0])
         twice += looked_at_again
         same_rounded += agrees
         same += agrees or looked_at_again
@@ -129,13 +129,13 @@ def run(folder: Path, *, data: Path, exports: Path, count: int) -> dict[str, Any
     rounding = load_engine(folder, engine="openvino_bf16", exports=exports)
     assert isinstance(rounding, OpenVinoBf16Engine)
     card = exact.card
-    refusal = None if card.refusal is None else Refusal.load(card.refusal)
+    detector = None if card.ood is None else OodDetector.load(card.ood)
     return {
         "model": f"{card.name} {card.version}",
         "weights_sha256": card.weights.sha256,
         "margins": {"lead": LEAD_ERROR, "refusal_score": SCORE_ERROR, "probability": PROBABILITY_ERROR},
         "parts": {
-            name: compare(images, exact=exact, rounding=rounding, refusal=refusal)
+            name: compare(images, exact=exact, rounding=rounding, detector=detector)
             for name, images in parts(data, size=card.preprocessing.size, count=count).items()
         },
     }

@@ -30,8 +30,8 @@ from classifier.inference.engines import (
     thread_count,
 )
 from classifier.inference.engines.base import EngineOutput
+from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import UInt8Array, resize
-from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard, load_card
 
 ROOT = Path(__file__).parents[1]
@@ -128,7 +128,7 @@ def agreement(output: EngineOutput, reference: EngineOutput, card: ModelCard) ->
 
 def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
     """What a person would read of each image: outcome and finding."""
-    refusal = None if card.refusal is None else Refusal.load(card.refusal)
+    refusal = None if card.ood is None else OodDetector.load(card.ood)
     # The appearance is the same for all engines.
     scores = [None] * len(output.logits) if refusal is None else refusal.feature_score(output.features)
     decisions = [

@@ -22,8 +22,8 @@ from classifier.findings import FINDINGS
 from classifier.inference.engines.base import EngineOutput, thread_count
 from classifier.inference.engines.export import prepare
 from classifier.inference.engines.openvino import GRAPH, import_openvino
+from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.preprocessing import Float32Array, Preprocessing, to_input
-from classifier.inference.refusal import LIMIT, Refusal
 from classifier.inference.registry import ModelCard, load_card
 from classifier.training import metrics
 from classifier.training.hospitals import read_data
@@ -143,8 +143,8 @@ def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[A
         "mean_change_of_a_probability": float(np.abs(p - told).mean()),
         "mean_change_of_a_class_map": float(np.abs(output.class_maps - reference.class_maps[:count]).mean()),
     }
-    if card.refusal is not None:
-        refusal = Refusal.load(card.refusal)
+    if card.ood is not None:
+        refusal = OodDetector.load(card.ood)
         refused = refusal.feature_score(output.features) > LIMIT
         told_refused = refusal.feature_score(reference.features[:count]) > LIMIT
         scores["refusal_agreement"] = float((refused == told_refused).mean())

@@ -10,11 +10,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from classifier.inference.appearance import appearance
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.decision import Decision, decide
 from classifier.inference.engines import Engine, EngineOutput, load_engine
+from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess_batch
-from classifier.inference.refusal import Refusal
 from classifier.inference.registry import ModelCard
 
 
@@ -34,37 +34,37 @@ class AnalysisResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ModelInput:
     """Images as the network wants them.
 
     Attributes:
         inputs: float32 `(N, size, size, channels)`.
-        looks: Their appearance, float32 `(N, D)`.
+        appearance: Their appearance, float32 `(N, D)`.
         seconds: What preparing them took.
     """
 
     inputs: Float32Array = field(repr=False)
-    looks: Float32Array = field(repr=False)
+    appearance: Float32Array = field(repr=False)
     seconds: float
 
-    def __getitem__(self, index: int) -> "Prepared":
+    def __getitem__(self, index: int) -> "ModelInput":
         """One image of the batch, as a batch of one."""
         one = slice(index, index + 1)
-        return Prepared(self.inputs[one], self.looks[one], self.seconds / len(self.inputs))
+        return ModelInput(self.inputs[one], self.appearance[one], self.seconds / len(self.inputs))
 
 
 @dataclass(frozen=True, slots=True)
-class Forwarded:
+class ModelOutput:
     """What the network gave.
 
     Attributes:
         output: Logits, features and class maps.
-        looks: The images' appearance, float32 `(N, D)`.
+        appearance: The images' appearance, float32 `(N, D)`.
         seconds: What preparing and the network took.
     """
 
     output: EngineOutput = field(repr=False)
-    looks: Float32Array = field(repr=False)
+    appearance: Float32Array = field(repr=False)
     seconds: float
 
 
@@ -72,14 +72,14 @@ class Analyser:
     """Preprocesses, runs the network once, and decides. May be shared by threads."""
 
     def __init__(self, engine: Engine) -> None:
-        """Takes a warm engine and reads the statistics of refusal that its card names.
+        """Store a warm engine and read the out-of-distribution statistics that its card names.
 
         Raises:
             ModelError: If they cannot be used.
         """
         self.engine = engine
-        refusal = engine.card.refusal
-        self.refusal = None if refusal is None else Refusal.load(refusal)
+        ood = engine.card.ood
+        self.detector = None if ood is None else OodDetector.load(ood)
         # A forward pass already uses every processor: two at once would only slow each other.
         self._lock = threading.Lock()
 
@@ -121,7 +121,7 @@ class Analyser:
         """
         return self.decide(self.forward(self.prepare(images))) if images else []
 
-    def prepare(self, images: Sequence[UInt8Array]) -> Prepared:
+    def prepare(self, images: Sequence[UInt8Array]) -> ModelInput:
         """The first step of `analyse`: preprocessing, and a look at the images themselves.
 
         Raises:
@@ -130,10 +130,10 @@ class Analyser:
         started = time.perf_counter()
         parameters = self.card.preprocessing
         inputs = preprocess_batch(images, parameters=parameters)
-        looks = appearance(inputs, parameters=parameters)
-        return Prepared(inputs, looks, time.perf_counter() - started)
+        appearance = appearance_statistics(inputs, parameters=parameters)
+        return ModelInput(inputs, appearance, time.perf_counter() - started)
 
-    def forward(self, prepared: Prepared) -> Forwarded:
+    def forward(self, prepared: ModelInput) -> ModelOutput:
         """The second step: the network.
 
         Raises:
@@ -145,15 +145,15 @@ class Analyser:
             seconds = time.perf_counter() - started
         if not all(np.isfinite(part).all() for part in output):
             raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")
-        return Forwarded(output, prepared.looks, prepared.seconds + seconds)
+        return ModelOutput(output, prepared.appearance, prepared.seconds + seconds)
 
-    def decide(self, forwarded: Forwarded) -> list[AnalysisResult]:
-        """The last step: refusal, calibration, abstention; cheap beside the second."""
+    def decide(self, forwarded: ModelOutput) -> list[AnalysisResult]:
+        """Run the last step: detection of other images, calibration, abstention. It costs little beside the second."""
         started = time.perf_counter()
         logits, features, class_maps = forwarded.output
         scores: list[float | None] = [None] * len(logits)
-        if self.refusal is not None:
-            scores = [float(score) for score in self.refusal.score(features, forwarded.looks)]
+        if self.detector is not None:
+            scores = [float(score) for score in self.detector.score(features, forwarded.appearance)]
         decisions = [decide(row, self.card, ood_score=score) for row, score in zip(logits, scores, strict=True)]
         seconds = forwarded.seconds + time.perf_counter() - started
         share = seconds * 1000.0 / len(logits)

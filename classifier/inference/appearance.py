@@ -23,7 +23,7 @@ LARGEST_SIDE = 150
 """Every second pixel of an input says as much in a quarter of the time."""
 
 
-def appearance(inputs: Float32Array, *, parameters: Preprocessing) -> Float32Array:
+def appearance_statistics(inputs: Float32Array, *, parameters: Preprocessing) -> Float32Array:
     """Describes images as the network gets them.
 
     Args:

@@ -7,8 +7,8 @@ import numpy as np
 
 from classifier.findings import FINDINGS, TUMOR, Outcome
 from classifier.inference.calibration import NOTUMOR, tumor_probability
+from classifier.inference.ood import LIMIT
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import LIMIT
 from classifier.inference.registry import ModelCard, Thresholds
 
 
@@ -44,7 +44,7 @@ def decide(logits: Float32Array, card: ModelCard, *, ood_score: float | None = N
     Args:
         logits: float32 `(4,)`.
         card: Calibration and thresholds.
-        ood_score: How far the image is from brain MR (`Refusal.score`); None lets every image pass.
+        ood_score: How far the image is from brain MR (`OodDetector.score`); None lets every image pass.
 
     Returns:
         The decision. An image is refused before it is classified, so a refused one has no probabilities.

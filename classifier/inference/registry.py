@@ -48,18 +48,18 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalCard:
+class OodCard:
     """How the model tells that an image is no brain MR.
 
     Attributes:
-        statistics: `.npz` file with what training images are like (`refusal.Statistics`).
+        statistics: `.npz` file with statistics of the training images (`ood.Statistics`).
         feature_limit: Largest distance of the features that still is a brain MR, 0 to 2.
-        looks_limit: Largest distance of the appearance that still is one.
+        appearance_limit: Largest distance of the appearance that still is one.
     """
 
     statistics: ModelFile
     feature_limit: float
-    looks_limit: float
+    appearance_limit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class ModelCard:
         calibration: How logits become probabilities.
         thresholds: Which probabilities are answers.
         possible_from: Smallest calibrated probability from which each finding remains possible, in their order.
-        refusal: How other images are refused, or None if they are not.
+        ood: How images that are not brain MR are detected, or None if they are not.
         saliency: Scale of the class maps.
         details: The whole card as read, with training, metrics, licence and texts for people.
     """
@@ -120,7 +120,7 @@ class ModelCard:
     calibration: Calibration
     thresholds: Thresholds
     possible_from: tuple[float, ...]
-    refusal: RefusalCard | None
+    ood: OodCard | None
     saliency: SaliencyScale
     details: Mapping[str, Any] = field(repr=False)
 
@@ -136,8 +136,8 @@ class ModelCard:
             ModelError: If one is missing or differs.
         """
         self.weights.verify()
-        if self.refusal is not None:
-            self.refusal.statistics.verify()
+        if self.ood is not None:
+            self.ood.statistics.verify()
 
 
 def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
@@ -206,7 +206,7 @@ def _parse(folder: Path, content: dict[str, Any]) -> ModelCard:
         calibration=_calibration(content["calibration"]),
         thresholds=_thresholds(content["abstention"]),
         possible_from=_possible_from(content.get("possible")),
-        refusal=_refusal(folder, content.get("refusal")),
+        ood=_ood(folder, content.get("ood")),
         saliency=SaliencyScale(
             floor=float(content["saliency"]["floor"]), ceiling=float(content["saliency"]["ceiling"])
         ),
@@ -247,11 +247,11 @@ def _possible_from(content: dict[str, Any] | None) -> tuple[float, ...]:
     return tuple(float(content["thresholds"][name]) for name in FINDINGS)
 
 
-def _refusal(folder: Path, content: dict[str, Any] | None) -> RefusalCard | None:
+def _ood(folder: Path, content: dict[str, Any] | None) -> OodCard | None:
     if content is None:
         return None
-    return RefusalCard(
+    return OodCard(
         statistics=_file(folder, content),
         feature_limit=float(content["feature_limit"]),
-        looks_limit=float(content["looks_limit"]),
+        appearance_limit=float(content["appearance_limit"]),
     )

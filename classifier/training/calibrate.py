@@ -15,8 +15,8 @@ from classifier.findings import FINDINGS, TUMORS
 from classifier.inference.calibration import Calibration, probabilities
 from classifier.inference.decision import answer
 from classifier.inference.engines import load_engine
+from classifier.inference.ood import LIMIT, OodDetector, Statistics
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import LIMIT, Refusal, Statistics
 from classifier.inference.registry import Thresholds
 from classifier.inference.saliency import contrast
 from classifier.training import metrics
@@ -33,19 +33,19 @@ from classifier.training.weights import sampling_weights
 log = logging.getLogger(__name__)
 
 REFUSED = 0.01
-"""Share of real brain MR images whose features may be too strange where the limit is fitted."""
+"""Share of real brain MR images whose features may be too far where the limit is fitted."""
 
-LOOKS_REFUSED = 0.005
+APPEARANCE_REFUSED = 0.005
 """The same for their appearance. Both together stay below 2%."""
 
 SOURCE_REFUSED = 0.03
 """Largest share of any one source that either limit may refuse: hospitals differ more than images of one do."""
 
 AXES = 128
-"""Directions in which the features of brain MR images usually vary; what lies outside of them is strange."""
+"""Directions in which the features of brain MR images usually vary; a residual outside of them counts as distance."""
 
 STATISTICS_ROWS = 2400
-STATISTICS_NAME = "refusal.npz"
+STATISTICS_NAME = "ood.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def calibrate(
     """Fits a model's card and measures the result.
 
     Args:
-        folder: `models/<name>` with a card; rewritten, as are `calibration.json` and the statistics of refusal.
+        folder: `models/<name>` with a card; rewritten, as are `calibration.json` and `ood.npz`.
         data: Folders with manifests and images, see `read_data`.
         protocol: The protocol that the network was trained under.
         command: How the caller was called, for the record.
@@ -124,7 +124,7 @@ def calibrate(
     official = split.official_labels
     sections: dict[str, Any] = {
         "calibration": fit_calibration(fit, official=official),
-        "refusal": fit_refusal(folder, usual=usual, fit=fit),
+        "ood": fit_ood(folder, usual=usual, fit=fit),
         "saliency": fit_saliency(fit),
     }
     calibration = Calibration(**sections["calibration"])
@@ -143,21 +143,21 @@ def calibrate(
     return record
 
 
-def fit_refusal(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]:
+def fit_ood(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]:
     """Writes what training images are like, and chooses how far from that an image is refused."""
-    # Directions must be left over, else nothing would ever be strange.
+    # Directions must be left over, else no residual would ever remain.
     axes = min(AXES, *(count // 2 for count in usual.features.shape))
     path = folder / STATISTICS_NAME
-    Statistics.fit(usual.features, usual.looks, axes=axes).save(path)
+    Statistics.fit(usual.features, usual.appearance, axes=axes).save(path)
     statistics = Statistics.load(path)
-    looks, features = statistics.looks_strangeness(fit.looks), statistics.strangeness(fit.features)
+    appearance, features = statistics.appearance_distance(fit.appearance), statistics.feature_distance(fit.features)
     return {
         **describe_file(path, dtype="float16"),
         "vectors": len(usual),
         "axes": axes,
         "feature_limit": round(_limit(features, fit.rows, share=REFUSED), 4),
-        "looks_limit": round(_limit(looks, fit.rows, share=LOOKS_REFUSED), 4),
-        "target_refused": {"features": REFUSED, "looks": LOOKS_REFUSED, "of_any_source": SOURCE_REFUSED},
+        "appearance_limit": round(_limit(appearance, fit.rows, share=APPEARANCE_REFUSED), 4),
+        "target_refused": {"features": REFUSED, "appearance": APPEARANCE_REFUSED, "of_any_source": SOURCE_REFUSED},
     }
 
 
@@ -210,8 +210,8 @@ def measure(report: Outputs, *, sections: dict[str, Any], folder: Path, official
     )
     confident = np.array([answer(row, thresholds) is not None for row in p])
     right = p.argmax(axis=1) == labels
-    limits = {name: sections["refusal"][name] for name in ("feature_limit", "looks_limit")}
-    scores = Refusal(Statistics.load(folder / STATISTICS_NAME), **limits).score(report.features, report.looks)
+    limits = {name: sections["ood"][name] for name in ("feature_limit", "appearance_limit")}
+    scores = OodDetector(Statistics.load(folder / STATISTICS_NAME), **limits).score(report.features, report.appearance)
     low, high = metrics.bootstrap(lambda index: float(right[index].mean()), [row.group for row in report.rows])
     figures = {
         "accuracy": metrics.accuracy(p, labels),

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS, TUMOR, TUMORS
-from classifier.inference.appearance import appearance, describe
+from classifier.inference.appearance import appearance_statistics, describe
 from classifier.inference.decision import answer
 from classifier.inference.engines import Engine, load_engine
+from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
-from classifier.inference.refusal import LIMIT, Refusal
 from classifier.training import lowlevel, metrics
 from classifier.training.hospital_check import ERASED, HospitalCheck, originals_of
 from classifier.training.hospitals import read_data
@@ -231,14 +231,14 @@ class Evaluation:
 
     def refusal(self) -> dict[str, Any]:
         """How well other images are told from brain MR, and what is said of a true normal brain."""
-        if self.card.refusal is None:
+        if self.card.ood is None:
             return {}
-        refusal = Refusal.load(self.card.refusal)
-        brain = np.concatenate([refusal.score(part.features, part.looks) for part in (self.test, self.extra)])
+        detector = OodDetector.load(self.card.ood)
+        brain = np.concatenate([detector.score(part.features, part.appearance) for part in (self.test, self.extra)])
         pictures, missing = collect()
         rows = list(np.random.default_rng(0).choice(len(self.images), min(CORRUPTED_IMAGES, len(self.images)), False))
         pictures += corrupted([self.images.pixels[index] for index in rows])
-        scores, p = self._score(pictures, refusal=refusal)
+        scores, p = self._score(pictures, detector=detector)
         kinds, families = np.array([x.kind for x in pictures]), np.array([x.family for x in pictures])
         normal = kinds == NORMAL
         return {
@@ -318,13 +318,13 @@ class Evaluation:
     def _share(self, keep: np.ndarray) -> dict[str, Any]:
         return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
 
-    def _score(self, pictures: list[OodImage], *, refusal: Refusal) -> tuple[np.ndarray, np.ndarray]:
+    def _score(self, pictures: list[OodImage], *, detector: OodDetector) -> tuple[np.ndarray, np.ndarray]:
         inputs = [preprocess(picture.pixels, parameters=self.card.preprocessing) for picture in pictures]
         outputs = [self.engine.predict(np.stack(inputs[i : i + 16])) for i in range(0, len(inputs), 16)]
         features = np.concatenate([output.features for output in outputs])
         logits = np.concatenate([output.logits for output in outputs])
-        looks = appearance(np.stack(inputs), parameters=self.card.preprocessing)
-        return refusal.score(features, looks), self.card.calibration.probabilities(logits)
+        appearance = appearance_statistics(np.stack(inputs), parameters=self.card.preprocessing)
+        return detector.score(features, appearance), self.card.calibration.probabilities(logits)
 
     @staticmethod
     def _refused(scores: np.ndarray, brain: np.ndarray) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from classifier.findings import TUMORS
 from classifier.inference.calibration import tumor_probability
 from classifier.inference.decision import answer
+from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import LIMIT, Refusal
 from classifier.inference.registry import ModelCard
 from classifier.training import metrics
 from classifier.training.hospitals import OTHER_DISEASE
@@ -54,7 +54,7 @@ class HospitalCheck:
     """One model on the check images; each method measures one thing and returns plain data."""
 
     def __init__(self, card: ModelCard, outputs: Outputs, *, originals: Outputs | None = None) -> None:
-        """Apply the card's calibration, refusal and thresholds.
+        """Apply the card's calibration, limits and thresholds.
 
         Args:
             card: The model's card.
@@ -62,7 +62,7 @@ class HospitalCheck:
             originals: Of `originals_of` them.
         """
         self.card, self.outputs, self.originals = card, outputs, originals
-        self.refusal = None if card.refusal is None else Refusal.load(card.refusal)
+        self.detector = None if card.ood is None else OodDetector.load(card.ood)
         self.rows = outputs.rows
         self.p = card.calibration.probabilities(outputs.logits)
         self.presence = tumor_probability(self.p)
@@ -191,9 +191,9 @@ class HospitalCheck:
         return np.array([row.source == name for row in self.rows], bool)
 
     def _refused(self, outputs: Outputs) -> BoolArray:
-        if self.refusal is None:
+        if self.detector is None:
             return np.zeros(len(outputs), bool)
-        scores: Float32Array = self.refusal.score(outputs.features, outputs.looks)
+        scores: Float32Array = self.detector.score(outputs.features, outputs.appearance)
         refused: BoolArray = scores > LIMIT
         return refused
 

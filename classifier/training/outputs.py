@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.findings import FINDINGS
-from classifier.inference.appearance import appearance
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.engines import Engine
 from classifier.inference.preprocessing import Float32Array, to_input
 from classifier.training.images import ImageSet
 from classifier.training.manifest import Row
 
 BATCH = 16
-ARRAYS = ("logits", "features", "class_maps", "looks")
+ARRAYS = ("logits", "features", "class_maps", "appearance")
 """What is kept of `Outputs`, in its order."""
 
 Progress = Callable[[int, int], None]
@@ -36,14 +36,14 @@ class Outputs:
         logits: float32 `(N, 4)`.
         features: float32 `(N, C)`.
         class_maps: float16 `(N, h, w, 4)`.
-        looks: Their appearance, float32 `(N, D)`.
+        appearance: Their appearance, float32 `(N, D)`.
     """
 
     rows: tuple[Row, ...]
     logits: Float32Array
     features: Float32Array
     class_maps: npt.NDArray[np.float16]
-    looks: Float32Array
+    appearance: Float32Array
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -60,7 +60,7 @@ class Outputs:
             logits=self.logits[chosen],
             features=self.features[chosen],
             class_maps=self.class_maps[chosen],
-            looks=self.looks[chosen],
+            appearance=self.appearance[chosen],
         )
 
     def labels(self, *, official: bool) -> npt.NDArray[Any]:
@@ -87,19 +87,19 @@ def compute_outputs(
     if path is not None and path.is_file():
         with np.load(path) as archive:
             return Outputs(images.rows, *(archive[name] for name in ARRAYS))
-    parts, looks = [], []
+    parts, statistics = [], []
     for start in range(0, len(images), BATCH):
         pixels = images.pixels[start : start + BATCH]
         inputs = to_input(pixels, parameters=engine.card.preprocessing)
         parts.append(engine.predict(inputs))
-        looks.append(appearance(inputs, parameters=engine.card.preprocessing))
+        statistics.append(appearance_statistics(inputs, parameters=engine.card.preprocessing))
         progress(min(start + BATCH, len(images)), len(images))
     outputs = Outputs(
         rows=images.rows,
         logits=np.concatenate([part.logits for part in parts]),
         features=np.concatenate([part.features for part in parts]),
         class_maps=np.concatenate([part.class_maps for part in parts]).astype(np.float16),
-        looks=np.concatenate(looks),
+        appearance=np.concatenate(statistics),
     )
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

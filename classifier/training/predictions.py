@@ -11,7 +11,7 @@ import numpy as np
 
 from classifier.findings import FINDINGS
 from classifier.inference.calibration import NOTUMOR
-from classifier.inference.refusal import LIMIT, Refusal
+from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.registry import ModelCard
 from classifier.training import metrics
 from classifier.training.hospital_check import CALLED, ERASED
@@ -65,8 +65,8 @@ class Prediction:
 
 def predictions_of(part: str, outputs: Outputs, card: ModelCard, *, official: bool = False) -> list[Prediction]:
     """Return what a card makes of a network's outputs."""
-    refusal = None if card.refusal is None else Refusal.load(card.refusal)
-    scores = np.zeros(len(outputs)) if refusal is None else refusal.score(outputs.features, outputs.looks)
+    detector = None if card.ood is None else OodDetector.load(card.ood)
+    scores = np.zeros(len(outputs)) if detector is None else detector.score(outputs.features, outputs.appearance)
     p = card.calibration.probabilities(outputs.logits)
     return [
         Prediction(

@@ -21,7 +21,7 @@ import structlog
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 
-from classifier.inference.analyser import Analyser, Forwarded
+from classifier.inference.analyser import Analyser, ModelOutput
 from classifier.services import doorbell
 from classifier.services.claim import Claim, Result, claim_analyses, renew_leases
 from classifier.worker.endings import DATABASE_PAUSE_SECONDS, Endings
@@ -44,7 +44,7 @@ class Done:
     """A batch that has been through the network."""
 
     batch: Batch
-    forwarded: Forwarded
+    forwarded: ModelOutput
 
 
 class Pipeline:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from classifier.inference.analyser import Analyser, Prepared
+from classifier.inference.analyser import Analyser, ModelInput
 from classifier.inference.preprocessing import UInt8Array
 from classifier.intake import read_canonical
 from classifier.services.claim import Claim
@@ -30,7 +30,7 @@ class Batch:
 
     analyser: Analyser
     claims: list[Claim]
-    prepared: Prepared
+    prepared: ModelInput
 
     def singles(self) -> "Iterator[Batch]":
         """The same analyses, one by one."""

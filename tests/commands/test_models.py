@@ -25,6 +25,6 @@ def test_models_are_listed_and_verified(settings, tmp_path):
 
 def test_a_damaged_model_is_named(settings, tmp_path):
     folder = make_tiny_model(tmp_path / "tiny")
-    (folder / "refusal.npz").unlink()
-    with pytest.raises(CommandError, match=r"refusal\.npz is missing"):
+    (folder / "ood.npz").unlink()
+    with pytest.raises(CommandError, match=r"ood\.npz is missing"):
         table(settings, tmp_path)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from classifier.inference.analyser import Analyser
-from classifier.inference.refusal import Statistics
+from classifier.inference.ood import Statistics
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "models" / "xception"
 
 
 def make_tiny_model(folder: Path) -> Path:
-    """A model folder with random weights: backbone, pooling, linear head, card, statistics of refusal."""
+    """A model folder with random weights: backbone, pooling, linear head, card, out-of-distribution statistics."""
     import keras
 
     from classifier.inference.network import build_network, save_float16
@@ -26,9 +26,9 @@ def make_tiny_model(folder: Path) -> Path:
     new_card(folder, network="tiny", version="1", weights="tiny.weights.h5", texts={"title": "Tiny"})
     random = np.random.default_rng(0)
     statistics = Statistics.fit(random.random((20, 16), np.float32), random.random((20, 13), np.float32), axes=4)
-    statistics.save(folder / "refusal.npz")
-    entry = describe_file(folder / "refusal.npz", dtype="float16")
-    card = read_card(folder) | {"refusal": entry | {"feature_limit": 2.0, "looks_limit": 1e6}}
+    statistics.save(folder / "ood.npz")
+    entry = describe_file(folder / "ood.npz", dtype="float16")
+    card = read_card(folder) | {"ood": entry | {"feature_limit": 2.0, "appearance_limit": 1e6}}
     write_card(folder, card)
     return folder
 

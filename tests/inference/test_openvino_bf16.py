@@ -12,8 +12,8 @@ from classifier.inference.engines import choose_engine, is_computed_here, load_e
 from classifier.inference.engines import openvino_bf16 as module
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.openvino_bf16 import LEAD_ERROR, PROBABILITY_ERROR, SCORE_ERROR, is_doubtful
+from classifier.inference.ood import OodDetector, Statistics
 from classifier.inference.preprocessing import preprocess_batch
-from classifier.inference.refusal import Refusal, Statistics
 from classifier.inference.registry import ModelError, Thresholds
 from tests.inference.conftest import SHIPPED
 
@@ -35,7 +35,7 @@ def card(tiny):
 
 
 def test_a_clear_decision_is_not_doubted(card):
-    assert not is_doubtful(output_of([9, 0, 0, 0], [0, 0, 0, 9]), card, refusal=None).any()
+    assert not is_doubtful(output_of([9, 0, 0, 0], [0, 0, 0, 9]), card, detector=None).any()
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_a_clear_decision_is_not_doubted(card):
     ],
 )
 def test_a_close_decision_is_doubted(card, logits):
-    assert is_doubtful(output_of(logits), card, refusal=None).all()
+    assert is_doubtful(output_of(logits), card, detector=None).all()
 
 
 def test_no_error_of_several_logits_together_goes_unseen(card):
     """Whatever is not doubted decides the same with all logits moved at once, as long as no lead is moved further."""
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (300, 4)).astype(np.float32)
-    doubted = is_doubtful(output_of(*logits), card, refusal=None)
+    doubted = is_doubtful(output_of(*logits), card, detector=None)
     assert 0 < doubted.sum() < len(doubted)
     for row in logits[~doubted]:
         told = decide(row, card)
@@ -71,22 +71,22 @@ def test_no_error_of_several_logits_together_goes_unseen(card):
             assert np.allclose(moved.probabilities, told.probabilities, atol=PROBABILITY_ERROR)
 
 
-def test_a_score_near_the_limit_of_refusal_is_doubted(card):
+def test_a_score_near_the_limit_of_brain_mr_is_doubted(card):
     usual = np.eye(8, dtype=np.float32)
     statistics = Statistics.fit(usual, np.random.default_rng(0).random((8, 13), np.float32), axes=2)
     features = np.array([[1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, -1]], np.float32)
     output = output_of([9, 0, 0, 0], [9, 0, 0, 0], features=features)
-    far = float(statistics.strangeness(features)[1])
+    far = float(statistics.feature_distance(features)[1])
     for limit, expected in [(far, [False, True]), (far / (1 + 2 * SCORE_ERROR), [False, False])]:
-        refusal = Refusal(statistics, feature_limit=limit, looks_limit=1.0)
-        assert abs(refusal.feature_score(features)[0] - 1) > SCORE_ERROR
-        assert is_doubtful(output, card, refusal=refusal).tolist() == expected
+        detector = OodDetector(statistics, feature_limit=limit, appearance_limit=1.0)
+        assert abs(detector.feature_score(features)[0] - 1) > SCORE_ERROR
+        assert is_doubtful(output, card, detector=detector).tolist() == expected
 
 
 def test_only_doubtful_images_run_again(tiny, monkeypatch):
     """And each gets its own numbers."""
     engine = object.__new__(module.OpenVinoBf16Engine)
-    engine.card, engine._refusal, engine._rounded, engine._exact = tiny.card, None, "rounded", "exact"
+    engine.card, engine._detector, engine._rounded, engine._exact = tiny.card, None, "rounded", "exact"
     batch = np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
     runs = []
 
@@ -96,7 +96,7 @@ def test_only_doubtful_images_run_again(tiny, monkeypatch):
         return output_of(*([[value, index, 0, 0] for index in images.ravel()]))
 
     monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(module, "is_doubtful", lambda output, card, refusal: output.logits[:, 1] != 1)
+    monkeypatch.setattr(module, "is_doubtful", lambda output, card, detector: output.logits[:, 1] != 1)
     output = engine.predict(batch)
     assert runs == [("rounded", [0, 1, 2]), ("exact", [0, 2])]
     assert output.logits[:, :2].tolist() == [[1, 0], [0, 1], [1, 2]]

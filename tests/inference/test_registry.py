@@ -37,7 +37,7 @@ def test_changed_weights_are_noticed(own_tiny_folder):
     assert load_card(own_tiny_folder, verify=False).name == "tiny"
 
 
-@pytest.mark.parametrize("name", ["tiny.weights.h5", "refusal.npz"])
+@pytest.mark.parametrize("name", ["tiny.weights.h5", "ood.npz"])
 def test_missing_files_are_noticed(own_tiny_folder, name):
     (own_tiny_folder / name).unlink()
     with pytest.raises(ModelError, match="is missing"):

@@ -35,10 +35,10 @@ def test_a_calibrated_model_is_whole_again(models, data, protocol):
     fitted = record["fitted"]["calibration"]
     assert card.calibration == Calibration(fitted["temperature"], fitted["tumor_slope"], fitted["tumor_offset"])
     assert all(0.5 <= value <= 1 for value in astuple(card.thresholds))
-    assert card.refusal is not None
+    assert card.ood is not None
     assert card.metrics[0]["protocol"] == protocol
     assert record["reported"]["nll"] <= record["reported"]["nll_uncalibrated"] * 1.5
-    assert Analyser.from_folder(models / "tiny", engine="keras").refusal is not None
+    assert Analyser.from_folder(models / "tiny", engine="keras").detector is not None
 
 
 def test_calibration_fits_on_other_images_than_it_reports(models, data):
@@ -140,7 +140,7 @@ def test_a_finished_run_becomes_a_model(models, data, tmp_path):
     package = ["package_model", "--run", str(tmp_path / "run"), "--model-version", "2", "--like", "tiny"]
     call_command(*package, "--name", "better", stdout=StringIO())
     card = load_card(models / "better")
-    assert (card.name, card.version, card.refusal) == ("better", "2", None)
+    assert (card.name, card.version, card.ood) == ("better", "2", None)
     assert card.details["training"]["protocol"] == "patient"
     assert card.details["title"] == "Tiny"
     assert (models / "better" / "training" / "curve.png").is_file()

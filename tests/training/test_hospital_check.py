@@ -14,7 +14,7 @@ class Card:
 
     calibration = Calibration()
     thresholds = Thresholds(0.7, notumor=0.7, tumor=0.9)
-    refusal = None
+    ood = None
 
 
 def row(source, patient, label, *, sequence="FLAIR", file="x.png"):

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from classifier.findings import Outcome
-from classifier.inference.analyser import Forwarded, Prepared
+from classifier.inference.analyser import ModelInput, ModelOutput
 from classifier.inference.decision import Decision
 from classifier.intake import read_canonical
 from classifier.models import Analysis, ClassMaps
@@ -35,14 +35,14 @@ class Analyser:
 
     def prepare(self, images):
         means = np.array([[image.mean()] for image in images], np.float32)
-        return Prepared(means, means, 0.001)
+        return ModelInput(means, means, 0.001)
 
     def forward(self, prepared):
         assert self.gate.wait(20)
         self.batches.append(len(prepared.inputs))
         if self.poison & {float(value) for value in prepared.inputs.ravel()}:
             raise RuntimeError("the engine broke")
-        return Forwarded(prepared.inputs, prepared.looks, 0.001)
+        return ModelOutput(prepared.inputs, prepared.appearance, 0.001)
 
     def decide(self, forwarded):
         maps = np.zeros((10, 10, 4), np.float16)

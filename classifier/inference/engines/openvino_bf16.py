@@ -13,8 +13,8 @@ import numpy.typing as npt
 from classifier.inference.decision import Decision, decide
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.openvino import DISTRIBUTION, compile_graph, run
+from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.preprocessing import Float32Array
-from classifier.inference.refusal import LIMIT, Refusal
 from classifier.inference.registry import ModelCard
 
 __all__ = ["DISTRIBUTION", "GRAPH_OF", "OpenVinoBf16Engine", "is_computed_here", "is_doubtful"]
@@ -26,7 +26,7 @@ NEEDED_FLAGS = {"avx512_bf16", "amx_bf16"}
 LEAD_ERROR = 0.65
 """The lead of one logit over another is off by less: 0.53 was the most in 1,379 test images."""
 SCORE_ERROR = 0.075
-"""A refusal score is off by less: 0.05 was the most in the same images. See
+"""An out-of-distribution score is off by less: 0.05 was the most in the same images. See
 `bench/results/bfloat16.json`, and `docs/decisions/0004-cpu-engine.md` for what each margin was chosen on."""
 PROBABILITY_ERROR = 0.05
 """What is said of a probability may be off by this much where nothing else depends on it."""
@@ -48,14 +48,14 @@ class OpenVinoBf16Engine:
             ModelError: If the statistics that the card names cannot be used.
         """
         self.card = card
-        self._refusal = None if card.refusal is None else Refusal.load(card.refusal)
+        self._detector = None if card.ood is None else OodDetector.load(card.ood)
         self._rounded = compile_graph(card, folder, precision="bf16")
         self._exact = compile_graph(card, folder)
 
     def predict(self, batch: Float32Array) -> EngineOutput:
         """Runs the network; see `Engine.predict`."""
         output = self.predict_rounded(batch)
-        again = is_doubtful(output, self.card, refusal=self._refusal)
+        again = is_doubtful(output, self.card, detector=self._detector)
         if again.any():
             for rounded, exact in zip(output, run(self._exact, batch[again]), strict=True):
                 rounded[again] = exact
@@ -75,7 +75,7 @@ def is_computed_here() -> bool:
     return any(line.startswith("flags") and NEEDED_FLAGS & set(line.split()) for line in text.splitlines())
 
 
-def is_doubtful(output: EngineOutput, card: ModelCard, *, refusal: Refusal | None) -> npt.NDArray[np.bool_]:
+def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector | None) -> npt.NDArray[np.bool_]:
     """Tells the images of which a rounding error could change what is said.
 
     That is the outcome, the likeliest finding, the possible findings, or a probability by `PROBABILITY_ERROR`.
@@ -83,14 +83,14 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, refusal: Refusal | Non
     Args:
         output: Of N images.
         card: Temperature and thresholds.
-        refusal: Tells other images apart; None if the model cannot.
+        detector: Detects images that are not brain MR; None if the model cannot.
 
     Returns:
         bool `(N,)`.
     """
     doubtful = np.array([_could_say_otherwise(logits, card) for logits in output.logits], bool)
-    if refusal is not None:
-        doubtful |= np.abs(refusal.feature_score(output.features) - LIMIT) <= SCORE_ERROR
+    if detector is not None:
+        doubtful |= np.abs(detector.feature_score(output.features) - LIMIT) <= SCORE_ERROR
     return doubtful
 
 
