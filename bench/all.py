@@ -14,7 +14,7 @@ from tests.running import ROOT
 
 
 def steps(*, quick: bool, data: str = "") -> list[list[str]]:
-    """The commands, as modules with arguments; `data` is the folder of the images that engines are compared on."""
+    """Return the commands as modules with arguments; `data` is the folder of the images to compare engines on."""
     if quick:
         names = ("intake_corpus", "engines", "throughput", "latency", "memory", "peers", "report")
         return [[f"bench.{name}", "--quick"] for name in names]
@@ -31,7 +31,7 @@ def steps(*, quick: bool, data: str = "") -> list[list[str]]:
 
 
 def has_servers() -> bool:
-    """Whether PostgreSQL and Redis can be started here."""
+    """Return whether PostgreSQL and Redis can be started here."""
     postgres = glob("/usr/lib/postgresql/*/bin/initdb") or shutil.which("initdb")
     return bool(postgres) and shutil.which("redis-server") is not None
 

@@ -71,14 +71,14 @@ def said(output: EngineOutput, index: int, card: ModelCard, detector: OodDetecto
 
 
 def percents(output: EngineOutput, card: ModelCard) -> Any:
-    """The displayed percentages, before what keeps them from 100."""
+    """Return the displayed percentages, before what keeps them from 100."""
     return np.rint(100 * card.calibration.probabilities(output.logits)).astype(int)
 
 
 def compare(
     images: ImageSet, *, exact: Engine, rounding: OpenVinoBf16Engine, detector: OodDetector | None
 ) -> dict[str, float | int]:
-    """How far bfloat16 strays on images, and how often that would be, and is, seen."""
+    """Return how far bfloat16 differs on images, and how often that would be, and is, visible."""
     card = exact.card
     changes, leads, scores, points, exact_times, rounded_times = [], [], [], [], [], []
     twice = same_rounded = same = 0
@@ -124,7 +124,7 @@ def compare(
 
 
 def run(folder: Path, *, data: Path, exports: Path, count: int) -> dict[str, Any]:
-    """Compares and returns what is written to the results file."""
+    """Compare and return what is written to the results file."""
     exact = load_engine(folder, engine="openvino", exports=exports)
     rounding = load_engine(folder, engine="openvino_bf16", exports=exports)
     assert isinstance(rounding, OpenVinoBf16Engine)

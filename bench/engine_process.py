@@ -26,7 +26,7 @@ class EngineProcess:
     """The near end: starts the process and sends it orders. One at a time: the caller waits for each answer."""
 
     def __init__(self, name: str, *, folder: Path, exports: Path, pixels: Path) -> None:
-        """Starts the process and waits until the engine is ready.
+        """Start the process and wait until the engine is ready.
 
         Args:
             name: An engine, or `BASE`.
@@ -46,15 +46,15 @@ class EngineProcess:
         return float(self._ask("network", (count, turn)))
 
     def analyse(self, turn: int) -> float:
-        """Milliseconds that the whole analysis of one image takes, from grey pixels to the decision."""
+        """Milliseconds that the whole analysis of one image takes, from gray pixels to the decision."""
         return float(self._ask("analyse", turn))
 
     def outputs(self) -> EngineOutput:
-        """What the network says of all images."""
+        """Return what the network says of all images."""
         return EngineOutput(*self._ask("outputs", None))
 
     def memory(self) -> dict[str, float]:
-        """The process's memory in MiB, see `bench.machine.memory`."""
+        """Return the process's memory in MiB, see `bench.machine.memory`."""
         found: dict[str, float] = self._ask("memory", None)
         return found
 

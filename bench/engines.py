@@ -45,7 +45,7 @@ TARGET = 0.40
 
 
 def sample_images(size: int) -> tuple[UInt8Array, str]:
-    """The samples as they are, mirrored, turned, darker, brighter, cropped and noisy: 12 x 8 images."""
+    """Return the samples as they are, mirrored, turned, darker, brighter, cropped and noisy: 12 x 8 images."""
     paths = sorted((ROOT / "samples").glob("*.jpg"))
     noise = np.random.default_rng(0)
     images = []
@@ -61,7 +61,7 @@ def sample_images(size: int) -> tuple[UInt8Array, str]:
 
 
 def test_images(data: Path, size: int) -> tuple[UInt8Array, str]:
-    """All test images of the protocol, and how to call them."""
+    """Return all test images of the protocol, and how to call them."""
     from classifier.training.hospitals import read_data
     from classifier.training.images import load_images
     from classifier.training.protocols import make_split
@@ -115,7 +115,7 @@ def time_calls(process: EngineProcess, *, calls: int) -> dict[str, float]:
 
 
 def agreement(output: EngineOutput, reference: EngineOutput, card: ModelCard) -> dict[str, float]:
-    """How far an engine's outputs are from the reference's, and how often both say the same."""
+    """Return how far an engine's outputs are from the reference's, and how often both say the same."""
     found: dict[str, float] = {"images": len(output.logits)}
     for name in EngineOutput._fields:
         change = np.abs(getattr(output, name) - getattr(reference, name))
@@ -127,7 +127,7 @@ def agreement(output: EngineOutput, reference: EngineOutput, card: ModelCard) ->
 
 
 def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
-    """What a person would read of each image: outcome and finding."""
+    """Return what a person would read of each image: outcome and finding."""
     refusal = None if card.ood is None else OodDetector.load(card.ood)
     # The appearance is the same for all engines.
     scores = [None] * len(output.logits) if refusal is None else refusal.feature_score(output.features)
@@ -139,7 +139,7 @@ def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
 
 
 def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier: dict[str, Any]) -> dict[str, Any]:
-    """Measures everything and returns what is written to the results file.
+    """Measure everything and return what is written to the results file.
 
     Args:
         folder: `models/<name>`.
@@ -194,7 +194,7 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier:
 
 
 def earlier_result(card: ModelCard) -> dict[str, Any]:
-    """The last result, if it is of the same weights and the same libraries.
+    """Return the last result, if it is of the same weights and the same libraries.
 
     Raises:
         SystemExit: If it is not: outputs have to be compared again.
@@ -207,7 +207,7 @@ def earlier_result(card: ModelCard) -> dict[str, Any]:
 
 
 def print_tables(result: dict[str, Any]) -> None:
-    """Prints what matters, an engine a line."""
+    """Print what matters, an engine a line."""
     rows = result["engines"]
     print("\nMilliseconds an image, network only (ratio to Keras' predict), and the whole analysis at batch 1:")
     print(f"{'engine':<14}" + "".join(f"{f'batch {batch}':>17}" for batch in ROUNDS) + f"{'analysis':>17}")

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def spread(values: Sequence[float], *, digits: int = 1) -> dict[str, float | int]:
-    """Returns `count`, `p50`, `p95` and `max` of values, rounded; `count` alone if there are none."""
+    """Return `count`, `p50`, `p95` and `max` of values, rounded; `count` alone if there are none."""
     if not len(values):
         return {"count": 0}
     p50, p95 = np.percentile(values, [50, 95])

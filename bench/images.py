@@ -16,7 +16,7 @@ DISTINCT = len(SAMPLES) * LEVELS**2
 
 
 def distinct_jpeg(number: int) -> bytes:
-    """One of the samples with `number` written into two corner blocks, as JPEG.
+    """Return one of the samples with `number` written into two corner blocks, as JPEG.
 
     Args:
         number: 0 to `DISTINCT` - 1; two numbers give different pixels.

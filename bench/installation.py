@@ -78,7 +78,7 @@ class Installation:
         return self.app.base_url
 
     def token(self, name: str) -> str:
-        """An API token of a new account."""
+        """Return an API token of a new account."""
         return token_of(self.app, name)
 
     def read(self, query: str) -> list[tuple[Any, ...]]:
@@ -91,7 +91,7 @@ class Installation:
             return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]  # no literal
 
     def analyses(self) -> list[Row]:
-        """Every analysis, oldest first."""
+        """Return every analysis, oldest first."""
         rows = self.read(
             "SELECT a.scan_id, u.username, a.state, a.queued_at, a.started_at, a.finished_at, a.milliseconds "
             "FROM classifier_analysis a JOIN classifier_user u ON u.id = a.requested_by_id ORDER BY a.queued_at"
@@ -110,7 +110,7 @@ class Installation:
         ]
 
     def count(self, *states: str) -> int:
-        """How many analyses are in one of the states."""
+        """Return how many analyses are in one of the states."""
         names = ", ".join(f"'{state}'" for state in states)
         return int(self.read(f"SELECT count(*) FROM classifier_analysis WHERE state IN ({names})")[0][0])
 
@@ -125,11 +125,11 @@ class Installation:
         self.app.wait_for(is_idle, seconds=seconds)
 
     def worker(self) -> int:
-        """The process id of the worker."""
+        """Return the process id of the worker."""
         return self.app.children()["worker"]
 
     def processes(self) -> dict[str, list[int]]:
-        """The process ids of each program, those of its own children included."""
+        """Return the process ids of each program, those of its own children included."""
         return {
             ("web" if name == "gunicorn" else name): [pid, *children_of(pid)]
             for name, pid in self.app.children().items()
@@ -137,7 +137,7 @@ class Installation:
 
     @contextlib.contextmanager
     def worker_stopped(self) -> Iterator[None]:
-        """The worker stands still (SIGSTOP) and claims nothing."""
+        """Stop the worker with SIGSTOP inside the block, so that it claims nothing."""
         pid = self.worker()
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -150,7 +150,7 @@ class Installation:
         return _seconds(self.read(f"SELECT started_at FROM classifier_workerprocess WHERE pid = {pid}")[0][0]) or 0.0
 
     def measurements(self) -> dict[str, Any]:
-        """Mean seconds of the worker's steps since its start, as it reports them."""
+        """Return mean seconds of the worker's steps since its start, as it reports them."""
         rows = self.read("SELECT measurements FROM classifier_workerprocess ORDER BY seen_at DESC LIMIT 1")
         reported = json.loads(rows[0][0]) if isinstance(rows[0][0], str) else rows[0][0]
         return {
@@ -194,7 +194,7 @@ def installation(kind: str) -> Iterator[Installation]:
 
 
 def arguments(doc: str | None, *, kinds: bool = False) -> argparse.Namespace:
-    """The options that benchmarks share: `quick` and, if asked for, `kind`."""
+    """Return the options that benchmarks share: `quick` and, if asked for, `kind`."""
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--quick", action="store_true", help="few and short: shows that it works, not how fast it is")
     if kinds:
@@ -206,12 +206,12 @@ def arguments(doc: str | None, *, kinds: bool = False) -> argparse.Namespace:
 
 
 def result_path(name: str, *, quick: bool, kind: str = "embedded") -> Path:
-    """Where figures are written. Quick ones lie apart: they are no results."""
+    """Return where figures are written. Quick ones lie apart: they are no results."""
     return RESULTS / ("quick" if quick else "") / f"{name}{'' if kind == 'embedded' else f'-{kind}'}.json"
 
 
 def conditions() -> dict[str, object]:
-    """How busy the machine is before something is measured: the share of processor time used, and the load average."""
+    """Return how busy the machine is before a measurement: the share of processor time used and the load average."""
     busy, total = _processor_time()
     time.sleep(BUSY_SECONDS)
     busy_later, total_later = _processor_time()
@@ -220,7 +220,7 @@ def conditions() -> dict[str, object]:
 
 
 def children_of(pid: int) -> list[int]:
-    """The process ids of a process's children (Linux)."""
+    """Return the process ids of a process's children (Linux)."""
     while True:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         try:

@@ -53,7 +53,7 @@ class Row:
 
 
 def heavy_files() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """The heaviest files that are allowed: 40 million pixels, in every way they can be stored."""
+    """Return the heaviest files that are allowed: 40 million pixels, in every way they can be stored."""
     large = Image.fromarray(head_slice()).resize((5600, 7000), Image.Resampling.BILINEAR)
     yield "40-megapixels-jpeg", lambda: encoded(large.convert("RGB"), "JPEG", quality=85)
     yield "40-megapixels-progressive", lambda: encoded(large.convert("RGB"), "JPEG", quality=85, progressive=True)

@@ -40,7 +40,7 @@ class Step:
 
 
 def steps(*, quick: bool) -> list[Step]:
-    """The loads, smallest first."""
+    """Return the loads, smallest first."""
     seconds, low = (6.0, 12.0) if quick else (45.0, 40.0)
     return [Step(0.1, low, 1.0), Step(0.5, seconds, 0.3), Step(0.9, seconds, 0.2), Step(1.2, seconds, 0.2)]
 
@@ -54,7 +54,7 @@ class Measurement:
         self.next_image = 0
 
     def capacity(self, *, seconds: float) -> float:
-        """Uploads a second with result, by clients that wait."""
+        """Upload a second with result, by clients that wait."""
         streams = [Stream(f"person-{n}", token, clients=CLOSED_CLIENTS) for n, token in enumerate(self.tokens)]
         uploads = self._run(streams, seconds=seconds, closed=True)
         return closed_rate(uploads, seconds=seconds)
@@ -141,7 +141,7 @@ class Measurement:
 
     @staticmethod
     def _is_waiting(upload: Upload, rows: dict[str, Row], *, at: float) -> bool:
-        """Whether an upload that had been taken by then had no result yet, by the client's clock."""
+        """Return whether an upload that had been taken by then had no result yet, by the client's clock."""
         row = rows.get(upload.scan)
         if row is None or row.finished is None:
             return True

@@ -26,7 +26,7 @@ NOT_INSTALLED = "not installed"
 
 
 def describe_machine(packages: Sequence[str]) -> dict[str, object]:
-    """Describes processor, memory, system, and the versions of what ran.
+    """Describe processor, memory, system, and the versions of what ran.
 
     Args:
         packages: Names of distributions, as `pip` knows them.
@@ -46,7 +46,7 @@ def describe_machine(packages: Sequence[str]) -> dict[str, object]:
 
 
 def write_result(path: Path, *, content: Mapping[str, object], packages: Sequence[str]) -> None:
-    """Writes a benchmark's figures as JSON, with the date and the machine they are from.
+    """Write a benchmark's figures as JSON, with the date and the machine they are from.
 
     Args:
         path: Target, usually `RESULTS / "<name>.json"`; its folder is made if need be.
@@ -60,7 +60,7 @@ def write_result(path: Path, *, content: Mapping[str, object], packages: Sequenc
 
 
 def memory(process: int | None = None) -> dict[str, float]:
-    """Returns a process's memory in MiB (Linux, `/proc/PID/smaps_rollup`); its own without an argument.
+    """Return a process's memory in MiB (Linux, `/proc/PID/smaps_rollup`); its own without an argument.
 
     Returns:
         `resident` (pages in memory), `proportional` (shared pages counted by their share), `private` (its own
@@ -83,7 +83,7 @@ def memory(process: int | None = None) -> dict[str, float]:
 
 
 def _cpuinfo(field: str) -> str:
-    """The first processor's value of a field of `/proc/cpuinfo`, empty if there is none."""
+    """Return the first processor's value of a field of `/proc/cpuinfo`, empty if there is none."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == field:

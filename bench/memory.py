@@ -106,7 +106,7 @@ def watch(running: Installation, *, size: Size) -> tuple[list[Sample], int]:
 
 
 def around(samples: list[Sample], *, analyses: int, window: int, program: str, kind: str) -> float:
-    """Median memory of a program while so many analyses had ended, a window of them long."""
+    """Return median memory of a program while so many analyses had ended, a window of them long."""
     near = [s for s in samples if analyses <= s.finished <= analyses + window] or [
         min(samples, key=lambda s: abs(s.finished - analyses))
     ]
@@ -114,7 +114,7 @@ def around(samples: list[Sample], *, analyses: int, window: int, program: str, k
     return statistics.median(entry[program] for entry in held)
 
 
-def summarise(samples: list[Sample], *, size: Size) -> dict[str, dict[str, float]]:
+def summarize(samples: list[Sample], *, size: Size) -> dict[str, dict[str, float]]:
     """Memory of each program at the start, when settled, at the end, the most of it, and its growth."""
     window = size.settled // 5
     figures = {}
@@ -163,7 +163,7 @@ def main() -> None:
         samples, uploaded = watch(running, size=size)
         running.wait_until_idle()
         succeeded, failed = running.count("succeeded"), running.count("failed", "cancelled")
-        programs = summarise(samples, size=size)
+        programs = summarize(samples, size=size)
         starts = start_seconds(running, starts=size.starts)
     content: dict[str, object] = {
         **state,

@@ -58,20 +58,20 @@ class Variant:
         self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
     def __call__(self, batch: Float32Array) -> EngineOutput:
-        """Runs exactly `images` images."""
+        """Run exactly `images` images."""
         result = self._request.infer([batch], share_inputs=True)
         return EngineOutput(*(result[name] for name in EngineOutput._fields))
 
 
 def inputs(images: ImageSet, *, size: int, parameters: Preprocessing) -> Iterator[Float32Array]:
-    """All images one at a time, because what fewer bits do is seen in few of them; of larger batches, a few."""
+    """Return all images one at a time, because what fewer bits do is seen in few of them; of larger batches, a few."""
     end = len(images) if size == 1 else BATCHES * size
     for start in range(0, end - size + 1, size):
         yield to_input(images.pixels[start : start + size], parameters=parameters)
 
 
 def quantized(model: Any, images: ImageSet, *, parameters: Preprocessing) -> Any:
-    """The graph with 8-bit weights and activations, their ranges fitted on training images."""
+    """Return the graph with 8-bit weights and activations, their ranges fitted on training images."""
     import nncf
 
     pixels = [images.pixels[index : index + 1] for index in range(len(images))]
@@ -80,7 +80,7 @@ def quantized(model: Any, images: ImageSet, *, parameters: Preprocessing) -> Any
 
 
 def half_weights(model: Any) -> Any:
-    """The graph with its weights stored as float16."""
+    """Return the graph with its weights stored as float16."""
     openvino = import_openvino()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / GRAPH
@@ -121,13 +121,13 @@ def milliseconds(runs: dict[str, Variant], batch: Float32Array) -> dict[str, dic
 
 
 def outputs(run: Variant, images: ImageSet, *, parameters: Preprocessing) -> EngineOutput:
-    """What a variant says of all images."""
+    """Return what a variant says of all images."""
     parts = [run(batch) for batch in inputs(images, size=run.images, parameters=parameters)]
     return EngineOutput(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[Any], card: ModelCard) -> dict[str, Any]:
-    """Scores of a variant, and how far it strays from float32; both over as many images as it has run."""
+    """Return the scores of a variant and its difference from float32, over the images that it has run."""
     count = len(output.logits)
     p = card.calibration.probabilities(output.logits)
     told = card.calibration.probabilities(reference.logits[:count])
@@ -152,7 +152,7 @@ def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[A
 
 
 def run(folder: Path, *, data: Path, exports: Path, limit: int | None, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Measures everything and returns what is written to the results file."""
+    """Measure everything and return what is written to the results file."""
     card = load_card(folder)
     split = make_split(read_data(data), protocol=PROTOCOL)
     size = card.preprocessing.size

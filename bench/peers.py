@@ -76,7 +76,7 @@ def brainscan() -> Iterator[Target]:
 
 @contextlib.contextmanager
 def peer(name: str) -> Iterator[Target]:
-    """A peer, ready to answer."""
+    """Return a peer, ready to answer."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="brainscan-bench-") as folder:

@@ -23,12 +23,12 @@ NOT_MEASURED = "Not measured yet."
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
-    """Every results file of a folder, by its name without the ending."""
+    """Return every results file of a folder, by its name without the ending."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 def block(name: str, *, results: Mapping[str, dict[str, Any]]) -> str:
-    """What stands in a block of the document.
+    """Return what stands in a block of the document.
 
     Raises:
         KeyError: if there is no such block.
@@ -41,7 +41,7 @@ def block(name: str, *, results: Mapping[str, dict[str, Any]]) -> str:
 
 
 def rendered(document: str, *, results: Mapping[str, dict[str, Any]]) -> str:
-    """The document with all its blocks made anew."""
+    """Return the document with all its blocks made anew."""
     return BLOCK.sub(lambda found: f"{found[1]}{block(found[2], results=results)}\n{found[3]}", document)
 
 

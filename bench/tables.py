@@ -14,7 +14,7 @@ KINDS = {"embedded": "SQLite, embedded broker", "servers": "PostgreSQL, Redis"}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first is right-aligned."""
+    """Return a Markdown table; every column but the first is right-aligned."""
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -62,7 +62,7 @@ PARTS = {
 
 
 def bfloat16(result: Result) -> str:
-    """What bfloat16 changes, and what of it is caught."""
+    """Return what bfloat16 changes, and what of it is caught."""
     rows = [
         [
             f"{part['images']} {PARTS[name]}",
@@ -102,7 +102,7 @@ def throughput(result: Result) -> str:
 
 
 def latency(result: Result) -> str:
-    """A row for each load, and what the load above capacity did."""
+    """Return a row for each load, and what the load above capacity did."""
     rows = [
         [
             percent(load["share"]),
@@ -177,7 +177,7 @@ def peers(result: Result) -> str:
 
 
 def intake(result: Result) -> str:
-    """The corpus in a sentence."""
+    """Return the corpus in a sentence."""
     summary = result["summary"]
     return (
         f"{summary['as_expected']} of {summary['files']} files of the corpus got their answer. The slowest refusal "

@@ -143,7 +143,7 @@ TARGETS = [
 
 
 def target_table(results: Mapping[str, Result]) -> str:
-    """What is to be reached, what is, and whether that is enough."""
+    """Return what is to be reached, what is, and whether that is enough."""
     rows = []
     for target in TARGETS:
         shown, verdict = "not measured", ""

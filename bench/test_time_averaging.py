@@ -30,12 +30,12 @@ PACKAGES = ("openvino", "numpy")
 
 
 def turned(pixels: UInt8Array, degrees: float) -> UInt8Array:
-    """The image turned about its middle."""
+    """Return the image turned about its middle."""
     return np.asarray(Image.fromarray(pixels).rotate(degrees, Image.Resampling.BILINEAR))
 
 
 def scaled(pixels: UInt8Array, factor: float) -> UInt8Array:
-    """The image enlarged or shrunk about its middle, with black around it."""
+    """Return the image enlarged or shrunk about its middle, with black around it."""
     side = len(pixels)
     edge = side * (1 - 1 / factor) / 2
     box = (edge, edge, side - edge, side - edge)
@@ -45,7 +45,7 @@ def scaled(pixels: UInt8Array, factor: float) -> UInt8Array:
 
 
 def brightened(pixels: UInt8Array, gamma: float) -> UInt8Array:
-    """The image with its grey values raised to a power."""
+    """Return the image with its gray values raised to a power."""
     curve: UInt8Array = (255 * (pixels / 255) ** gamma).astype(np.uint8)
     return curve
 
@@ -70,7 +70,7 @@ AVERAGES = (
 
 
 def logits_of(engine: Engine, images: ImageSet, change: Callable[[UInt8Array], UInt8Array]) -> Float32Array:
-    """The network's logits for a copy of every image, float32 `(N, 4)`."""
+    """Return the network's logits for a copy of every image, float32 `(N, 4)`."""
     parameters = engine.card.preprocessing
     inputs = (to_input(change(pixels)[np.newaxis], parameters=parameters) for pixels in images.pixels)
     return np.concatenate([engine.predict(one).logits for one in inputs])
@@ -90,7 +90,7 @@ def scores(logits: Float32Array, images: ImageSet) -> dict[str, float]:
 
 
 def run(folder: Path, *, data: Path, exports: Path) -> dict[str, Any]:
-    """Measures everything and returns what is written."""
+    """Measure everything and return what is written."""
     engine = load_engine(folder, engine="auto", exports=exports)
     rows = [row for row in make_split(read_data(data), protocol="patient").validation if not row.partial]
     images = load_images(rows, size=engine.card.preprocessing.size)

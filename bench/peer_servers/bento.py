@@ -20,5 +20,5 @@ class Classifier:
     # Its adaptive window is found by itself; images wait as long as they must, as in the other servers.
     @bentoml.api(batchable=True, max_batch_size=BATCH_SIZE, max_latency_ms=120_000, route=PATH)
     def predict(self, image: list[Image]) -> list[dict[str, Any]]:
-        """One batch."""
+        """Return one batch."""
         return [answer(result) for result in self.analyser.analyse([np.asarray(one.convert("L")) for one in image])]

@@ -32,15 +32,15 @@ class ModelAPI(litserve.LitAPI):
         return list(inputs)
 
     def predict(self, x: list[UInt8Array], **_: Any) -> list[AnalysisResult]:
-        """One batch."""
+        """Return one batch."""
         return self.analyser.analyse(x)
 
     def unbatch(self, output: list[AnalysisResult]) -> list[AnalysisResult]:
-        """One result each."""
+        """Return one result each."""
         return output
 
     def encode_response(self, output: AnalysisResult, **_: Any) -> dict[str, object]:
-        """One answer."""
+        """Return one answer."""
         return answer(output)
 
 

@@ -19,7 +19,7 @@ PATH = "/predict"
 
 
 def load() -> Analyser:
-    """The shipped model, on the engine that BrainScan's worker uses here, with as many threads."""
+    """Return the shipped model, on the engine that BrainScan's worker uses here, with as many threads."""
     return Analyser.from_folder(MODEL, exports=EXPORTS)
 
 
@@ -30,7 +30,7 @@ def pixels_of(file: BinaryIO) -> UInt8Array:
 
 
 def answer(result: AnalysisResult) -> dict[str, object]:
-    """What is sent back."""
+    """Return what is sent back."""
     decision = result.decision
     shares = None if decision.probabilities is None else dict(zip(FINDINGS, decision.probabilities, strict=True))
     return {"outcome": str(decision.outcome), "finding": decision.finding, "probabilities": shares}

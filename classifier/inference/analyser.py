@@ -48,7 +48,7 @@ class ModelInput:
     seconds: float
 
     def __getitem__(self, index: int) -> "ModelInput":
-        """One image of the batch, as a batch of one."""
+        """Return one image of the batch, as a batch of one."""
         one = slice(index, index + 1)
         return ModelInput(self.inputs[one], self.appearance[one], self.seconds / len(self.inputs))
 
@@ -108,7 +108,7 @@ class Analyser:
         return self.engine.name
 
     def analyse(self, images: Sequence[UInt8Array]) -> list[AnalysisResult]:
-        """Analyses images in one forward pass.
+        """Analyze images in one forward pass.
 
         Args:
             images: uint8 arrays `(H, W)` of any sizes.
@@ -122,7 +122,7 @@ class Analyser:
         return self.decide(self.forward(self.prepare(images))) if images else []
 
     def prepare(self, images: Sequence[UInt8Array]) -> ModelInput:
-        """The first step of `analyse`: preprocessing, and a look at the images themselves.
+        """Run the first step of `analyse`: preprocessing and appearance statistics.
 
         Raises:
             ValueError: If an image is not a two-dimensional uint8 array.
@@ -134,7 +134,7 @@ class Analyser:
         return ModelInput(inputs, appearance, time.perf_counter() - started)
 
     def forward(self, prepared: ModelInput) -> ModelOutput:
-        """The second step: the network.
+        """Run the second step: the network.
 
         Raises:
             FloatingPointError: If it gives anything but finite numbers; they would pass for a result.

@@ -24,7 +24,7 @@ LARGEST_SIDE = 150
 
 
 def appearance_statistics(inputs: Float32Array, *, parameters: Preprocessing) -> Float32Array:
-    """Describes images as the network gets them.
+    """Describe images as the network gets them.
 
     Args:
         inputs: float32 `(N, size, size, channels)`.
@@ -34,20 +34,20 @@ def appearance_statistics(inputs: Float32Array, *, parameters: Preprocessing) ->
         float32 `(N, len(FEATURES))`.
     """
     step = -(-inputs.shape[1] // LARGEST_SIDE)
-    grey = (inputs[:, ::step, ::step, 0] - parameters.low) / (parameters.high - parameters.low)
-    return describe(grey)
+    gray = (inputs[:, ::step, ::step, 0] - parameters.low) / (parameters.high - parameters.low)
+    return describe(gray)
 
 
-def describe(grey: Float32Array) -> Float32Array:
-    """Describes grey images.
+def describe(gray: Float32Array) -> Float32Array:
+    """Describe gray images.
 
     Args:
-        grey: float32 `(N, S, S)` in [0, 1].
+        gray: float32 `(N, S, S)` in [0, 1].
 
     Returns:
         float32 `(N, len(FEATURES))`.
     """
-    return np.stack([_describe(image) for image in grey]) if len(grey) else np.zeros((0, len(FEATURES)), np.float32)
+    return np.stack([_describe(image) for image in gray]) if len(gray) else np.zeros((0, len(FEATURES)), np.float32)
 
 
 def _describe(image: Float32Array) -> Float32Array:

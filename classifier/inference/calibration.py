@@ -83,5 +83,5 @@ def tumor_probability(calibrated: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def display_percent(probability: float) -> int:
-    """A probability in [0, 1] as whole percent for people, 1–99: never 0, never 100."""
+    """Return a probability in [0, 1] as whole percent for people, 1–99: never 0, never 100."""
     return int(min(MAX_PERCENT, max(MIN_PERCENT, round(100 * probability))))

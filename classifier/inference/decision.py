@@ -84,7 +84,7 @@ def answer(calibrated: Float32Array, thresholds: Thresholds) -> str | None:
 
 
 def possible_findings(calibrated: Float32Array, possible_from: Sequence[float]) -> tuple[str, ...]:
-    """The findings that remain possible, most probable first; at least the most probable one.
+    """Return the findings that remain possible, most probable first; at least the most probable one.
 
     Args:
         calibrated: Calibrated probabilities, float32 `(4,)`.

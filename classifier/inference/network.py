@@ -16,7 +16,7 @@ LESION_HEAD = "lesion"
 
 
 def build_backbone(name: str) -> Any:
-    """Builds a backbone without its top, with random weights and free spatial size.
+    """Build a backbone without its top, with random weights and free spatial size.
 
     Args:
         name: `xception`, or `tiny` (three small layers with the same wiring, for fast tests).
@@ -41,9 +41,9 @@ def build_backbone(name: str) -> Any:
 
 
 def build_network(name: str, *, classes: int = len(FINDINGS), dropout: float = DROPOUT) -> Any:
-    """Builds the whole classifier: backbone, global average pooling, dropout, linear head.
+    """Build the whole classifier: backbone, global average pooling, dropout, linear head.
 
-    The backbone is called with `training=False`: batch normalisation always uses its stored statistics,
+    The backbone is called with `training=False`: batch normalization always uses its stored statistics,
     because small batches of one organ would spoil them.
 
     Args:
@@ -66,7 +66,7 @@ def build_network(name: str, *, classes: int = len(FINDINGS), dropout: float = D
 
 
 def backbone_of(network: Any) -> Any:
-    """The backbone inside a network made by `build_network`."""
+    """Return the backbone inside a network made by `build_network`."""
     import keras
 
     return next(layer for layer in network.layers if isinstance(layer, keras.Model))
@@ -94,7 +94,7 @@ def with_training_outputs(network: Any) -> Any:
 
 
 def freeze_blocks(network: Any, *, blocks: int) -> int:
-    """Freezes the first blocks of an Xception: the entry flow learns edges, which MR slices share with photographs.
+    """Freeze the first blocks of an Xception: the entry flow learns edges, which MR slices share with photographs.
 
     Args:
         network: A model made by `build_network`.
@@ -110,7 +110,7 @@ def freeze_blocks(network: Any, *, blocks: int) -> int:
 
 
 def blocks_of(network: Any) -> list[tuple[Any, int]]:
-    """The layers of an Xception backbone, in order, each with the number of its block.
+    """Return the layers of an Xception backbone, in order, each with the number of its block.
 
     Block 1 ends without an addition, each of the blocks 2 to 13 with one; block 14 is the rest.
 
@@ -132,7 +132,7 @@ def blocks_of(network: Any) -> list[tuple[Any, int]]:
 
 
 def save_float16(network: Any, path: Path) -> None:
-    """Writes the weights as float16, half the size; rounding changes logits by less than their own noise.
+    """Write the weights as float16, half the size; rounding changes logits by less than their own noise.
 
     Args:
         network: A model made by `build_network`.

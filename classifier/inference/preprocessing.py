@@ -19,7 +19,7 @@ class Preprocessing:
 
     Attributes:
         size: Side of the square input in pixels.
-        channels: How often the grey channel is repeated.
+        channels: How often the gray channel is repeated.
         low: Value that a black pixel (0) becomes.
         high: Value that a white pixel (255) becomes.
         resize: Name of the resampling filter, a key of `RESIZE_METHODS`. Pillow's filters widen with the
@@ -44,7 +44,7 @@ DEFAULT = Preprocessing()
 
 
 def resize(image: UInt8Array, *, size: int, method: str = "bicubic") -> UInt8Array:
-    """Resizes a grey image to a square, without keeping its aspect ratio (as the models were trained).
+    """Resize a gray image to a square, without keeping its aspect ratio (as the models were trained).
 
     Args:
         image: uint8 array `(H, W)`, any size.
@@ -66,7 +66,7 @@ def resize(image: UInt8Array, *, size: int, method: str = "bicubic") -> UInt8Arr
 
 
 def to_input(pixels: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Float32Array:
-    """Scales resized pixels to the network's value range and repeats the grey channel.
+    """Scale resized pixels to the network's value range and repeat the gray channel.
 
     Args:
         pixels: uint8 array `(..., S, S)`.
@@ -86,7 +86,7 @@ def to_input(pixels: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Floa
 
 
 def preprocess(image: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Float32Array:
-    """Turns one canonical image into the network's input.
+    """Turn one canonical image into the network's input.
 
     Args:
         image: uint8 array `(H, W)`, 0–255, any size.

@@ -30,7 +30,7 @@ class ModelFile:
     bytes: int
 
     def verify(self) -> None:
-        """Checks the file against the card.
+        """Check the file against the card.
 
         Raises:
             ModelError: If it is missing or differs.
@@ -68,7 +68,7 @@ class SaliencyScale:
 
     Attributes:
         floor: Contrast up to which nothing is shown.
-        ceiling: Contrast from which the colour is full.
+        ceiling: Contrast from which the color is full.
     """
 
     floor: float = 0.0
@@ -130,7 +130,7 @@ class ModelCard:
         return list(self.details.get("metrics", ()))
 
     def verify(self) -> None:
-        """Checks every file of the model against the card.
+        """Check every file of the model against the card.
 
         Raises:
             ModelError: If one is missing or differs.
@@ -141,7 +141,7 @@ class ModelCard:
 
 
 def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
-    """Reads `card.json` of a model folder.
+    """Read `card.json` of a model folder.
 
     Args:
         folder: `models/<name>`.
@@ -171,7 +171,7 @@ def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
 
 
 def list_models(models_dir: Path) -> list[ModelCard]:
-    """The cards of all models in a folder, by name; their files are not verified.
+    """Return the cards of all models in a folder, by name; their files are not verified.
 
     Raises:
         ModelError: If a card cannot be used.

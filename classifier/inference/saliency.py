@@ -18,14 +18,14 @@ RAMP: tuple[tuple[float, tuple[int, int, int]], ...] = (
     (0.5, (235, 104, 28)),
     (1.0, (255, 226, 120)),
 )
-"""One warm ramp that rises in lightness: readable on grey tissue, and by colour-blind eyes through lightness."""
+"""One warm ramp that rises in lightness: readable on gray tissue, and by colour-blind eyes through lightness."""
 
 MAX_ALPHA = 0.85
 """Full evidence still lets the anatomy below it be seen."""
 
 
 def contrast(class_maps: npt.ArrayLike, *, finding_index: int) -> Float32Array:
-    """How much more each place speaks for one finding than for the findings on average.
+    """Return how much more each place speaks for one finding than for the findings on average.
 
     A constant added to all class maps changes no probability, so only differences between them mean anything;
     this one does not change under such a constant.
@@ -45,7 +45,7 @@ def contrast(class_maps: npt.ArrayLike, *, finding_index: int) -> Float32Array:
 def class_evidence(
     class_maps: npt.ArrayLike, finding_index: int, *, scale: SaliencyScale | None = None
 ) -> Float32Array:
-    """The evidence for one finding on an absolute scale, so that weak evidence looks weak.
+    """Return the evidence for one finding on an absolute scale, so that weak evidence looks weak.
 
     Args:
         class_maps: Array `(h, w, 4)` in units of logits.
@@ -70,7 +70,7 @@ def class_evidence(
 def overlay_png(
     class_maps: npt.ArrayLike, *, finding: str, width: int, height: int, scale: SaliencyScale | None = None
 ) -> bytes:
-    """Draws the evidence for a tumor as a transparent picture to lay over the image.
+    """Draw the evidence for a tumor as a transparent picture to lay over the image.
 
     Args:
         class_maps: Array `(h, w, 4)` in units of logits.
@@ -91,14 +91,14 @@ def overlay_png(
     shrink = min(1.0, MAX_SIDE / max(width, height))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     smooth = upsample(evidence, width=size[0], height=size[1])
-    picture = Image.fromarray(colour(np.clip(smooth, 0.0, 1.0)))
+    picture = Image.fromarray(color(np.clip(smooth, 0.0, 1.0)))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def upsample(evidence: Float32Array, *, width: int, height: int) -> Float32Array:
-    """Enlarges a map smoothly to the image that it belongs to.
+    """Enlarge a map smoothly to the image that it belongs to.
 
     Args:
         evidence: float32 `(h, w)`.
@@ -112,8 +112,8 @@ def upsample(evidence: Float32Array, *, width: int, height: int) -> Float32Array
     return np.asarray(enlarged.resize((width, height), Image.Resampling.BICUBIC), np.float32)
 
 
-def colour(evidence: Float32Array) -> npt.NDArray[np.uint8]:
-    """Colours evidence; opacity is proportional to it.
+def color(evidence: Float32Array) -> npt.NDArray[np.uint8]:
+    """Color evidence; opacity is proportional to it.
 
     Args:
         evidence: float32 `(H, W)` in [0, 1].

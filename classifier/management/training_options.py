@@ -63,7 +63,7 @@ def add_training_options(parser: ArgumentParser) -> None:
 
 
 def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, RunOptions]":
-    """Returns the hyper-parameters, and the data and start, that the options ask for."""
+    """Return the hyper-parameters, and the data and start, that the options ask for."""
     from classifier.training.loop import TrainingConfig
     from classifier.training.run import RunOptions
 
@@ -100,7 +100,7 @@ def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, Run
 
 
 def training_line() -> "Progress":
-    """Returns a function that shows steps, loss and time left on standard error."""
+    """Return a function that shows steps, loss and time left on standard error."""
     from classifier.training.progress import ProgressLine
 
     line = ProgressLine(sys.stderr, label="training")

@@ -29,7 +29,7 @@ class Augmentation:
         contrast: Probability of a random intensity curve.
         inversion: Share of those curves that need not rise.
         bias: Probability of a smooth bias field, as of a surface coil.
-        equalise: Probability of histogram equalisation, blended in at random.
+        equalize: Probability of histogram equalization, blended in at random.
         resolution: Probability of a loss of resolution.
         blur: Probability of Gaussian blur.
         noise: Probability of Rician-like noise.
@@ -45,7 +45,7 @@ class Augmentation:
     contrast: float = 0.55
     inversion: float = 0.2
     bias: float = 0.3
-    equalise: float = 0.15
+    equalize: float = 0.15
     resolution: float = 0.3
     blur: float = 0.15
     noise: float = 0.25
@@ -78,7 +78,7 @@ class Augmentation:
         return result, warp
 
     def draw_warp(self, width: int, height: int, *, size: int, rng: Generator) -> "Warp":
-        """Draws a rotation, scale, shift and mirroring for an image of `width` by `height` pixels."""
+        """Draw a rotation, scale, shift and mirroring for an image of `width` by `height` pixels."""
         angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
         if rng.random() < self.quarter:
             angle += np.pi / 2 * rng.integers(1, 4)
@@ -90,19 +90,19 @@ class Augmentation:
             # A larger, off-center view: sides fall outside of it.
             zoom *= rng.uniform(1.1, 1.4)
             shift_x, shift_y = rng.uniform(-0.15, 0.15, size=2)
-        # The matrix maps output pixels to input pixels, both measured from their centres.
+        # The matrix maps output pixels to input pixels, both measured from their centers.
         step_x, step_y = width / size / zoom * aspect * flip, height / size / zoom / aspect
         a, b = np.cos(angle) * step_x, -np.sin(angle) * step_y
         d, e = np.sin(angle) * step_x, np.cos(angle) * step_y
-        centre = size / 2  # Pillow measures from the corner, so that pixel centres lie at one half.
-        c = width / 2 + shift_x * width - a * centre - b * centre
-        f = height / 2 + shift_y * height - d * centre - e * centre
+        center = size / 2  # Pillow measures from the corner, so that pixel centers lie at one half.
+        c = width / 2 + shift_x * width - a * center - b * center
+        f = height / 2 + shift_y * height - d * center - e * center
         return Warp(size, tuple(float(value) for value in (a, b, c, d, e, f)))
 
     def _intensity(self, pixels: Float32Array, *, rng: Generator) -> Float32Array:
-        if rng.random() < self.equalise:
+        if rng.random() < self.equalize:
             share = rng.uniform(0.3, 1.0)
-            pixels = (1 - share) * pixels + share * equalise(pixels)
+            pixels = (1 - share) * pixels + share * equalize(pixels)
         if rng.random() < self.bias:
             pixels = pixels * bias_field(pixels.shape[0], rng=rng)
         if rng.random() < self.noise:
@@ -120,12 +120,12 @@ class Warp:
     matrix: tuple[float, ...]
 
     def apply(self, picture: Image.Image, *, method: Image.Resampling) -> Image.Image:
-        """The warped picture; what lies outside of the source becomes black."""
+        """Return the warped picture; what lies outside of the source becomes black."""
         return picture.transform((self.size, self.size), Image.Transform.AFFINE, self.matrix, method)
 
 
 def lose_resolution(picture: Image.Image, *, side: int) -> Image.Image:
-    """Shrinks and enlarges again: what an upload of `side` pixels would have kept."""
+    """Shrink and enlarge again: what an upload of `side` pixels would have kept."""
     small = picture.resize((side, side), Image.Resampling.BILINEAR)
     return small.resize(picture.size, Image.Resampling.BICUBIC)
 
@@ -190,14 +190,14 @@ def contrast_curve(pixels: UInt8Array, *, rng: Generator, monotone: bool) -> UIn
 
 
 def bias_field(side: int, *, rng: Generator) -> Float32Array:
-    """A smooth multiplicative field between about 0.6 and 1.4: float32 `(side, side)`."""
+    """Return a smooth multiplicative field between about 0.6 and 1.4: float32 `(side, side)`."""
     coarse = rng.uniform(0.6, 1.4, size=(3, 3)).astype(np.float32)
     field = Image.fromarray(coarse, mode="F").resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(field, np.float32)
 
 
-def equalise(pixels: Float32Array) -> Float32Array:
-    """Histogram equalisation of the foreground (the dark background would otherwise swallow the range).
+def equalize(pixels: Float32Array) -> Float32Array:
+    """Histogram equalization of the foreground (the dark background would otherwise swallow the range).
 
     Args:
         pixels: float32 array in [0, 1].

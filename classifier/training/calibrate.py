@@ -60,7 +60,7 @@ class Part:
 
 
 def choose_parts(split: Split, *, seed: int = 0) -> Part:
-    """Chooses images for fitting that are not those of the figures.
+    """Choose images for fitting that are not those of the figures.
 
     Under `patient` the validation part of the training folds fits, and the test fold reports. Under the other
     protocols the test images fall into two group-disjoint halves, since there a published network may have
@@ -93,7 +93,7 @@ def calibrate(
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Fits a model's card and measures the result.
+    """Fit a model's card and measure the result.
 
     Args:
         folder: `models/<name>` with a card; rewritten, as are `calibration.json` and `ood.npz`.
@@ -144,7 +144,7 @@ def calibrate(
 
 
 def fit_ood(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]:
-    """Writes what training images are like, and chooses how far from that an image is refused."""
+    """Write the statistics of the training images and choose the limits of the distances."""
     # Directions must be left over, else no residual would ever remain.
     axes = min(AXES, *(count // 2 for count in usual.features.shape))
     path = folder / STATISTICS_NAME
@@ -170,7 +170,7 @@ def _limit(distances: Float32Array, rows: tuple[Row, ...], *, share: float) -> f
 
 
 def fit_saliency(fit: Outputs) -> dict[str, Any]:
-    """The scale of the class maps: what is seen where no tumor is counts as nothing, what most tumors show as full.
+    """Fit the contrast of the class maps that counts as no and as full evidence.
 
     The floor is the larger of two contrasts: the 99th percentile of any tumor's over all places of images without a
     tumor, and the 90th percentile of the own finding's outside of the tumor's box. The ceiling is the median over
@@ -199,7 +199,7 @@ def fit_saliency(fit: Outputs) -> dict[str, Any]:
 
 
 def measure(report: Outputs, *, sections: dict[str, Any], folder: Path, official: bool) -> dict[str, Any]:
-    """The figures on images that fitted nothing."""
+    """Return the figures on images that fitted nothing."""
     labels = report.labels(official=official)
     fitted = sections["calibration"]
     p = Calibration(fitted["temperature"], fitted["tumor_slope"], fitted["tumor_offset"]).probabilities(report.logits)

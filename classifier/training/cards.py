@@ -14,14 +14,14 @@ CALIBRATION_NAME = "calibration.json"
 
 
 def describe_file(path: Path, *, dtype: str) -> dict[str, Any]:
-    """A card's entry for a file: name, sha256, bytes, dtype."""
+    """Return a card's entry for a file: name, sha256, bytes, dtype."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"file": path.name, "sha256": digest, "bytes": path.stat().st_size, "dtype": dtype}
 
 
 def new_card(folder: Path, *, network: str, version: str, weights: str, texts: dict[str, Any]) -> Path:
-    """Writes the first card of a model: not yet calibrated, nothing abstained from, nothing refused.
+    """Write the first card of a model: not yet calibrated, nothing abstained from, nothing refused.
 
     Args:
         folder: `models/<name>`, holding the weights file.
@@ -58,18 +58,18 @@ def new_card(folder: Path, *, network: str, version: str, weights: str, texts: d
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a model folder as plain data."""
+    """Return the card of a model folder as plain data."""
     content: dict[str, Any] = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
     return content
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> Path:
-    """Writes a card in one step and returns its path."""
+    """Write a card in one step and return its path."""
     return write_json(folder / CARD_NAME, card)
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """Writes readable JSON in one step, so that no reader sees half of it; returns the path."""
+    """Write readable JSON in one step, so that no reader sees half of it; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -78,5 +78,5 @@ def write_json(path: Path, content: Any) -> Path:
 
 
 def today() -> str:
-    """The date as written in cards, YYYY-MM-DD in UTC."""
+    """Return the date as written in cards, YYYY-MM-DD in UTC."""
     return datetime.now(UTC).date().isoformat()

@@ -35,12 +35,12 @@ class FoldResult:
 
     Attributes:
         fold: The test fold.
-        rows: Its fully labelled images.
+        rows: Its fully labeled images.
         p: Calibrated probabilities, float32 `(N, 4)`.
         raw: Uncalibrated probabilities, float32 `(N, 4)`.
         calibration: What calibrates them, see `Calibration`.
         answered: Whether each is above the threshold that the fold's own validation part chose, bool `(N,)`.
-        extra_p: Calibrated probabilities of the fold's partially labelled tumors, float32 `(M, 4)`.
+        extra_p: Calibrated probabilities of the fold's partially labeled tumors, float32 `(M, 4)`.
         extra_rows: Those tumors.
     """
 
@@ -65,7 +65,7 @@ def cross_validate(
     progress: Progress,
     tell: Tell,
 ) -> dict[str, Any]:
-    """Trains and tests each fold, or goes on where it was interrupted.
+    """Train and test each fold, or go on where it was interrupted.
 
     Args:
         options: As for one run; `test_fold` is replaced, and `output` holds a folder for each fold.
@@ -117,7 +117,7 @@ def cross_validate(
 
 
 def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None) -> FoldResult:
-    """Calibrates a finished run on its validation part and applies it to its test fold."""
+    """Calibrate a finished run on its validation part and apply it to its test fold."""
     folder = run.output / "model"
     package_run(run.output, folder=folder, version=f"fold{run.test_fold}", like=like)
     loaded = load_engine(folder, engine=engine, exports=exports)
@@ -151,7 +151,7 @@ def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None)
 
 
 def score(results: list[FoldResult]) -> dict[str, Any]:
-    """The figures of one or more folds together; intervals are resampled by patient group."""
+    """Return the figures of one or more folds together; intervals are resampled by patient group."""
     rows = [row for result in results for row in result.rows]
     p = np.concatenate([result.p for result in results])
     raw = np.concatenate([result.raw for result in results])
@@ -187,7 +187,7 @@ def score(results: list[FoldResult]) -> dict[str, Any]:
 
 
 def _finished(folder: Path, *, config: TrainingConfig) -> dict[str, Any] | None:
-    """The record of a run that has ended, else None.
+    """Return the record of a run that has ended, else None.
 
     Raises:
         ValueError: If it was of another recipe.

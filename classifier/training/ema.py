@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights, which generalises better than the last step's."""
+"""An exponential moving average of a network's weights, which generalizes better than the last step's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ class ExponentialMovingAverage:
     """
 
     def __init__(self, variables: list[Any], *, momentum: float, every: int = 4) -> None:
-        """Starts from the present weights."""
+        """Start from the present weights."""
         self.variables, self.momentum, self.every = variables, momentum, every
         kept = _arrays(variables) if momentum else []
         self.values: list[Float32Array] = [np.array(value, np.float32) for value in kept]
 
     def update(self, step: int) -> None:
-        """Moves the average on after step number `step` (from 1).
+        """Move the average on after step number `step` (from 1).
 
         The average forgets faster at first, by min(momentum, (1 + step) / (10 + step)), so that a
         short run is not dominated by its start.
@@ -38,7 +38,7 @@ class ExponentialMovingAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Puts the average, if there is one, into the network, and the trained weights back at the end."""
+        """Put the average, if there is one, into the network, and the trained weights back at the end."""
         if not self.values:
             yield
             return

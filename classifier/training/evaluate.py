@@ -21,7 +21,7 @@ def evaluate(
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[dict[str, Any], Evaluation]:
-    """Measures everything.
+    """Measure everything.
 
     Args:
         folder: `models/<name>`.
@@ -68,7 +68,7 @@ def evaluate(
 
 
 def rounded(content: Any, *, digits: int = 4) -> Any:
-    """The same data with its floats rounded."""
+    """Return the same data with its floats rounded."""
     if isinstance(content, dict):
         return {key: rounded(value, digits=digits) for key, value in content.items()}
     if isinstance(content, list):

@@ -20,7 +20,7 @@ from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
 from classifier.training.leaks import neighbour_accuracy, twins_in_training
 from classifier.training.manifest import Row
-from classifier.training.neighbours import SIDE, fingerprints
+from classifier.training.near_duplicates import SIDE, fingerprints
 from classifier.training.ood_images import FAR, NEAR, NORMAL, OodImage, collect, corrupted
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_iou, points_at
@@ -46,7 +46,7 @@ class Evaluation:
         cache: Path | None = None,
         progress: Progress = silent,
     ) -> None:
-        """Loads the model and runs it over the test images.
+        """Load the model and run it over the test images.
 
         Args:
             folder: `models/<name>`.
@@ -76,7 +76,7 @@ class Evaluation:
         self.groups = [row.group for row in self.test.rows]
 
     def accuracy(self) -> dict[str, Any]:
-        """Accuracy of every image, with its interval, and of one image of each twin group."""
+        """Return accuracy of every image, with its interval, and of one image of each twin group."""
         low, high = metrics.bootstrap(lambda index: float(self.right[index].mean()), self.groups)
         twins = [row.twin_group for row in self.test.rows]
         _, first = np.unique(np.array(twins), return_index=True)
@@ -89,7 +89,7 @@ class Evaluation:
         }
 
     def probabilities(self) -> dict[str, Any]:
-        """How good the probabilities are: NLL, Brier score, calibration."""
+        """Return how good the probabilities are: NLL, Brier score, calibration."""
         return {
             "nll": metrics.nll(self.p, self.labels),
             "brier": metrics.brier(self.p, self.labels),
@@ -113,7 +113,7 @@ class Evaluation:
         }
 
     def possible(self) -> dict[str, Any]:
-        """How often the true finding is among those that remain possible, and how many those are."""
+        """Return how often the true finding is among those that remain possible, and how many those are."""
         sets = self.p >= np.array(self.card.possible_from)
         sets[np.arange(len(sets)), self.p.argmax(axis=1)] = True
         held = sets[np.arange(len(sets)), self.labels]
@@ -128,7 +128,7 @@ class Evaluation:
         }
 
     def parts(self) -> dict[str, Any]:
-        """Accuracy by source of the image, and by whether training holds a copy or mirror image of it."""
+        """Return accuracy by source of the image, and by whether training holds a copy or mirror image of it."""
         twins = twins_in_training(self.split)
         has_twin = np.array([row.image in twins for row in self.test.rows])
         sources = np.array([row.source for row in self.test.rows])
@@ -139,7 +139,7 @@ class Evaluation:
         }
 
     def _by_patient(self) -> dict[str, Any]:
-        """The share of right images of each patient group: its mean, and how many groups are all or mostly wrong."""
+        """Return the mean accuracy of the patient groups, and how many groups are all or mostly wrong."""
         _, index = np.unique(np.array(self.groups), return_inverse=True)
         shares = np.bincount(index, weights=self.right) / np.bincount(index)
         return {
@@ -151,7 +151,7 @@ class Evaluation:
         }
 
     def shortcut(self) -> dict[str, Any]:
-        """Whether tumors are recognised, or only the sources of the images."""
+        """Return whether tumors are recognized, or only the sources of the images."""
         called_tumor = self.p.argmax(axis=1) != NOTUMOR
         healthy = np.array([row.true_label == "notumor" for row in self.test.rows])
         extra = self.card.calibration.probabilities(self.extra.logits)
@@ -187,7 +187,7 @@ class Evaluation:
         }
 
     def controls(self) -> dict[str, Any]:
-        """What a pixel look-up, and brightness and shape alone, reach on the same split."""
+        """Return what a pixel look-up, and brightness and shape alone, reach on the same split."""
         learned = tuple(row for row in (*self.split.train, *self.split.validation) if not row.use)
         train = load_images(learned, size=128)
         test = load_images((*self.split.test, *self.split.extra_test), size=128)
@@ -230,7 +230,7 @@ class Evaluation:
         }
 
     def refusal(self) -> dict[str, Any]:
-        """How well other images are told from brain MR, and what is said of a true normal brain."""
+        """Return how well other images are told from brain MR, and what is said of a true normal brain."""
         if self.card.ood is None:
             return {}
         detector = OodDetector.load(self.card.ood)
@@ -307,7 +307,7 @@ class Evaluation:
         ]
 
     def latency(self) -> dict[str, Any]:
-        """Median time of one image at batch 1, preprocessing included, on this machine."""
+        """Return median time of one image at batch 1, preprocessing included, on this machine."""
         times = []
         for index in range(min(LATENCY_RUNS, len(self.images))):
             started = time.perf_counter()
@@ -336,5 +336,5 @@ class Evaluation:
 
 
 def unit(pixels: UInt8Array) -> Float32Array:
-    """Grey values as float32 in [0, 1]."""
+    """Return gray values as float32 in [0, 1]."""
     return pixels.astype(np.float32) / np.float32(255.0)

@@ -41,7 +41,7 @@ class Data:
     """The images of one or more data folders, by what they may be used for.
 
     Attributes:
-        rows: Fully labelled images with folds.
+        rows: Fully labeled images with folds.
         extra: Tumors of unknown type with folds.
         train: Images of other hospitals that may be trained on.
         check: Images of other hospitals that are only measured.

@@ -37,7 +37,7 @@ class ImageSet:
 
 
 def read_source(path: Path, *, mirrored: bool = False) -> UInt8Array:
-    """Reads one image file as grey pixels.
+    """Read one image file as gray pixels.
 
     Args:
         path: JPEG or PNG file.

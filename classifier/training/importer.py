@@ -17,7 +17,7 @@ from classifier.findings import FINDINGS
 from classifier.inference.preprocessing import Float32Array
 from classifier.training.images import load_images
 from classifier.training.manifest import FOLDS, MANIFEST_NAME, REQUIRED, ManifestError, Row
-from classifier.training.neighbours import SIDE, fingerprints, similarities
+from classifier.training.near_duplicates import SIDE, fingerprints, similarities
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ TWIN = 0.99
 fewer than one pair in 20 of the same picture lies below, and almost no pair of different pictures above."""
 
 ALIKE = 0.95
-"""Correlation from which on two images stay in one fold: neighbouring slices of a patient often lie above."""
+"""Correlation from which on two images stay in one fold: neighboring slices of a patient often lie above."""
 
 SPLITS = {"Training": "train", "Testing": "test"}
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -36,7 +36,7 @@ Pair = tuple[int, int, float]
 
 
 def import_folder(folder: Path, *, pairs: Path | None = None) -> Path:
-    """Writes `manifest.csv` into a folder of the public layout.
+    """Write `manifest.csv` into a folder of the public layout.
 
     Args:
         folder: Holds `Training` and `Testing`, each with a folder for each finding.
@@ -71,7 +71,7 @@ def import_folder(folder: Path, *, pairs: Path | None = None) -> Path:
 
 
 def find_images(folder: Path) -> list[Row]:
-    """Lists the images of the public layout, in order of their names.
+    """List the images of the public layout, in order of their names.
 
     Raises:
         ManifestError: If a folder is missing or has an unknown name.
@@ -94,7 +94,7 @@ def find_images(folder: Path) -> list[Row]:
 
 
 def alike_pairs(prints: Float32Array, *, threshold: float = ALIKE) -> list[Pair]:
-    """All pairs of images that look alike, mirrored or not: indices and correlation.
+    """Return all pairs of images that look alike, mirrored or not: indices and correlation.
 
     Args:
         prints: From `fingerprints`, float32 `(N, D)`.
@@ -112,7 +112,7 @@ def alike_pairs(prints: Float32Array, *, threshold: float = ALIKE) -> list[Pair]
 
 
 def clusters(count: int, pairs: list[Pair]) -> list[int]:
-    """Joins what is connected: for each of `count` items the smallest index of its cluster."""
+    """Join what is connected: for each of `count` items the smallest index of its cluster."""
     parent = list(range(count))
 
     def root(index: int) -> int:
@@ -128,7 +128,7 @@ def clusters(count: int, pairs: list[Pair]) -> list[int]:
 
 
 def make_folds(labels: list[str], *, groups: list[int]) -> list[int]:
-    """Deals whole groups to folds, the largest first, each to the fold that needs its labels most.
+    """Deal whole groups to folds, the largest first, each to the fold that needs its labels most.
 
     Args:
         labels: Label of each image.
@@ -153,7 +153,7 @@ def make_folds(labels: list[str], *, groups: list[int]) -> list[int]:
 
 
 def draw_pairs(path: Path, *, rows: tuple[Row, ...], folder: Path, alike: list[Pair]) -> None:
-    """Draws the pairs nearest to the twin threshold, so that a person can judge it: above it on the left."""
+    """Draw the pairs nearest to the twin threshold, so that a person can judge it: above it on the left."""
     above = sorted((pair for pair in alike if pair[2] >= TWIN), key=lambda pair: pair[2])[: SHOWN_PAIRS // 2]
     below = sorted((pair for pair in alike if pair[2] < TWIN), key=lambda pair: -pair[2])[: SHOWN_PAIRS // 2]
     side, height = 120, max(len(above), len(below), 1)

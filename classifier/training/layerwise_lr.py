@@ -1,4 +1,4 @@
-"""Learning rates that fall from the head to the first block: what edges look like need not be learnt anew."""
+"""Learning rates that fall from the head to the first block: what edges look like need not be learned anew."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class LayerwiseLearningRates:
     """
 
     def __init__(self, network: Any, *, decay: float) -> None:
-        """Chooses each block's share of a step.
+        """Choose each block's share of a step.
 
         Args:
             network: A model made by `build_network`.
@@ -34,7 +34,7 @@ class LayerwiseLearningRates:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Shortens the step that is taken inside."""
+        """Shorten the step that is taken inside."""
         before = self._arrays()
         yield
         for (variable, share), old, new in zip(self._slowed, before, self._arrays(), strict=True):

@@ -9,12 +9,12 @@ from classifier.findings import FINDINGS
 from classifier.training.hospitals import read_data
 from classifier.training.images import load_images
 from classifier.training.manifest import Row
-from classifier.training.neighbours import SIDE, fingerprints, nearest
+from classifier.training.near_duplicates import SIDE, fingerprints, nearest
 from classifier.training.protocols import PROTOCOLS, Split, make_split
 
 
 def leak_table(data: Path, *, protocols: tuple[str, ...] = PROTOCOLS) -> list[dict[str, Any]]:
-    """Counts leaks and scores the pixel nearest neighbour, for each protocol.
+    """Count leaks and score the pixel nearest neighbor, for each protocol.
 
     Args:
         data: Folder with the manifest and the images.
@@ -37,7 +37,7 @@ def leak_table(data: Path, *, protocols: tuple[str, ...] = PROTOCOLS) -> list[di
 def neighbour_accuracy(
     train: tuple[Row, ...], test: tuple[Row, ...], *, prints: dict[str, Any], official: bool
 ) -> float:
-    """Share of test images whose most similar training image has their label."""
+    """Return share of test images whose most similar training image has their label."""
     train = tuple(row for row in train if row.image in prints and not row.partial)
     test = tuple(row for row in test if row.image in prints)
     known = np.stack([prints[row.image] for row in train])
@@ -47,7 +47,7 @@ def neighbour_accuracy(
 
 
 def twins_in_training(split: Split) -> set[str]:
-    """Names of the test images of which training holds a copy or mirror image."""
+    """Name of the test images of which training holds a copy or mirror image."""
     known = {row.twin_group for row in (*split.train, *split.validation)}
     return {row.image for row in split.test if row.twin_group in known}
 

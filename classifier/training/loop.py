@@ -75,7 +75,7 @@ class TrainingConfig:
     seed: int = 1
 
     def sizes(self, images: int) -> list[int]:
-        """The image side at every step, for a training set of `images` images."""
+        """Return the image side at every step, for a training set of `images` images."""
         return [size for size, epochs in self.stages for _ in range(self.steps_of_epoch(images) * epochs)]
 
     def steps_of_epoch(self, images: int) -> int:
@@ -120,7 +120,7 @@ class Trainer:
     """Trains one network in one folder, from wherever the folder's checkpoint stands."""
 
     def __init__(self, network: Any, *, config: TrainingConfig, folder: Path, mirror: bool = True) -> None:
-        """Compiles the network.
+        """Compile the network.
 
         Args:
             network: A model made by `build_network`.
@@ -148,12 +148,12 @@ class Trainer:
         self.ema = ExponentialMovingAverage(self.model.trainable_variables, momentum=config.ema)
 
     def fit(self, train: ImageSet, *, validation: ImageSet, official: bool, progress: Progress) -> State:
-        """Trains to the end of the config, or until validation stops improving.
+        """Train to the end of the config, or until validation stops improving.
 
         Args:
             train: Images to learn from.
             validation: Images to stop on; may be empty.
-            official: Whether published labels are learnt.
+            official: Whether published labels are learned.
             progress: Told after every step.
 
         Returns:
@@ -216,7 +216,7 @@ class Trainer:
         self.save()
 
     def save(self) -> None:
-        """Writes a checkpoint; a kill at any moment leaves the earlier or the later one whole."""
+        """Write a checkpoint; a kill at any moment leaves the earlier or the later one whole."""
         import keras
 
         variables = [*self.model.variables, *self.model.optimizer.variables]
@@ -229,7 +229,7 @@ class Trainer:
         curve.write_text(json.dumps(self.state.curve, indent=2) + "\n", encoding="utf-8")
 
     def resume(self) -> bool:
-        """Continues from the folder's checkpoint.
+        """Continue from the folder's checkpoint.
 
         Returns:
             Whether there was one.
@@ -256,7 +256,7 @@ class Trainer:
 
 
 def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool) -> dict[str, float]:
-    """Scores without augmentation.
+    """Return scores without augmentation.
 
     Args:
         model: A model made by `with_training_outputs`.

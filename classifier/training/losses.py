@@ -4,7 +4,7 @@ from typing import Any
 
 
 def partial_label_loss(smoothing: float) -> Any:
-    """Makes the loss −log Σ p(allowed findings), with label smoothing.
+    """Make the loss −log Σ p(allowed findings), with label smoothing.
 
     For an image whose finding is known it is the cross-entropy; for one that is only known to be "some tumor"
     it asks that the tumor probabilities together be large, and leaves their division open (Jin and Ghahramani,
@@ -32,7 +32,7 @@ def partial_label_loss(smoothing: float) -> Any:
 
 
 def location_loss(sharpness: float) -> Any:
-    """Makes the loss that asks the evidence for a tumor to lie where the tumor is.
+    """Make the loss that asks the evidence for a tumor to lie where the tumor is.
 
     The contrast of the tumor's class map becomes a distribution over places by a softmax; the loss is its
     cross-entropy to the tumor's box, spread over the cells that it covers. Images without a box cost nothing.

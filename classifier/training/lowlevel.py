@@ -1,6 +1,6 @@
 """The low-level control: how well tumor and no tumor are told apart by brightness and shape alone.
 
-A score near the network's would mean that the images' sources, not their tumors, are being recognised.
+A score near the network's would mean that the images' sources, not their tumors, are being recognized.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from classifier.training import metrics
 
 
 def control(train: Float32Array, tumor: np.ndarray, test: Float32Array, test_tumor: np.ndarray) -> dict[str, float]:
-    """Fits a logistic regression on one set and scores it on another.
+    """Fit a logistic regression on one set and score it on another.
 
     Args:
         train: From `appearance.describe`, of the training images.
@@ -21,9 +21,9 @@ def control(train: Float32Array, tumor: np.ndarray, test: Float32Array, test_tum
     Returns:
         `accuracy`, `balanced_accuracy` and `auroc` on the test images.
     """
-    centre, spread = train.mean(axis=0), train.std(axis=0) + 1e-6
-    weights = fit_logistic(_expand((train - centre) / spread), tumor.astype(np.float64))
-    scores = _expand((test - centre) / spread) @ weights
+    center, spread = train.mean(axis=0), train.std(axis=0) + 1e-6
+    weights = fit_logistic(_expand((train - center) / spread), tumor.astype(np.float64))
+    scores = _expand((test - center) / spread) @ weights
     called = scores > 0
     sensitivity, specificity = called[test_tumor].mean(), (~called[~test_tumor]).mean()
     return {
@@ -59,7 +59,7 @@ def fit_logistic(inputs: np.ndarray, wanted: np.ndarray, *, penalty: float = 1.0
     return weights
 
 
-def _expand(standardised: Float32Array) -> np.ndarray:
-    """Adds squares and a constant: a little curvature makes the control a fair opponent."""
-    wide = standardised.astype(np.float64)
+def _expand(standardized: Float32Array) -> np.ndarray:
+    """Add squares and a constant: a little curvature makes the control a fair opponent."""
+    wide = standardized.astype(np.float64)
     return np.concatenate([wide, np.clip(wide**2, 0, 25), np.ones((len(wide), 1))], axis=1)

@@ -34,7 +34,7 @@ class Row:
         group: Images of one patient (or near-duplicate cluster); never split between folds.
         twin_group: Images that are the same picture, mirrored or not.
         fold: 0–4; fold 0 is the locked test.
-        box: Tumor box `(centre x, centre y, width, height)` as fractions of the image, where known.
+        box: Tumor box `(center x, center y, width, height)` as fractions of the image, where known.
         folder: The data folder that `file` is relative to.
         outline: Path of the tumor's outline, a mask of the source file's size (0 or 255); None where unknown.
         sequence: MR sequence of an image of another hospital, such as `FLAIR`; else empty.
@@ -73,7 +73,7 @@ class Row:
 
 
 def read_manifest(folder: Path) -> list[Row]:
-    """Reads `manifest.csv` of a data folder.
+    """Read `manifest.csv` of a data folder.
 
     Raises:
         ManifestError: If the file is missing, lacks columns, holds unknown labels or splits a group.
@@ -85,7 +85,7 @@ def read_manifest(folder: Path) -> list[Row]:
 
 
 def read_extra(folder: Path) -> list[Row]:
-    """Reads `extra_tumors.csv` of a data folder: tumors of unknown type. See `read_manifest`."""
+    """Read `extra_tumors.csv` of a data folder: tumors of unknown type. See `read_manifest`."""
     records = read_records(folder / EXTRA_NAME, required=EXTRA_REQUIRED)
     rows = [_row(record, labels=(TUMOR,), folder=folder) for record in records]
     check_groups(rows)
@@ -93,7 +93,7 @@ def read_extra(folder: Path) -> list[Row]:
 
 
 def check_groups(rows: Iterable[Row]) -> None:
-    """Stops on a leaking split.
+    """Stop on a leaking split.
 
     Raises:
         ManifestError: If a patient group or twin group lies in more than one fold.

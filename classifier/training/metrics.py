@@ -17,22 +17,22 @@ ECE_BINS = 15
 
 
 def accuracy(p: Array, labels: Array) -> float:
-    """Share of images whose most probable finding is the label."""
+    """Return share of images whose most probable finding is the label."""
     return float((p.argmax(axis=1) == labels).mean())
 
 
 def nll(p: Array, labels: Array) -> float:
-    """Mean negative log likelihood of the labels, in nats."""
+    """Return mean negative log likelihood of the labels, in nats."""
     return float(-np.log(np.maximum(p[np.arange(len(p)), labels], 1e-12)).mean())
 
 
 def brier(p: Array, labels: Array) -> float:
-    """Mean squared distance between the probabilities and the label's unit vector, 0 to 2."""
+    """Return mean squared distance between the probabilities and the label's unit vector, 0 to 2."""
     return float(((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1).mean())
 
 
 def reliability(p: Array, labels: Array, *, bins: int = ECE_BINS) -> list[dict[str, float]]:
-    """Confidence against accuracy in bins of equal width; empty bins are left out."""
+    """Return confidence against accuracy in bins of equal width; empty bins are left out."""
     confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
@@ -53,7 +53,7 @@ def ece(p: Array, labels: Array, *, bins: int = ECE_BINS) -> float:
 
 
 def confusion(p: Array, labels: Array) -> Array:
-    """Counts int `(4, 4)`: rows are labels, columns what was called."""
+    """Count int `(4, 4)`: rows are labels, columns what was called."""
     table = np.zeros((p.shape[1], p.shape[1]), int)
     np.add.at(table, (labels, p.argmax(axis=1)), 1)
     return table
@@ -75,7 +75,7 @@ def per_class(p: Array, labels: Array) -> dict[str, dict[str, float]]:
 
 
 def selective(p: Array, labels: Array) -> tuple[Array, Array]:
-    """Coverage and accuracy when only the most confident images are answered.
+    """Return coverage and accuracy when only the most confident images are answered.
 
     Returns:
         Coverages `(N,)`, rising to 1, and the accuracy at each.
@@ -87,13 +87,13 @@ def selective(p: Array, labels: Array) -> tuple[Array, Array]:
 
 
 def accuracy_at_coverage(p: Array, labels: Array, *, coverage: float) -> float:
-    """Accuracy on the most confident share `coverage` of the images."""
+    """Return accuracy on the most confident share `coverage` of the images."""
     _, accuracies = selective(p, labels)
     return float(accuracies[max(1, round(coverage * len(p))) - 1])
 
 
 def auroc(positive: Array, negative: Array) -> float:
-    """Probability that a positive scores above a negative, ties counting half (area under the ROC curve).
+    """Return probability that a positive scores above a negative, ties counting half (area under the ROC curve).
 
     Raises:
         ValueError: If one side is empty.
@@ -109,7 +109,7 @@ def auroc(positive: Array, negative: Array) -> float:
 def bootstrap(
     score: Callable[[Array], float], groups: Sequence[str], *, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """A 95 % interval from resampling whole groups: images of one patient are not independent.
+    """Return a 95 % interval from resampling whole groups: images of one patient are not independent.
 
     Args:
         score: Function of image indices, int `(M,)`.

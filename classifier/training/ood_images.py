@@ -43,7 +43,7 @@ NOT_OOD = {"phantom"}
 
 
 def collect() -> tuple[list[OodImage], list[str]]:
-    """Gathers everything that can be had here.
+    """Gather everything that can be had here.
 
     Returns:
         The pictures, and the names of packages that are not installed (their pictures are missing).
@@ -117,7 +117,7 @@ def _folder_reader(folder: str, family: str) -> Callable[[Path], Iterator[OodIma
 
 
 def _tiles(pixels: UInt8Array) -> list[UInt8Array]:
-    """The whole photograph and its four quarters: few photographs are shipped, and quarters show other things."""
+    """Return the photograph and its four quarters: few are shipped, and quarters show other things."""
     y, x = (side // 2 for side in pixels.shape)
     quarters = (pixels[:y, :x], pixels[:y, x:], pixels[y:, :x], pixels[y:, x:])
     return [pixels, *(np.ascontiguousarray(quarter) for quarter in quarters)]

@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 
 def silent(done: int, total: int) -> None:
-    """A progress function that tells nobody."""
+    """Return a progress function that tells nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Outputs:
         return len(self.rows)
 
     def where(self, keep: Callable[[Row], bool]) -> "Outputs":
-        """The images for which `keep` holds."""
+        """Return the images for which `keep` holds."""
         return self.take(index for index, row in enumerate(self.rows) if keep(row))
 
     def take(self, indices: Iterable[int]) -> "Outputs":
-        """The images of these numbers, in this order."""
+        """Return the images of these numbers, in this order."""
         chosen = list(indices)
         return Outputs(
             rows=tuple(self.rows[index] for index in chosen),
@@ -72,7 +72,7 @@ class Outputs:
 def compute_outputs(
     engine: Engine, images: ImageSet, *, cache: Path | None = None, progress: Progress = silent
 ) -> Outputs:
-    """Runs a network over images.
+    """Run a network over images.
 
     Args:
         engine: The model.

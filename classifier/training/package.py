@@ -26,7 +26,7 @@ def package_run(
     earlier: Sequence[Path] = (),
     weights: str = "final.weights.h5",
 ) -> Path:
-    """Packages a run. The model is not calibrated yet.
+    """Package a run. The model is not calibrated yet.
 
     Args:
         run: Folder of a finished run.
@@ -69,7 +69,7 @@ def package_run(
 
 
 def describe_training(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The training section of a card, from the records of one or more runs in order.
+    """Return the training section of a card, from the records of one or more runs in order.
 
     Raises:
         ModelError: If the runs are of different protocols, so that no one protocol describes the weights.

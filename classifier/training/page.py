@@ -15,7 +15,7 @@ PAGE_NAME = "README.md"
 
 
 def write_page(folder: Path) -> Path:
-    """Writes `README.md` into a model folder and returns its path."""
+    """Write `README.md` into a model folder and return its path."""
     card = read_card(folder)
     parts = [_head(card), _calibration(folder)]
     for path in sorted((folder / EVALUATIONS).glob("*.json")):
@@ -28,7 +28,7 @@ def write_page(folder: Path) -> Path:
 
 
 def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
-    """One protocol's figures as Markdown.
+    """Return one protocol's figures as Markdown.
 
     Args:
         figures: From `evaluate`.
@@ -40,7 +40,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
     rows: list[tuple[str, str]] = [
         ("Accuracy (95 % interval by patient group)", f"{percent(accuracy['value'])} ({_interval(accuracy)})"),
         ("Accuracy, one image of each twin group", percent(accuracy["one_of_each_twin"])),
-        ("Pixel nearest neighbour, no training", percent(controls["pixel_neighbour_accuracy"])),
+        ("Pixel nearest neighbor, no training", percent(controls["pixel_neighbour_accuracy"])),
         ("Negative log likelihood", f"{figures['probabilities']['nll']:.3f}"),
         ("Brier score", f"{figures['probabilities']['brier']:.3f}"),
         ("Expected calibration error", f"{figures['probabilities']['ece']:.3f}"),
@@ -102,7 +102,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
 
 
 def _parts(parts: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Accuracy by source, by whether training holds a twin, and by patient."""
+    """Return accuracy by source, by whether training holds a twin, and by patient."""
     shares = {f"source {name}": share for name, share in parts["by_source"].items()}
     shares |= {f"{name} a copy or mirror image in training": share for name, share in parts["by_twin"].items()}
     rows = [

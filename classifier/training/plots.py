@@ -12,14 +12,14 @@ from classifier.training import metrics
 
 log = logging.getLogger(__name__)
 
-COLOURS = {"glioma": "#0072B2", "meningioma": "#D55E00", "notumor": "#6B7280", "pituitary": "#009E73"}
+COLORS = {"glioma": "#0072B2", "meningioma": "#D55E00", "notumor": "#6B7280", "pituitary": "#009E73"}
 """Told apart by colour-blind eyes (after Okabe and Ito); every line also has its name."""
 
 INK = "#1f2937"
 
 
 def plot_evaluation(folder: Path, *, p: np.ndarray, labels: np.ndarray, title: str) -> list[Path]:
-    """Writes confusion matrix, ROC and precision-recall curves, reliability diagram and coverage curve.
+    """Write confusion matrix, ROC and precision-recall curves, reliability diagram and coverage curve.
 
     Args:
         folder: Where the files go; made when missing.
@@ -76,7 +76,7 @@ def plot_pairs(path: Path, *, pairs: list[tuple[np.ndarray, np.ndarray, float, f
 
 
 def plot_curve(path: Path, *, curve: list[dict[str, float]]) -> None:
-    """Writes the training curve: losses on the left, validation shares on the right axis."""
+    """Write the training curve: losses on the left, validation shares on the right axis."""
     if not available():
         return
     figure, axes = _figure()
@@ -99,7 +99,7 @@ def plot_curve(path: Path, *, curve: list[dict[str, float]]) -> None:
 
 
 def available() -> bool:
-    """Whether plots can be drawn; says so in the log where they cannot. Figures never depend on it."""
+    """Return whether plots can be drawn, and log it where they cannot. Figures never depend on it."""
     if importlib.util.find_spec("matplotlib") is not None:
         return True
     log.warning("matplotlib is not installed, so no plots were drawn.")
@@ -134,8 +134,8 @@ def _confusion(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
     axes.set_ylabel("label")
     for row in range(len(names)):
         for column in range(len(names)):
-            colour = "white" if shares[row, column] > 0.5 else INK
-            axes.text(column, row, str(table[row, column]), ha="center", va="center", color=colour, fontsize=9)
+            color = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, str(table[row, column]), ha="center", va="center", color=color, fontsize=9)
 
 
 def _roc(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
@@ -144,7 +144,7 @@ def _roc(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
         if positive.any() and not positive.all():
             area = metrics.auroc(p[positive, index], p[~positive, index])
             label = f"{FINDING_LABELS[name]} (area {area:.3f})"
-            axes.plot(*roc_points(p[:, index], positive), color=COLOURS[name], label=label)
+            axes.plot(*roc_points(p[:, index], positive), color=COLORS[name], label=label)
     axes.set_xlabel("false positive rate")
     axes.set_ylabel("sensitivity")
     axes.legend(fontsize=7, frameon=False)
@@ -156,7 +156,7 @@ def _precision_recall(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
         if hit.any():
             found = np.cumsum(hit)
             precision, recall = found / np.arange(1, len(hit) + 1), found / found[-1]
-            axes.plot(recall, precision, color=COLOURS[name], label=FINDING_LABELS[name])
+            axes.plot(recall, precision, color=COLORS[name], label=FINDING_LABELS[name])
     axes.set_xlabel("recall")
     axes.set_ylabel("precision")
     axes.set_ylim(0, 1.02)

@@ -13,7 +13,7 @@ SIDE = 128
 
 
 def points_at(row: Row, class_maps: npt.ArrayLike) -> bool | None:
-    """Whether the strongest place of the tumor's own map lies in its box (Zhang et al., 2018, the pointing game).
+    """Return whether the maximum of the tumor's own map lies in its box (pointing game; Zhang et al., 2018).
 
     Args:
         row: The image.
@@ -54,11 +54,11 @@ def box_iou(row: Row, class_maps: npt.ArrayLike, *, share: float = 0.5) -> float
 
 
 def box_mask(box: tuple[float, float, float, float], *, side: int) -> npt.NDArray[np.bool_]:
-    """The pixels of a square image whose centre lies in the box: bool `(side, side)`."""
+    """Return the pixels of a square image whose center lies in the box: bool `(side, side)`."""
     x, y, width, height = box
-    centres = (np.arange(side) + 0.5) / side
-    columns = np.abs(centres - x) <= width / 2
-    rows = np.abs(centres - y) <= height / 2
+    centers = (np.arange(side) + 0.5) / side
+    columns = np.abs(centers - x) <= width / 2
+    rows = np.abs(centers - y) <= height / 2
     return rows[:, np.newaxis] & columns[np.newaxis, :]
 
 

@@ -14,7 +14,7 @@ class ProgressLine:
     """Shows how far a long task is; call it with what is done."""
 
     def __init__(self, stream: TextIO, *, label: str) -> None:
-        """Starts the clock.
+        """Start the clock.
 
         Args:
             stream: Usually standard error.
@@ -27,7 +27,7 @@ class ProgressLine:
         self.first = self.last = 0
 
     def __call__(self, done: int, total: int, *, left: float | None = None, note: str = "") -> None:
-        """Shows the state, but not too often.
+        """Show the state, but not too often.
 
         Args:
             done: Parts done.

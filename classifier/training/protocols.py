@@ -20,10 +20,10 @@ class Split:
 
     Attributes:
         protocol: A name of `PROTOCOLS`.
-        train: Images to learn from; includes partially labelled ones.
+        train: Images to learn from; includes partially labeled ones.
         validation: Images of the training side that only choose settings.
-        test: Images of the final figure; fully labelled.
-        extra_test: Partially labelled tumors that were held out with the test.
+        test: Images of the final figure; fully labeled.
+        extra_test: Partially labeled tumors that were held out with the test.
         check: Images of other hospitals that are only measured.
     """
 
@@ -98,7 +98,7 @@ def is_validation(row: Row, *, test_fold: int = 0) -> bool:
 
 
 def check_split(split: Split) -> None:
-    """Stops on a split whose parts share what its protocol says they do not.
+    """Stop on a split whose parts share what its protocol says they do not.
 
     Raises:
         ManifestError: If training shares a patient group with validation, or with the test under `patient`,
@@ -120,7 +120,7 @@ def check_split(split: Split) -> None:
 
 
 def halves(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
-    """Divides images into two group-disjoint halves by a stable hash, one to fit on and one to report on."""
+    """Divide images into two group-disjoint halves by a stable hash, one to fit on and one to report on."""
     rows = list(rows)
     first = [row for row in rows if zlib.crc32(row.group.encode()) % 2 == 0]
     chosen = {row.image for row in first}

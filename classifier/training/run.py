@@ -37,7 +37,7 @@ class RunOptions:
         test_fold: Fold left out under `patient`.
         validate: Whether a validation part of the training images is held out; without it nothing can be chosen or
             stopped by it, and the last weights count.
-        extra: Whether to learn from the partially labelled tumors.
+        extra: Whether to learn from the partially labeled tumors.
         backbone_weights: File of backbone weights, or None for a random start.
         initial_weights: File of a whole network's weights to go on from, or None; comes after the backbone's.
         precision: Keras dtype policy; `mixed_bfloat16` is 1.6 times as fast on CPUs with AVX-512-BF16.
@@ -103,7 +103,7 @@ def train(options: RunOptions, *, config: TrainingConfig, progress: Progress) ->
 
 
 def read_weights(network: Any, path: Path) -> None:
-    """Reads weights into a Keras model; raises `ValueError` with what to do if the file does not fit it."""
+    """Read weights into a Keras model; raise `ValueError` with what to do if the file does not fit it."""
     try:
         network.load_weights(path)
     except (OSError, KeyError, ValueError) as error:
@@ -177,13 +177,13 @@ def describe(
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, as hexadecimal digits."""
+    """Return the sha256 of a file, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def revision() -> str:
-    """The commit of the code, or `unknown` outside a checkout."""
+    """Return the commit of the code, or `unknown` outside a checkout."""
     try:
         command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -192,7 +192,7 @@ def revision() -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes readable JSON in one step, so that no reader sees half of it."""
+    """Write readable JSON in one step, so that no reader sees half of it."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     partial.replace(path)

@@ -20,7 +20,7 @@ of them as of "no tumor" images keep the source from telling the two apart."""
 
 
 def sampling_weights(rows: tuple[Row, ...], *, shares: dict[str, float] | None = None) -> npt.NDArray[np.float64]:
-    """The probability of drawing each image.
+    """Return the probability of drawing each image.
 
     Labels are drawn by `shares`; within a label, sources by the root of their size, so that rare sources are seen
     more often without being worn out; within a source, groups (patients) by the root of theirs, so that a patient

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.memory import Sample, Size, summarise
+from bench.memory import Sample, Size, summarize
 from bench.throughput import EDGE, stored_rate
 
 
@@ -18,7 +18,7 @@ def test_a_slow_first_batch_is_left_out():
 def test_growth_compares_the_end_with_the_time_when_caches_had_filled():
     held = {0: 100.0, 400: 190.0, 500: 200.0, 550: 202.0, 600: 200.0, 4900: 210.0, 4950: 220.0, 5000: 210.0}
     samples = [Sample(finished, {"worker": value}, {"worker": value / 2}) for finished, value in held.items()]
-    figures = summarise(samples, size=Size(analyses=5000, settled=500, scans=1, starts=1))["worker"]
+    figures = summarize(samples, size=Size(analyses=5000, settled=500, scans=1, starts=1))["worker"]
     assert figures["resident_growth"] == pytest.approx(0.05)
     assert figures["private_growth"] == pytest.approx(0.05)
     assert (figures["at_start"], figures["most"]) == (100.0, 220.0)

@@ -66,7 +66,7 @@ def shipped(exports) -> Analyser:
 
 @pytest.fixture(scope="session")
 def samples() -> list[tuple[str, np.ndarray]]:
-    """The bundled sample scans: pairs of finding and grey pixels."""
+    """The bundled sample scans: pairs of finding and gray pixels."""
     from PIL import Image
 
     listing = json.loads((ROOT / "samples" / "samples.json").read_text(encoding="utf-8"))["samples"]
@@ -76,7 +76,7 @@ def samples() -> list[tuple[str, np.ndarray]]:
 
 
 @pytest.fixture
-def grey() -> np.ndarray:
-    """A grey picture that is neither square nor of the network's size."""
+def gray() -> np.ndarray:
+    """A gray picture that is neither square nor of the network's size."""
     ramp = np.linspace(0, 255, 200 * 160).reshape(200, 160)
     return ramp.astype(np.uint8)

@@ -6,8 +6,8 @@ import pytest
 from classifier.findings import FINDINGS, Outcome
 
 
-def test_images_of_any_size_share_a_batch(tiny, grey):
-    results = tiny.analyse([grey, np.ascontiguousarray(grey.T), np.zeros((512, 512), np.uint8)])
+def test_images_of_any_size_share_a_batch(tiny, gray):
+    results = tiny.analyse([gray, np.ascontiguousarray(gray.T), np.zeros((512, 512), np.uint8)])
     assert len(results) == 3
     for result in results:
         assert result.class_maps.shape == (10, 10, 4)
@@ -20,10 +20,10 @@ def test_no_images_give_no_results(tiny):
     assert tiny.analyse([]) == []
 
 
-def test_threads_may_share_an_analyser(tiny, grey):
-    expected = tiny.analyse([grey])[0].decision.probabilities
+def test_threads_may_share_an_analyser(tiny, gray):
+    expected = tiny.analyse([gray])[0].decision.probabilities
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: tiny.analyse([grey])[0], range(8)))
+        results = list(pool.map(lambda _: tiny.analyse([gray])[0], range(8)))
     for result in results:
         assert result.decision.probabilities == pytest.approx(expected, abs=1e-6)
 

@@ -21,9 +21,9 @@ def test_black_and_white_are_the_ends_of_the_range():
     assert result.max() == 1.0
 
 
-def test_resizing_is_that_of_training(grey):
-    expected = np.asarray(Image.fromarray(grey).resize((299, 299), Image.Resampling.BICUBIC), np.float32)
-    assert np.allclose(preprocess(grey)[..., 1], expected / 127.5 - 1, atol=1e-6)
+def test_resizing_is_that_of_training(gray):
+    expected = np.asarray(Image.fromarray(gray).resize((299, 299), Image.Resampling.BICUBIC), np.float32)
+    assert np.allclose(preprocess(gray)[..., 1], expected / 127.5 - 1, atol=1e-6)
 
 
 def test_shrinking_does_not_alias():
@@ -32,9 +32,9 @@ def test_shrinking_does_not_alias():
     assert resize(stripes, size=100).std() < 5
 
 
-def test_a_card_can_ask_for_another_input(grey):
+def test_a_card_can_ask_for_another_input(gray):
     parameters = Preprocessing(size=64, channels=1, low=0.0, high=1.0, resize="bilinear")
-    result = preprocess_batch([grey, grey], parameters=parameters)
+    result = preprocess_batch([gray, gray], parameters=parameters)
     assert result.shape == (2, 64, 64, 1)
     assert 0.0 <= result.min() <= result.max() <= 1.0
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.training.augment import Augmentation, bias_field, contrast_curve, equalise
+from classifier.training.augment import Augmentation, bias_field, contrast_curve, equalize
 
 STILL = Augmentation(**dict.fromkeys(Augmentation.__slots__, 0.0))
 
@@ -46,7 +46,7 @@ def test_results_have_the_size_asked_for(picture, size):
 def test_a_mask_moves_with_its_image():
     dot = np.zeros((120, 120), np.uint8)
     dot[28:36, 80:88] = 255
-    shaken = Augmentation(contrast=0, bias=0, equalise=0, resolution=0, blur=0, noise=0, jpeg=0)
+    shaken = Augmentation(contrast=0, bias=0, equalize=0, resolution=0, blur=0, noise=0, jpeg=0)
     for seed in range(10):
         image, warp = shaken(dot, size=96, rng=rng(seed))
         moved = np.asarray(warp.apply(Image.fromarray(dot), method=Image.Resampling.BICUBIC))
@@ -94,8 +94,8 @@ def test_bias_fields_are_smooth():
 
 def test_equalising_spares_the_background_and_small_heads():
     pixels = np.zeros((20, 20), np.float32)
-    assert (equalise(pixels) == 0).all()
+    assert (equalize(pixels) == 0).all()
     pixels[5:15, 5:15] = rng().uniform(0.2, 0.4, (10, 10))
-    result = equalise(pixels)
+    result = equalize(pixels)
     assert result[0, 0] == 0
     assert result.max() > 0.9

@@ -42,7 +42,7 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
 def load_engine(folder: Path, *, engine: str = "auto", exports: Path | None = None) -> Engine:
-    """Loads a model and warms it up, so that the first image is as fast as every other.
+    """Load a model and warm it up, so that the first image is as fast as every other.
 
     Args:
         folder: `models/<name>`.
@@ -67,7 +67,7 @@ def load_engine(folder: Path, *, engine: str = "auto", exports: Path | None = No
 def prepare_model(
     folder: Path, *, engine: str = "auto", exports: Path | None = None, announce: Callable[[], None] | None = None
 ) -> Path | None:
-    """Makes the graph that an engine needs of a model, so that loading it finds it.
+    """Make the graph that an engine needs of a model, so that loading it finds it.
 
     Args:
         folder: `models/<name>`.
@@ -88,7 +88,7 @@ def prepare_model(
 
 
 def choose_engine(engine: str = "auto") -> str:
-    """Returns the name of the engine that is meant.
+    """Return the name of the engine that is meant.
 
     Args:
         engine: One of `ENGINES`, or `auto`: Keras where a GPU can be used, else the fastest that can run here.
@@ -118,7 +118,7 @@ def choose_engine(engine: str = "auto") -> str:
 
 
 def is_installed(engine: str) -> bool:
-    """Whether an engine's package is there; it is not imported."""
+    """Return whether an engine's package is there; it is not imported."""
     try:
         importlib.metadata.version(_module(engine).DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
@@ -127,13 +127,13 @@ def is_installed(engine: str) -> bool:
 
 
 def is_computed_here(engine: str) -> bool:
-    """Whether this machine's processor has what an engine computes with; all have what those in float32 need."""
+    """Return whether this machine's processor has what an engine computes with; all have what those in float32 need."""
     return engine not in ROUNDING or bool(_module(engine).is_computed_here())
 
 
 @functools.cache
 def gpu_usable() -> bool:
-    """Whether Keras would compute on a GPU.
+    """Return whether Keras would compute on a GPU.
 
     Only Keras' backend knows, and it stays in memory once loaded: so it is asked in a process of its own, and only
     where the machine has a GPU at all.
@@ -156,7 +156,7 @@ def _load(name: str, card: ModelCard, *, exports: Path | None) -> Engine:
 
 
 def _graph_of(engine: str) -> str:
-    """The engine whose graph an engine runs: most have their own."""
+    """Return the engine whose graph an engine runs: most have their own."""
     graph: str = getattr(_module(engine), "GRAPH_OF", engine)
     return graph
 

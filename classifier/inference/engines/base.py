@@ -40,7 +40,7 @@ class Engine(Protocol):
     card: ModelCard
 
     def predict(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network.
+        """Run the network.
 
         Args:
             batch: float32 `(N, size, size, channels)` in the card's value range; any N from 1 on.

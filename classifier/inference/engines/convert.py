@@ -14,7 +14,7 @@ from classifier.inference.registry import ModelError, load_card
 
 
 def convert(folder: Path, *, engine: str, target: Path) -> None:
-    """Converts a model in this process, which must have TensorFlow.
+    """Convert a model in this process, which must have TensorFlow.
 
     Args:
         folder: `models/<name>`.

@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def export_path(card: ModelCard, *, engine: str, exports: Path) -> Path:
-    """Where the graph of a model for an engine lies: other weights, another engine version, another folder."""
+    """Return where the graph of a model for an engine lies: other weights, another engine version, another folder."""
     distribution = importlib.import_module(f"classifier.inference.engines.{engine}").DISTRIBUTION
     version = importlib.metadata.version(distribution)
     parts = (card.weights.sha256, card.network, card.preprocessing, card.labels, distribution, version, FORMAT)
@@ -44,7 +44,7 @@ def export_path(card: ModelCard, *, engine: str, exports: Path) -> Path:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether an exported folder holds what was written into it, byte for byte."""
+    """Return whether an exported folder holds what was written into it, byte for byte."""
     try:
         digests: dict[str, str] = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
         return bool(digests) and all(_digest(folder / name) == digest for name, digest in digests.items())
@@ -55,7 +55,7 @@ def is_whole(folder: Path) -> bool:
 def prepare(
     card: ModelCard, *, engine: str, exports: Path | None = None, announce: Callable[[], None] | None = None
 ) -> Path:
-    """Returns the folder with a model's graph for an engine, making it if it is missing or damaged.
+    """Return the folder with a model's graph for an engine, making it if it is missing or damaged.
 
     Several processes may ask at once: one converts and the others wait for it. A process that is killed leaves
     nothing that could be taken for a graph.
@@ -138,7 +138,7 @@ def _convert_elsewhere(card: ModelCard, *, engine: str, target: Path) -> None:
 
 
 def _writable(exports: Path | None, *, name: str) -> Path:
-    """The folder that graphs are kept in, with one for the model; among the temporary files if it cannot be used."""
+    """Return the folder of the model's graphs; a temporary one if the folder for graphs cannot be used."""
     if exports is not None:
         with contextlib.suppress(OSError):
             (exports / name).mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _writable(exports: Path | None, *, name: str) -> Path:
 
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Waits until no other process writes into a folder. The kernel frees the lock of a killed one."""
+    """Wait until no other process writes into a folder. The kernel frees the lock of a killed one."""
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -24,7 +24,7 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, card: ModelCard) -> None:
-        """Builds the network, reads its weights and compiles it for every size it will see.
+        """Build the network, reads its weights and compile it for every size it will see.
 
         Args:
             card: A verified card.
@@ -47,7 +47,7 @@ class KerasEngine:
             self._run(np.zeros((count, size, size, channels), np.float32))
 
     def predict(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network; see `Engine.predict`."""
+        """Run the network; see `Engine.predict`."""
         batch = np.ascontiguousarray(batch, np.float32)
         parts, start = [], 0
         for size in cut(len(batch), pads=self._pads):
@@ -79,7 +79,7 @@ def cut(count: int, *, pads: bool) -> list[int]:
 
 
 def load_network(card: ModelCard) -> Any:
-    """Builds a card's network with its weights.
+    """Build a card's network with its weights.
 
     Returns:
         A Keras model from `(N, S, S, channels)` to a dictionary of logits, features and class maps.
@@ -108,7 +108,7 @@ def load_network(card: ModelCard) -> Any:
 
 
 def gpu_is_used() -> bool:
-    """Whether Keras' backend computes on a GPU. Loads the backend into this process."""
+    """Return whether Keras' backend computes on a GPU. Loads the backend into this process."""
     import keras
 
     backend = keras.backend.backend()

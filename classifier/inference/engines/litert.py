@@ -20,7 +20,7 @@ class LiteRtEngine:
     name = "litert"
 
     def __init__(self, card: ModelCard, folder: Path) -> None:
-        """Reads the graph.
+        """Read the graph.
 
         Args:
             card: The model's card.
@@ -33,14 +33,14 @@ class LiteRtEngine:
         self._run = interpreter.get_signature_runner()
 
     def predict(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network; see `Engine.predict`."""
+        """Run the network; see `Engine.predict`."""
         batch = np.ascontiguousarray(batch, np.float32)
         rows = [self._run(**{INPUT: batch[i : i + 1]}) for i in range(len(batch))]
         return EngineOutput(*(np.concatenate([row[name] for row in rows]) for name in EngineOutput._fields))
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:
-    """Converts a network, in a process that has TensorFlow; see `openvino.write`."""
+    """Convert a network, in a process that has TensorFlow; see `openvino.write`."""
     import keras
 
     shape = (1, card.preprocessing.size, card.preprocessing.size, card.preprocessing.channels)

@@ -20,7 +20,7 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
 
     def __init__(self, card: ModelCard, folder: Path) -> None:
-        """Reads the graph.
+        """Read the graph.
 
         Args:
             card: The model's card.
@@ -35,14 +35,14 @@ class OnnxRuntimeEngine:
         self._session = onnxruntime.InferenceSession(folder / GRAPH, options, providers=["CPUExecutionProvider"])
 
     def predict(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network; see `Engine.predict`."""
+        """Run the network; see `Engine.predict`."""
         batch = np.ascontiguousarray(batch, np.float32)
         rows = [self._session.run(EngineOutput._fields, {INPUT: batch[i : i + 1]}) for i in range(len(batch))]
         return EngineOutput(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:
-    """Converts a network, in a process that has TensorFlow; see `openvino.write`."""
+    """Convert a network, in a process that has TensorFlow; see `openvino.write`."""
     import keras
 
     shape = (None, card.preprocessing.size, card.preprocessing.size, card.preprocessing.channels)

@@ -26,7 +26,7 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(self, card: ModelCard, folder: Path) -> None:
-        """Reads the graph and makes its kernels.
+        """Read the graph and make its kernels.
 
         Args:
             card: The model's card.
@@ -36,12 +36,12 @@ class OpenVinoEngine:
         self._request = compile_graph(card, folder)
 
     def predict(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network; see `Engine.predict`."""
+        """Run the network; see `Engine.predict`."""
         return run(self._request, batch)
 
 
 def compile_graph(card: ModelCard, folder: Path, *, precision: str = "f32") -> Any:
-    """Makes a graph's kernels for one image at a time.
+    """Make a graph's kernels for one image at a time.
 
     Args:
         card: The model's card.
@@ -68,14 +68,14 @@ def compile_graph(card: ModelCard, folder: Path, *, precision: str = "f32") -> A
 
 
 def run(request: Any, batch: Float32Array) -> EngineOutput:
-    """Runs a compiled graph on images `(N, size, size, channels)`, one after the other."""
+    """Run a compiled graph on images `(N, size, size, channels)`, one after the other."""
     batch = np.ascontiguousarray(batch, np.float32)
     rows = [request.infer([batch[i : i + 1]], share_inputs=True) for i in range(len(batch))]
     return EngineOutput(*(np.concatenate([row[name] for row in rows]) for name in OUTPUTS))
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:
-    """Converts a network, in a process that has TensorFlow.
+    """Convert a network, in a process that has TensorFlow.
 
     Args:
         network: A Keras model from `(N, S, S, channels)` to a dictionary of logits, features and class maps.

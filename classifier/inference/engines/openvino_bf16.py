@@ -38,7 +38,7 @@ class OpenVinoBf16Engine:
     name = "openvino_bf16"
 
     def __init__(self, card: ModelCard, folder: Path) -> None:
-        """Reads the graph and makes both sets of kernels.
+        """Read the graph and make both sets of kernels.
 
         Args:
             card: The model's card.
@@ -53,7 +53,7 @@ class OpenVinoBf16Engine:
         self._exact = compile_graph(card, folder)
 
     def predict(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network; see `Engine.predict`."""
+        """Run the network; see `Engine.predict`."""
         output = self.predict_rounded(batch)
         again = is_doubtful(output, self.card, detector=self._detector)
         if again.any():
@@ -62,12 +62,12 @@ class OpenVinoBf16Engine:
         return output
 
     def predict_rounded(self, batch: Float32Array) -> EngineOutput:
-        """Runs the network in bfloat16 alone, for measuring what that changes; see `Engine.predict`."""
+        """Run the network in bfloat16 alone, for measuring what that changes; see `Engine.predict`."""
         return run(self._rounded, batch)
 
 
 def is_computed_here() -> bool:
-    """Whether the processor computes in bfloat16; others would only imitate it. Linux only."""
+    """Return whether the processor computes in bfloat16; others would only imitate it. Linux only."""
     try:
         text = CPU_FLAGS.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -76,7 +76,7 @@ def is_computed_here() -> bool:
 
 
 def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector | None) -> npt.NDArray[np.bool_]:
-    """Tells the images of which a rounding error could change what is said.
+    """Find the images for which a rounding error could change the answer.
 
     That is the outcome, the likeliest finding, the possible findings, or a probability by `PROBABILITY_ERROR`.
 
@@ -95,7 +95,7 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector 
 
 
 def _could_say_otherwise(logits: Float32Array, card: ModelCard) -> bool:
-    """Whether something else could be said of a brain MR image, with each lead anywhere within the error.
+    """Return whether something else could be said of a brain MR image, with each lead anywhere within the error.
 
     Probabilities depend on the leads of logits over each other alone. All leads of one logit at their lower ends
     make its probability smallest, at their upper ends largest; so to move each logit by the error, down and up,

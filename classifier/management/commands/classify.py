@@ -74,7 +74,7 @@ def _load(name: str) -> Any:
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:
-    """The files as named, and of folders everything that is called like an image, in order."""
+    """Return the files as named, and of folders everything that is called like an image, in order."""
     for path in paths:
         if path.is_dir():
             yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())

@@ -1,4 +1,4 @@
-"""The pixel nearest neighbour: a look-up without any training, whose score shows how much a split leaks."""
+"""The pixel nearest neighbor: a look-up without any training, whose score shows how much a split leaks."""
 
 from collections.abc import Iterator
 
@@ -24,19 +24,19 @@ def fingerprints(pixels: UInt8Array, *, side: int = SIDE) -> Float32Array:
         float32 `(N, side * side)`; a flat image becomes zero.
     """
     small = np.stack([resize(image, size=side) for image in pixels]).astype(np.float32).reshape(len(pixels), -1)
-    centred = small - small.mean(axis=1, keepdims=True)
-    result: Float32Array = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
+    centered = small - small.mean(axis=1, keepdims=True)
+    result: Float32Array = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-6)
     return result
 
 
 def mirror(prints: Float32Array) -> Float32Array:
-    """The fingerprints of the mirrored images: float32 `(N, side * side)`."""
+    """Return the fingerprints of the mirrored images: float32 `(N, side * side)`."""
     side = round(prints.shape[1] ** 0.5)
     return np.ascontiguousarray(prints.reshape(-1, side, side)[:, :, ::-1]).reshape(len(prints), -1)
 
 
 def similarities(prints: Float32Array, others: Float32Array) -> Iterator[tuple[int, Float32Array]]:
-    """Yields the correlation of some images with all others, mirrored or not, whichever is larger.
+    """Yield the correlation of some images with all others, mirrored or not, whichever is larger.
 
     Args:
         prints: float32 `(N, D)`.
@@ -51,7 +51,7 @@ def similarities(prints: Float32Array, others: Float32Array) -> Iterator[tuple[i
 
 
 def nearest(prints: Float32Array, others: Float32Array) -> tuple[np.ndarray, Float32Array]:
-    """The most similar other image of each image, mirror-aware.
+    """Return the most similar other image of each image, mirror-aware.
 
     Args:
         prints: float32 `(N, D)`.
