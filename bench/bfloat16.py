@@ -18,16 +18,11 @@ from bench.machine import RESULTS, write_result
 from classifier.inference.decision import decide
 from classifier.inference.engines import Engine, load_engine
 from classifier.inference.engines.base import EngineOutput
-from classifier.inference.engines.openvino_bf16 import (
-    LEAD_ERROR,
-    PROBABILITY_ERROR,
-    SCORE_ERROR,
-    OpenVinoBf16Engine,
-    is_doubtful,
-)
+from classifier.inference.engines.openvino_bf16 import OpenVinoBf16Engine
 from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import to_input
 from classifier.inference.registry import ModelCard
+from classifier.inference.second_look import LEAD_ERROR, PROBABILITY_ERROR, SCORE_ERROR, is_doubtful
 from classifier.training.augment import Augmentation
 from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
@@ -87,7 +82,7 @@ def compare(
         began = time.perf_counter()
         told = exact.predict(batch)
         middle = time.perf_counter()
-        fast = rounding.predict_rounded(batch)
+        fast = rounding.predict(batch)
         rounded_times.append(time.perf_counter() - middle)
         exact_times.append(middle - began)
         change = fast.logits[0] - told.logits[0]

@@ -16,6 +16,7 @@ from classifier.inference.engines import Engine, EngineOutput, load_engine
 from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess_batch
 from classifier.inference.registry import ModelCard
+from classifier.inference.second_look import predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Analyser:
         """
         with self._lock:
             started = time.perf_counter()
-            output = self.engine.predict(prepared.inputs)
+            output = predict(self.engine, prepared.inputs, detector=self.detector)
             seconds = time.perf_counter() - started
         if not all(np.isfinite(part).all() for part in output):
             raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")

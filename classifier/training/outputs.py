@@ -12,7 +12,9 @@ import numpy.typing as npt
 from classifier.findings import FINDINGS
 from classifier.inference.appearance import appearance_statistics
 from classifier.inference.engines import Engine
+from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import Float32Array, to_input
+from classifier.inference.second_look import predict
 from classifier.training.images import ImageSet
 from classifier.training.manifest import Row
 
@@ -87,11 +89,12 @@ def compute_outputs(
     if path is not None and path.is_file():
         with np.load(path) as archive:
             return Outputs(images.rows, *(archive[name] for name in ARRAYS))
+    detector = None if engine.card.ood is None else OodDetector.load(engine.card.ood)
     parts, statistics = [], []
     for start in range(0, len(images), BATCH):
         pixels = images.pixels[start : start + BATCH]
         inputs = to_input(pixels, parameters=engine.card.preprocessing)
-        parts.append(engine.predict(inputs))
+        parts.append(predict(engine, inputs, detector=detector))
         statistics.append(appearance_statistics(inputs, parameters=engine.card.preprocessing))
         progress(min(start + BATCH, len(images)), len(images))
     outputs = Outputs(
