@@ -20,7 +20,9 @@ def describe_file(path: Path, *, dtype: str) -> dict[str, Any]:
     return {"file": path.name, "sha256": digest, "bytes": path.stat().st_size, "dtype": dtype}
 
 
-def new_card(folder: Path, *, network: str, version: str, weights: str, texts: dict[str, Any]) -> Path:
+def new_card(
+    folder: Path, *, network: str, version: str, weights: str, texts: dict[str, Any], size: int = DEFAULT.size
+) -> Path:
     """Write the first card of a model: not yet calibrated, nothing abstained from, nothing refused.
 
     Args:
@@ -29,6 +31,7 @@ def new_card(folder: Path, *, network: str, version: str, weights: str, texts: d
         version: Version of the model.
         weights: Name of the float16 weights file.
         texts: Sections written by people: title, training, licence, intended use, weaknesses.
+        size: Side of the network's input in pixels.
 
     Returns:
         The card's path.
@@ -40,7 +43,7 @@ def new_card(folder: Path, *, network: str, version: str, weights: str, texts: d
         "network": network,
         "labels": list(FINDINGS),
         "input": {
-            "size": DEFAULT.size,
+            "size": size,
             "channels": DEFAULT.channels,
             "range": [DEFAULT.low, DEFAULT.high],
             "resize": DEFAULT.resize,

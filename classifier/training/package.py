@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from classifier.inference.preprocessing import DEFAULT
 from classifier.inference.registry import ModelError
 from classifier.training.cards import CALIBRATION_NAME, new_card, read_card, write_json
 from classifier.training.page import EVALUATIONS, write_page
@@ -25,6 +26,7 @@ def package_run(
     like: Path,
     earlier: Sequence[Path] = (),
     weights: str = "final.weights.h5",
+    size: int = DEFAULT.size,
 ) -> Path:
     """Package a run. The model is not calibrated yet.
 
@@ -35,6 +37,7 @@ def package_run(
         like: Model folder whose texts are taken over.
         earlier: Folders of the runs whose weights this one went on from, in order; their records are kept too.
         weights: Which weights of the run.
+        size: Side of the network's input in pixels; it may differ from that of training.
 
     Returns:
         The path of the card.
@@ -60,7 +63,12 @@ def package_run(
     records.append(record)
     training = describe_training(records)
     path = new_card(
-        folder, network=record["network"], version=version, weights=target, texts=texts | {"training": training}
+        folder,
+        network=record["network"],
+        version=version,
+        weights=target,
+        texts=texts | {"training": training},
+        size=size,
     )
     write_json(folder / RECORD_FOLDER / "runs.json", records)
     plot_curve(folder / RECORD_FOLDER / "curve.png", curve=record["curve"])

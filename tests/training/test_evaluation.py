@@ -138,10 +138,12 @@ def test_a_finished_run_becomes_a_model(models, data, tmp_path):
     command = ["train", "--network", "tiny", "--data", str(data), "--output", str(tmp_path / "run"), "--stage", "96:1"]
     call_command(*command, "--freeze", "0", stdout=StringIO())
     package = ["package_model", "--run", str(tmp_path / "run"), "--model-version", "2", "--like", "tiny"]
+    package += ["--size", "96"]
     call_command(*package, "--name", "better", stdout=StringIO())
     card = load_card(models / "better")
     assert (card.name, card.version, card.ood) == ("better", "2", None)
     assert card.details["training"]["protocol"] == "patient"
+    assert card.preprocessing.size == 96
     assert card.details["title"] == "Tiny"
     assert (models / "better" / "training" / "curve.png").is_file()
     assert "fold 0 never seen" in (models / "better" / "README.md").read_text()

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from classifier.inference.preprocessing import DEFAULT
+
 
 class Command(BaseCommand):
     """Package a run; calibrate and evaluate come next."""
@@ -15,13 +17,14 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--run, --after, --name, --model-version, --like."""
+        """--run, --after, --name, --model-version, --size, --like."""
         parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="output folder of manage.py train")
         parser.add_argument(
             "--after", type=Path, action="append", default=[], metavar="DIR", help="earlier run, in order"
         )
         parser.add_argument("--name", required=True, help="folder under models/")
         parser.add_argument("--model-version", required=True, metavar="X.Y.Z")
+        parser.add_argument("--size", type=int, default=DEFAULT.size, help="side of the input (default: %(default)s)")
         parser.add_argument("--like", default=settings.MODEL, help="model whose texts are taken over")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,6 +40,7 @@ class Command(BaseCommand):
                 version=options["model_version"],
                 earlier=options["after"],
                 like=models / options["like"],
+                size=options["size"],
             )
         except (ModelError, OSError) as error:
             raise CommandError(str(error)) from error
