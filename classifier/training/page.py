@@ -97,6 +97,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
             table(("part", "images", "accuracy"), _parts(figures["parts"])),
             f"![Confusion matrix]({plots}/confusion.png) ![Reliability]({plots}/reliability.png)",
             *hospitals_section(figures.get("hospitals")),
+            f"![Share of images with a tumor against its probability, by source]({plots}/reliability-by-source.png)",
         ]
     )
 

@@ -50,6 +50,39 @@ def plot_evaluation(folder: Path, *, p: np.ndarray, labels: np.ndarray, title: s
     return paths
 
 
+SOURCE_BINS = 8
+LEAST_IN_BIN = 10
+"""A bin with fewer images says nothing about how often they hold a tumor."""
+
+
+def plot_reliability_by_source(path: Path, *, presence: np.ndarray, tumor: np.ndarray, sources: list[str]) -> None:
+    """Write how often images hold a tumor against its calibrated probability, one curve a source.
+
+    Args:
+        path: PNG file.
+        presence: Calibrated probability of a tumor of any kind, float `(N,)`.
+        tumor: Whether each image shows one, bool `(N,)`.
+        sources: Where each image came from.
+    """
+    if not available():
+        return
+    figure, axes = _figure()
+    axes.plot([0, 1], [0, 1], color="#9ca3af", linewidth=1, linestyle="--")
+    names, bins = np.array(sources), np.minimum((presence * SOURCE_BINS).astype(int), SOURCE_BINS - 1)
+    for number, name in enumerate(sorted(set(sources))):
+        points = [
+            (presence[own].mean(), tumor[own].mean())
+            for index in range(SOURCE_BINS)
+            if (own := (names == name) & (bins == index)).sum() >= LEAST_IN_BIN
+        ]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="osD^vPX*"[number % 8], markersize=4, linewidth=1, label=name)
+    axes.set_xlabel("calibrated probability of a tumor")
+    axes.set_ylabel("share of images with one")
+    axes.legend(fontsize=6, frameon=False)
+    figure.savefig(path, dpi=120)
+
+
 def plot_pairs(path: Path, *, pairs: list[tuple[np.ndarray, np.ndarray, float, float]], columns: int = 8) -> None:
     """Write slices with and without their tumor, one above the other, with their probabilities of a tumor.
 

@@ -15,6 +15,7 @@ from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.registry import ModelCard
 from classifier.training import metrics
 from classifier.training.hospital_check import CALLED, ERASED
+from classifier.training.hospitals import OTHER_DISEASE
 from classifier.training.manifest import Row
 from classifier.training.outputs import Outputs
 
@@ -47,6 +48,16 @@ class Prediction:
     group: str
     probabilities: tuple[float, ...]
     ood_score: float
+
+    @property
+    def tumor_probability(self) -> float:
+        """Calibrated probability of a tumor of any kind."""
+        return 1.0 - self.probabilities[NOTUMOR]
+
+    @property
+    def shows_tumor(self) -> bool:
+        """Whether the image shows a tumor; another disease is none."""
+        return self.label not in (FINDINGS[NOTUMOR], OTHER_DISEASE)
 
     @classmethod
     def from_record(cls, record: dict[str, str]) -> Self:
@@ -143,8 +154,8 @@ def figures_of(predictions: Iterable[Prediction]) -> dict[str, Any]:
         figures["other_scanner_tumor_sensitivity"] = float(np.mean(found))
     check = [item for item in items if item.part == CHECK and item.source != ERASED]
     if check:
-        called = np.array([1 - item.probabilities[NOTUMOR] >= CALLED for item in check])
-        tumor = np.array([item.label not in ("notumor", "other_disease") for item in check])
+        called = np.array([item.tumor_probability >= CALLED for item in check])
+        tumor = np.array([item.shows_tumor for item in check])
         erased = [item for item in items if item.part == CHECK and item.source == ERASED]
         figures["hospitals"] = {
             "images": len(check),
@@ -153,6 +164,6 @@ def figures_of(predictions: Iterable[Prediction]) -> dict[str, Any]:
             "refused": float(np.mean([item.ood_score > LIMIT for item in check])),
         }
         if erased:
-            still = [1 - item.probabilities[NOTUMOR] >= CALLED for item in erased]
+            still = [item.tumor_probability >= CALLED for item in erased]
             figures["hospitals"]["still_called_tumor"] = float(np.mean(still))
     return figures

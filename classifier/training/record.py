@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from classifier.training.cards import read_card, write_card, write_json
 from classifier.training.evaluation import Evaluation
 from classifier.training.page import EVALUATIONS, write_page
-from classifier.training.plots import plot_evaluation
-from classifier.training.predictions import write_predictions
+from classifier.training.plots import plot_evaluation, plot_reliability_by_source
+from classifier.training.predictions import SAMPLE, write_predictions
 
 
 def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation, samples: Path | None = None) -> Path:
@@ -24,9 +26,17 @@ def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation,
     """
     protocol = figures["protocol"]
     path = write_json(folder / EVALUATIONS / f"{protocol}.json", figures)
-    write_predictions(path.with_suffix(".csv"), run.predictions(samples=samples))
+    predictions = run.predictions(samples=samples)
+    write_predictions(path.with_suffix(".csv"), predictions)
     title = f"{figures['model']} {figures['version']}, protocol {protocol}"
     plot_evaluation(path.with_suffix(""), p=run.p, labels=run.labels, title=title)
+    measured = [item for item in predictions if item.part != SAMPLE]
+    plot_reliability_by_source(
+        path.with_suffix("") / "reliability-by-source.png",
+        presence=np.array([item.tumor_probability for item in measured]),
+        tumor=np.array([item.shows_tumor for item in measured]),
+        sources=[item.source for item in measured],
+    )
     card = read_card(folder)
     source = f"{EVALUATIONS}/{protocol}.json"
     kept = [entry for entry in card.get("metrics", ()) if entry.get("source") != source]

@@ -62,7 +62,14 @@ def test_an_evaluation_is_recorded_with_its_plots_and_page(models, data, tmp_pat
     assert figures["saliency"]["images"] == 13
     assert figures["refusal"]["far"]["images"] > 20
     plots = {path.name for path in (folder / "evaluation" / "patient").iterdir()}
-    assert {"confusion.png", "roc.png", "reliability.png", "coverage.png", "precision-recall.png"} <= plots
+    assert {
+        "confusion.png",
+        "roc.png",
+        "reliability.png",
+        "coverage.png",
+        "precision-recall.png",
+        "reliability-by-source.png",
+    } <= plots
     page = (folder / "README.md").read_text()
     assert "Protocol `patient`" in page
     assert f"{100 * figures['accuracy']['value']:.1f}%" in page
