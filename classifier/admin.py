@@ -15,9 +15,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from classifier.models import Analysis, Membership, Scan, Team, User, WorkerProcess
-from classifier.selectors.queue import queue_state
+from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.state import queue_state
 from classifier.services.account import replace_addresses
-from classifier.services.worker_process import ALIVE_SECONDS
 
 admin.site.site_header = admin.site.site_title = "BrainScan administration"
 admin.site.index_title = "People, teams and the state of their scans"

@@ -6,7 +6,8 @@ import structlog
 from celery import shared_task, signals
 from django.conf import settings
 
-from classifier.services import claim, storage
+from classifier.queue import claim
+from classifier.services import storage
 
 if TYPE_CHECKING:
     from classifier.worker.process import Worker

@@ -18,7 +18,7 @@ BEAT_SECONDS = 9 * 60
 # What the web process itself cannot do without. Uploads are taken and kept while the broker or the workers are away;
 # starting the web container again would bring neither back.
 WEB_NEEDS = ("database", "model")
-# A worker reports to the database every five seconds; see `classifier.services.worker_process`.
+# A worker reports to the database every five seconds; see `classifier.queue.heartbeat`.
 WORKER_QUERY = "SELECT 1 FROM classifier_workerprocess WHERE host = %s AND seen_at > now() - interval '20 seconds'"
 
 

@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from classifier import broker
 from classifier.models import Membership, Scan, Team, User
+from classifier.queue import broker
 from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan
 from tests.running import RunningApp, embedded_app, server_app
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.queue.heartbeat import ALIVE_SECONDS
 from classifier.worker.measurements import Measurements
 from tests.factories import make_analysis, make_scan, make_worker_process
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.queue.heartbeat import ALIVE_SECONDS
 from classifier.web.health import CHECKS
 from tests.running import RunningApp
 

@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan, Team
-from classifier.selectors.analysis import queue_position
+from classifier.queue.order import queue_position
 from classifier.selectors.team import teams_of
 
 PROBABILITIES = inline_serializer("Probabilities", {name: serializers.FloatField() for name in FINDINGS})

@@ -37,7 +37,7 @@ class Analysis(models.Model):
                     └──── lease ran out, or an error that may pass ◄─┘
     ```
 
-    Only `classifier.services.analysis` and `classifier.services.claim` change `state`. A lease is held by its
+    Only `classifier.services.analysis` and `classifier.queue.claim` change `state`. A lease is held by its
     `lease_token`: whoever comes back after the lease ran out finds another token in the row and writes nothing.
     """
 

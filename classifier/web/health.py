@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from celery import current_app
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections
@@ -12,10 +13,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from brainscan.celery import app
 from classifier.models import Scan
+from classifier.queue.state import live_workers
 from classifier.selectors.model import model_card
-from classifier.selectors.queue import live_workers
 
 logger = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ def _look_at_database() -> None:
 
 def _look_at_broker() -> None:
     """Ask the broker for an answer: the system accepts connections for a process that stands still."""
-    with app.connection_for_write() as broker:
+    with current_app.connection_for_write() as broker:
         # One attempt: the next probe is the second.
         broker.ensure_connection(max_retries=0)
         broker.default_channel.client.ping()

@@ -29,8 +29,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from classifier.models import Analysis, WorkerProcess
-from classifier.selectors.queue import finished_counts, live_workers, queue_state
-from classifier.services.claim import MAX_ATTEMPTS
+from classifier.queue.claim import MAX_ATTEMPTS
+from classifier.queue.state import finished_counts, live_workers, queue_state
 
 logger = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ import structlog
 from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections
 
-from classifier.services.claim import (
+from classifier.queue.claim import (
     Claim,
     Result,
     fail_analysis,

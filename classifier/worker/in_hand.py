@@ -3,7 +3,7 @@
 from threading import Condition
 from uuid import UUID
 
-from classifier.services.claim import Claim
+from classifier.queue.claim import Claim
 from classifier.worker.watchdog import Watchdog
 
 

@@ -22,8 +22,8 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 
 from classifier.inference.analyser import Analyser, ModelOutput
-from classifier.services import doorbell
-from classifier.services.claim import Claim, Result, claim_analyses, renew_leases
+from classifier.queue import notify
+from classifier.queue.claim import Claim, Result, claim_analyses, renew_leases
 from classifier.worker.endings import DATABASE_PAUSE_SECONDS, Endings
 from classifier.worker.in_hand import InHand
 from classifier.worker.measurements import Measurements
@@ -139,7 +139,7 @@ class Pipeline:
         if len(claims) == self._batch_size and time.monotonic() - self._passed_on_at > PASS_ON_SECONDS:
             # One message woke one worker. There is more than it can take: wake another.
             self._passed_on_at = time.monotonic()
-            doorbell.ring()
+            notify.ring()
         return claims
 
     def _take_alone(self, claims: list[Claim]) -> None:

@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from classifier.inference.analyser import Analyser
-from classifier.services.worker_process import Identity, report, sign_off
+from classifier.queue.heartbeat import Identity, report, sign_off
 from classifier.worker.pipeline import Pipeline
 
 logger = structlog.get_logger(__name__)

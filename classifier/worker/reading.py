@@ -10,7 +10,7 @@ import structlog
 from classifier.inference.analyser import Analyser, ModelInput
 from classifier.inference.preprocessing import UInt8Array
 from classifier.intake import read_canonical
-from classifier.services.claim import Claim
+from classifier.queue.claim import Claim
 from classifier.worker.endings import Endings
 from classifier.worker.in_hand import InHand
 from classifier.worker.measurements import Measurements

@@ -11,8 +11,8 @@ from PIL import Image
 
 from classifier.api import waiting
 from classifier.models import Analysis, Scan
-from classifier.selectors.waiting import FinishWatch
-from classifier.services.claim import claim_analyses, fail_analysis
+from classifier.queue.claim import claim_analyses, fail_analysis
+from classifier.queue.waiting import FinishWatch
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import make_analysis, make_scan, png_bytes
 

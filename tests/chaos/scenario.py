@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from classifier.services.claim import MAX_ATTEMPTS
+from classifier.queue.claim import MAX_ATTEMPTS
 from tests.chaos.forms import Form
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load

@@ -19,7 +19,7 @@ from brainscan import programs
 from brainscan import settings as product_settings
 from brainscan.environment import socket_url
 from classifier.models import WorkerProcess
-from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.queue.heartbeat import ALIVE_SECONDS
 from classifier.web import health
 from tests.factories import make_worker_process
 from tests.servers import free_port
@@ -59,7 +59,7 @@ def use_broker(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Let the check ask the broker at `url`, with the product's own limits."""
     app = Celery("probe", broker=url, set_as_current=False)
     app.conf.broker_transport_options = product_settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    monkeypatch.setattr(health, "app", app)
+    monkeypatch.setattr(health, "current_app", app)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.queue.heartbeat import ALIVE_SECONDS
 from classifier.web import metrics
 from classifier.worker.measurements import Measurements
 from tests.factories import make_analysis, make_scan, make_worker_process

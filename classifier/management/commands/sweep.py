@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from classifier.services import claim, storage
+from classifier.queue import claim
+from classifier.services import storage
 
 
 class Command(BaseCommand):

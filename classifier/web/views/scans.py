@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan
-from classifier.selectors.analysis import queue_position, queue_positions
+from classifier.queue.order import queue_position, queue_positions
 from classifier.selectors.scan import earlier_scan, scan_analyses, visible_scans
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis

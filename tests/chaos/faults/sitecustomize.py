@@ -148,8 +148,8 @@ def change_claims(module: ModuleType) -> None:
 CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "classifier.intake.canonical": change_decoder,
     "classifier.inference.analyser": change_analyser,
-    "classifier.services.claim": change_claims,
-    "classifier.services.doorbell": change_doorbell,
+    "classifier.queue.claim": change_claims,
+    "classifier.queue.notify": change_doorbell,
     "django.core.files.storage.filesystem": change_storage,
     "brainscan.supervisor": change_supervisor,
 }

@@ -8,14 +8,15 @@ import pytest
 from celery import Celery
 from kombu import pools
 
-from classifier import broker
+from classifier.queue import broker
 
 
 @pytest.fixture
 def silent(monkeypatch):
     """Messages go to a server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(broker, "app", Celery(broker=f"redis://127.0.0.1:{server.getsockname()[1]}"))
+        silent = Celery(broker=f"redis://127.0.0.1:{server.getsockname()[1]}", set_as_current=False)
+        monkeypatch.setattr(broker, "current_app", silent)
         monkeypatch.setattr(broker, "_silent_until", 0.0)
         broker._producers.cache_clear()
         yield

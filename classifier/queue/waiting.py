@@ -8,7 +8,7 @@ from threading import Condition
 from uuid import UUID
 
 from classifier.models import Analysis
-from classifier.news import Listener
+from classifier.queue.finished import Listener
 
 # A process that hears the news asks this often.
 LISTENING_STEP = 0.5

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from celery import current_app
 from kombu.entity import Exchange, Queue
 
-from brainscan.celery import app
-from classifier.broker import talk
+from classifier.queue.broker import talk
 
 logger = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Listener:
 
     def _listen(self) -> None:
         with (
-            app.connection_for_read() as connection,
+            current_app.connection_for_read() as connection,
             connection.Consumer([HEARD], callbacks=[self._take], accept=["json"], no_ack=True),
         ):
             self.is_listening = True

@@ -11,7 +11,7 @@ from django.utils import timezone
 from classifier.findings import Outcome
 from classifier.inference.decision import Decision
 from classifier.models import Analysis, ClassMaps, Scan
-from classifier.services import claim as service
+from classifier.queue import claim as service
 from classifier.services.scan import delete_scan
 from tests.factories import UserFactory, make_analysis, make_scan
 

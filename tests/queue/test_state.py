@@ -7,8 +7,8 @@ from django.db import connection
 from django.utils import timezone
 
 from classifier.models import Analysis
-from classifier.selectors.queue import QueueState, finished_counts, live_workers, queue_state
-from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.state import QueueState, finished_counts, live_workers, queue_state
 from tests.factories import make_analysis, make_scan, make_worker_process
 
 pytestmark = pytest.mark.django_db

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from celery import current_app
 from kombu.exceptions import ChannelError
 
-from brainscan.celery import app
-from classifier.broker import talk
+from classifier.queue.broker import talk
 
 
 def ring() -> bool:
@@ -19,12 +19,12 @@ def ring() -> bool:
 
 def _ring(producer: Any) -> None:
     if not _is_ringing(producer.channel):
-        app.send_task("classifier.analyse", producer=producer, retry=False)
+        current_app.send_task("classifier.analyse", producer=producer, retry=False)
 
 
 def _is_ringing(channel: Any) -> bool:
     try:
-        waiting: int = channel.queue_declare(app.conf.task_default_queue, passive=True).message_count
+        waiting: int = channel.queue_declare(current_app.conf.task_default_queue, passive=True).message_count
     except ChannelError:  # Nobody has used the queue yet.
         return False
     return waiting > 0

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from kombu import Exchange, Queue
 
-from classifier import news
 from classifier.models import Analysis
-from classifier.news import tell_ended
-from classifier.selectors.waiting import LISTENING_STEP, LONGEST_STEP, SHORTEST_STEP, FinishWatch
+from classifier.queue import finished
+from classifier.queue.finished import tell_ended
+from classifier.queue.waiting import LISTENING_STEP, LONGEST_STEP, SHORTEST_STEP, FinishWatch
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,8 +171,8 @@ def test_news_of_others_wake_nobody(owner):
 def test_news_travel_over_the_broker(owner, monkeypatch):
     # In memory, unlike on a real broker, those who share a queue's name share its messages.
     exchange = Exchange("ended-here", type="fanout")
-    monkeypatch.setattr(news, "ENDED", exchange)
-    monkeypatch.setattr(news, "HEARD", Queue("ended-here", exchange))
+    monkeypatch.setattr(finished, "ENDED", exchange)
+    monkeypatch.setattr(finished, "HEARD", Queue("ended-here", exchange))
     heard = FinishWatch()
     analysis = make_analysis(make_scan(owner))
     heard._news.start()

@@ -11,12 +11,11 @@ from threading import Lock
 from typing import Any
 
 import structlog
+from celery import current_app
 from celery.exceptions import OperationalError as CeleryOperationalError
 from kombu import pools
 from kombu.exceptions import LimitExceeded, OperationalError
 from redis.exceptions import RedisError
-
-from brainscan.celery import app
 
 logger = structlog.get_logger(__name__)
 
@@ -69,7 +68,7 @@ def _fall_silent(error: Exception) -> None:
 @functools.cache
 def _producers() -> Any:
     """Kombu's pool of producers that wait for the broker more shortly than Celery's own, which workers listen with."""
-    connection = app.connection_for_write()
+    connection = current_app.connection_for_write()
     # Kombu would try to connect again after 2 s, and after 4 s more: an upload would wait that long.
     short = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS, "max_retries": 0}
     connection.transport_options = connection.transport_options | short

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from classifier.inference.decision import Decision
 from classifier.models import Analysis, ClassMaps
 from classifier.models.analysis import AnalysisQuerySet
-from classifier.news import tell_ended
-from classifier.services import doorbell
+from classifier.queue import notify
+from classifier.queue.finished import tell_ended
 
 logger = structlog.get_logger(__name__)
 
@@ -187,7 +187,7 @@ def sweep(*, now: datetime | None = None) -> Sweep:
     )
     waiting = _due(now).count()
     if waiting:
-        doorbell.ring()
+        notify.ring()
     if failed or waiting:
         logger.info("swept", failed=failed, waiting=waiting)
     return Sweep(failed=failed, waiting=waiting)

@@ -7,7 +7,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import Analysis, WorkerProcess
-from classifier.services.worker_process import ALIVE_SECONDS
+from classifier.queue.heartbeat import ALIVE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The queue: claims, order, notification, waiting and worker heartbeats. The rows of Analysis hold it."""

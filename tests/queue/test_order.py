@@ -1,0 +1,79 @@
+"""The order in which people's analyses are taken."""
+
+import pytest
+
+from classifier.models import Analysis
+from classifier.queue.claim import claim_analyses
+from classifier.queue.order import place_in_line, queue_position
+from classifier.services import analysis as service
+from tests.factories import UserFactory, make_scan
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(user, *, count: int = 1) -> list[Analysis]:
+    return [service.request_analysis(make_scan(user), by=user) for _ in range(count)]
+
+
+def order_of_the_line() -> list[str]:
+    """Who is taken when, by taking one after the other."""
+    taken = []
+    while claims := claim_analyses(limit=1):
+        taken.append(claims[0].analysis.requested_by.username)
+    return taken
+
+
+def test_one_persons_many_do_not_block_anothers_one(owner, outsider):
+    ask(owner, count=30)
+    claim_analyses(limit=4)
+    ask(outsider)
+    assert "outsider" in order_of_the_line()[:2]
+
+
+def test_people_with_many_take_turns(owner, outsider):
+    ask(owner, count=6)
+    ask(outsider, count=6)
+    assert order_of_the_line() == ["owner", "outsider"] * 6
+
+
+def test_nobody_starves_behind_a_stream_of_others(owner):
+    """Every newcomer gets the turn that is being served, not an earlier one."""
+    mine = ask(owner, count=12)
+    rounds = 0
+    while Analysis.objects.filter(pk__in=[row.pk for row in mine], state="queued").exists():
+        ask(UserFactory())
+        claim_analyses(limit=2)
+        rounds += 1
+        assert rounds < 30
+
+
+def test_a_single_upload_does_not_wait_for_the_same_persons_archive(owner):
+    ask(owner, count=40)
+    while Analysis.objects.filter(state="queued", bulk=False).exists():
+        claim_analyses(limit=4)
+    Analysis.objects.filter(state="running").delete()
+    assert Analysis.objects.filter(state="queued", bulk=True).count() > 20
+    single = ask(owner)[0]
+    assert not single.bulk
+    assert queue_position(single) <= 2
+
+
+def test_positions_are_those_in_which_rows_are_taken(owner, outsider):
+    rows = ask(owner, count=12) + ask(outsider, count=3)
+    expected = sorted(rows, key=queue_position)
+    assert [queue_position(row) for row in expected] == list(range(1, 16))
+    taken = []
+    while claims := claim_analyses(limit=1):
+        taken.append(claims[0].analysis)
+    assert taken == expected
+
+
+def test_the_place_in_line_costs_few_queries(owner, django_assert_max_num_queries):
+    ask(owner, count=20)
+    with django_assert_max_num_queries(3):
+        place_in_line(owner)
+
+
+def test_the_first_in_an_empty_line_costs_fewer(owner, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        assert place_in_line(owner) == (0, False)
