@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-LIFELINE = Path(__file__).with_name("lifeline.py")
+PDEATHSIG = Path(__file__).with_name("pdeathsig.py")
 # A process that dies is started again after this long, doubled each time it dies young, up to the longest pause.
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -97,10 +97,10 @@ class Supervisor:
             self._stop_all()
 
     def _start(self, program: Program) -> None:
-        lifeline = [sys.executable, "-S", str(LIFELINE)]
-        lifeline += [str(number) for number in (os.getpid(), int(signal.SIGTERM), program.niceness)]
+        prefix = [sys.executable, "-S", str(PDEATHSIG)]
+        prefix += [str(number) for number in (os.getpid(), int(signal.SIGTERM), program.niceness)]
         program.process = subprocess.Popen(
-            [*lifeline, *program.command],
+            [*prefix, *program.command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from classifier.models import Analysis, Membership, Scan, Team, User, WorkerProcess
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.queue.state import queue_state
 from classifier.services.account import replace_addresses
 
@@ -190,12 +190,12 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
     @admin.display(boolean=True)
     def alive(self, row: WorkerProcess) -> bool:
         """Whether it has reported lately."""
-        return row.seen_at >= timezone.now() - timedelta(seconds=ALIVE_SECONDS)
+        return row.heartbeat_at >= timezone.now() - timedelta(seconds=HEARTBEAT_TIMEOUT)
 
-    @admin.display(ordering="seen_at")
+    @admin.display(ordering="heartbeat_at")
     def last_report(self, row: WorkerProcess) -> str:
         """How long ago it reported, which it does every few seconds."""
-        return str(naturaltime(row.seen_at))
+        return str(naturaltime(row.heartbeat_at))
 
     @admin.display
     def succeeded(self, row: WorkerProcess) -> int:

@@ -18,10 +18,10 @@ _worker: "Worker | None" = None
 """The one of this process; none in web processes."""
 
 
-@shared_task(name="classifier.analyse")
-def analyse() -> None:
+@shared_task(name="classifier.process_queue")
+def process_queue() -> None:
     """Wake the pipeline. Carries no argument: the rows say what there is to do."""
-    ring()
+    wake()
 
 
 @shared_task(name="classifier.sweep")
@@ -53,10 +53,10 @@ def start(**_: Any) -> None:
 
 
 @signals.task_prerun.connect
-def ring(**_: Any) -> None:
+def wake(**_: Any) -> None:
     """Wake the pipeline at any message: one that lay before a doorbell in the queue has silenced it."""
     if _worker is not None:
-        _worker.pipeline.ring()
+        _worker.pipeline.wake()
 
 
 @signals.worker_shutting_down.connect

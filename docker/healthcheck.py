@@ -19,7 +19,7 @@ BEAT_SECONDS = 9 * 60
 # starting the web container again would bring neither back.
 WEB_NEEDS = ("database", "model")
 # A worker reports to the database every five seconds; see `classifier.queue.heartbeat`.
-WORKER_QUERY = "SELECT 1 FROM classifier_workerprocess WHERE host = %s AND seen_at > now() - interval '20 seconds'"
+WORKER_QUERY = "SELECT 1 FROM classifier_workerprocess WHERE host = %s AND heartbeat_at > now() - interval '20 seconds'"
 
 
 def web() -> bool:

@@ -24,7 +24,7 @@ def _media(settings, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def _fresh_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test inherits another's broken broker."""
-    monkeypatch.setattr(broker, "_silent_until", 0.0)
+    monkeypatch.setattr(broker, "_paused_until", 0.0)
 
 
 @pytest.fixture

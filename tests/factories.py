@@ -121,5 +121,5 @@ def make_worker_process(*, silent_seconds: float = 0, **fields: Any) -> WorkerPr
     now = timezone.now()
     values: dict[str, Any] = {"host": "gpu-1", "pid": next(_seeds), "model_name": "xception", "model_version": "1"}
     values |= {"engine": "test", "started_at": now - timedelta(hours=1)}
-    values |= {"seen_at": now - timedelta(seconds=silent_seconds)}
+    values |= {"heartbeat_at": now - timedelta(seconds=silent_seconds)}
     return WorkerProcess.objects.create(**(values | fields))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from brainscan.supervisor import LIFELINE
+from brainscan.supervisor import PDEATHSIG
 
 START_SECONDS = 30
 
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 def dying_with_us(*command: str) -> list[str]:
     """The command, as one that is told to end when the tests are killed and cannot clean up after themselves."""
-    return [sys.executable, "-S", str(LIFELINE), str(os.getpid()), str(int(signal.SIGTERM)), "0", *command]
+    return [sys.executable, "-S", str(PDEATHSIG), str(os.getpid()), str(int(signal.SIGTERM)), "0", *command]
 
 
 @dataclass

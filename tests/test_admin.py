@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.worker.measurements import Measurements
 from tests.factories import make_analysis, make_scan, make_worker_process
 
@@ -48,7 +48,7 @@ def test_one_that_has_measured_nothing_shows_dashes(browse, staff):
 
 
 def test_one_that_has_fallen_silent_is_shown_as_dead_below_the_live(browse, staff):
-    make_worker_process(host="dead", pid=1, silent_seconds=ALIVE_SECONDS + 1)
+    make_worker_process(host="dead", pid=1, silent_seconds=HEARTBEAT_TIMEOUT + 1)
     make_worker_process(host="alive", pid=1)
     page = browse(staff).get(WORKERS).content.decode()
     assert [(cells(page, n)["worker"], cells(page, n)["alive"]) for n in (0, 1)] == [

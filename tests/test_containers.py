@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.web.health import CHECKS
 from tests.running import RunningApp
 
@@ -216,7 +216,7 @@ def test_a_worker_that_cannot_reach_the_database_is_not_well(monkeypatch: pytest
 
 
 def test_a_container_waits_for_a_report_as_long_as_the_product_does():
-    assert f"interval '{ALIVE_SECONDS:.0f} seconds'" in load_healthcheck().WORKER_QUERY
+    assert f"interval '{HEARTBEAT_TIMEOUT:.0f} seconds'" in load_healthcheck().WORKER_QUERY
 
 
 def test_beat_is_well_while_it_writes_its_schedule(tmp_path: Path):

@@ -51,13 +51,13 @@ class Analysis(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     ACTIVE: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
-    LINE: ClassVar[tuple[str, ...]] = ("turn", "bulk", "queued_at", "pk")
-    OutcomeChoices: ClassVar[list[tuple[str, str]]] = [
+    QUEUE_ORDER: ClassVar[tuple[str, ...]] = ("fair_turn", "bulk", "queued_at", "pk")
+    OUTCOME_CHOICES: ClassVar[list[tuple[str, str]]] = [
         (Outcome.CLASSIFIED, "Classified"),
         (Outcome.UNCERTAIN, "Uncertain"),
         (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
     ]
-    FindingChoices: ClassVar[list[tuple[str, str]]] = [(name, FINDING_LABELS[name]) for name in ANSWERS]
+    FINDING_CHOICES: ClassVar[list[tuple[str, str]]] = [(name, FINDING_LABELS[name]) for name in ANSWERS]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scan = models.ForeignKey("classifier.Scan", on_delete=models.CASCADE, related_name="analyses")
@@ -68,8 +68,8 @@ class Analysis(models.Model):
     model_version = models.CharField(max_length=64, blank=True, help_text="The version that ran.")
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    outcome = models.CharField(max_length=16, choices=OutcomeChoices, blank=True)
-    finding = models.CharField(max_length=16, choices=FindingChoices, blank=True, help_text="When classified.")
+    outcome = models.CharField(max_length=16, choices=OUTCOME_CHOICES, blank=True)
+    finding = models.CharField(max_length=16, choices=FINDING_CHOICES, blank=True, help_text="When classified.")
     probabilities = models.JSONField(null=True, blank=True, help_text="Calibrated, in the order of FINDINGS.")
     possible_findings = models.JSONField(
         default=list, blank=True, help_text="Those that remain possible, most probable first."
@@ -83,8 +83,8 @@ class Analysis(models.Model):
     failure_message = models.CharField(max_length=300, blank=True)
 
     queued_at = models.DateTimeField(auto_now_add=True)
-    # The line is ordered by turn, so that people take turns; see `classifier.services.analysis.place_in_line`.
-    turn = models.PositiveBigIntegerField(default=0, editable=False)
+    # The line is ordered by fair_turn, so that people take turns; see `classifier.queue.order.assign_fair_turn`.
+    fair_turn = models.PositiveBigIntegerField(default=0, editable=False)
     bulk = models.BooleanField(default=False, editable=False, help_text="One of many that its owner has waiting.")
     # A row that failed for a passing reason rests a little before the next attempt.
     available_at = models.DateTimeField()
@@ -101,13 +101,13 @@ class Analysis(models.Model):
         indexes = (
             # The queue is a handful among millions of finished rows: the index holds only the handful.
             models.Index(
-                fields=("turn", "bulk", "queued_at", "id"),
-                name="analysis_line",
+                fields=("fair_turn", "bulk", "queued_at", "id"),
+                name="analysis_queue_order",
                 condition=Q(state__in=("queued", "running")),
             ),
             models.Index(
-                fields=("requested_by", "bulk", "turn"),
-                name="analysis_own_line",
+                fields=("requested_by", "bulk", "fair_turn"),
+                name="analysis_queue_by_user",
                 condition=Q(state__in=("queued", "running")),
             ),
             models.Index(fields=("scan", "-queued_at"), name="analysis_of_scan"),

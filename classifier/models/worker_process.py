@@ -15,14 +15,14 @@ class WorkerProcess(models.Model):
     model_version = models.CharField(max_length=64)
     engine = models.CharField(max_length=32)
     started_at = models.DateTimeField()
-    seen_at = models.DateTimeField(db_index=True)
+    heartbeat_at = models.DateTimeField(db_index=True)
     measurements = models.JSONField(
         default=dict, help_text="Histograms since its start; see `classifier.worker.measurements`."
     )
 
     class Meta:
         verbose_name_plural = "worker processes"
-        ordering = ("-seen_at",)
+        ordering = ("-heartbeat_at",)
 
     def __str__(self) -> str:
         return f"Worker {self.pid} on {self.host}"

@@ -1,7 +1,7 @@
-"""Messages over the broker. Any of them may be lost.
+"""Best-effort messages over the broker.
 
-The row is the truth; a message only saves somebody the wait until the next look of their own. So nothing here may fail
-an upload or a result, and a broker that is away or silent may cost one of them a moment, not every one.
+The rows are the truth, so any message may be lost. Publishing must never fail an upload or a result. A broker that is
+down or silent may delay one publisher for a moment, never all of them.
 """
 
 import functools
@@ -19,57 +19,58 @@ from redis.exceptions import RedisError
 
 logger = structlog.get_logger(__name__)
 
-# A broker answers within a millisecond. A message takes up to three answers, and somebody waits for them.
-ANSWER_SECONDS = 0.5
-# After a failed message the others' own looks are trusted for this long before the broker is tried again.
-SILENCE_SECONDS = 10.0
-AWAY = (OperationalError, CeleryOperationalError, LimitExceeded, RedisError, OSError)
+# A broker answers within a millisecond. One message takes up to three round trips, and a request waits for them.
+SOCKET_TIMEOUT = 0.5
+# After a failure, nobody publishes for this long; polling covers the gap.
+PAUSE_SECONDS = 10.0
+UNREACHABLE = (OperationalError, CeleryOperationalError, LimitExceeded, RedisError, OSError)
 
 _lock = Lock()
-_silent_until = 0.0
+_paused_until = 0.0
 
 
-def talk(say: Callable[[Any], object]) -> bool:
-    """Call `say` with a kombu producer. Returns whether that went well; never raises."""
-    if _is_silent():
+def try_publish(publish: Callable[[Any], object]) -> bool:
+    """Call `publish` with a kombu producer. Return True if it succeeded; never raise."""
+    if _is_paused():
         return False
     try:
-        with _producers().acquire(block=True, timeout=SILENCE_SECONDS) as producer:
-            # Whoever had the producer before may just have found out.
-            return not _is_silent() and _say(say, producer)
-    except AWAY as error:
-        _fall_silent(error)
+        with _producers().acquire(block=True, timeout=PAUSE_SECONDS) as producer:
+            # Another thread may have found the broker down while this one waited for the producer.
+            return not _is_paused() and _publish_or_pause(publish, producer)
+    except UNREACHABLE as error:
+        _pause(error)
     except Exception:
-        # What was to be told is committed, and must not fail for want of a message.
+        # The rows are committed: a failed message must not fail their request.
         logger.exception("message_lost")
     return False
 
 
-def _say(say: Callable[[Any], object], producer: Any) -> bool:
+def _publish_or_pause(publish: Callable[[Any], object], producer: Any) -> bool:
+    """Pause before the producer is released, so that the next thread in line sees it."""
     try:
-        say(producer)
-    except AWAY as error:
-        _fall_silent(error)
+        publish(producer)
+    except UNREACHABLE as error:
+        _pause(error)
         return False
     return True
 
 
-def _is_silent() -> bool:
-    return time.monotonic() < _silent_until
+def _is_paused() -> bool:
+    return time.monotonic() < _paused_until
 
 
-def _fall_silent(error: Exception) -> None:
-    global _silent_until
+def _pause(error: Exception) -> None:
+    global _paused_until
     with _lock:
-        _silent_until = time.monotonic() + SILENCE_SECONDS
-    logger.warning("broker_silent", error=str(error), tried_again_after_seconds=SILENCE_SECONDS)
+        _paused_until = time.monotonic() + PAUSE_SECONDS
+    logger.warning("broker_unreachable", error=str(error), retry_after_seconds=PAUSE_SECONDS)
 
 
 @functools.cache
 def _producers() -> Any:
-    """Kombu's pool of producers that wait for the broker more shortly than Celery's own, which workers listen with."""
+    """Return kombu's pool of producers, with shorter timeouts than the connections on which workers listen."""
     connection = current_app.connection_for_write()
-    # Kombu would try to connect again after 2 s, and after 4 s more: an upload would wait that long.
-    short = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS, "max_retries": 0}
-    connection.transport_options = connection.transport_options | short
+    # Without `max_retries`, kombu reconnects after 2 s and again after 4 s while the upload waits.
+    options = {"socket_timeout": SOCKET_TIMEOUT, "socket_connect_timeout": SOCKET_TIMEOUT, "max_retries": 0}
+    connection.transport_options = connection.transport_options | options
     return pools.producers[connection]

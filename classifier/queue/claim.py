@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from classifier.inference.decision import Decision
 from classifier.models import Analysis, ClassMaps
 from classifier.models.analysis import AnalysisQuerySet
-from classifier.queue import notify
-from classifier.queue.finished import tell_ended
+from classifier.queue.finished import publish_finished
+from classifier.queue.notify import notify_workers
 
 logger = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ def claim_analyses(*, limit: int, now: datetime | None = None) -> list[Claim]:
     if not _due(now).exists():
         return []
     with transaction.atomic():
-        rows = _due(now).order_by(*Analysis.LINE).select_related("scan")
+        rows = _due(now).order_by(*Analysis.QUEUE_ORDER).select_related("scan")
         rows = rows.select_for_update(skip_locked=True, of=("self",))
         found = list(rows[:limit])
         fresh = list(takewhile(lambda row: row.attempts == 0, found))
@@ -120,7 +120,7 @@ def finish_analyses(results: Sequence[Result]) -> int:
                 logger.warning("late_result_discarded", analysis=str(result.claim.analysis.pk))
         ClassMaps.objects.bulk_create(maps)
         ended = [each.analysis_id for each in maps]
-        transaction.on_commit(lambda: tell_ended(ended))
+        transaction.on_commit(lambda: publish_finished(ended))
     return len(maps)
 
 
@@ -135,7 +135,7 @@ def fail_analysis(claim: Claim, *, code: str, message: str) -> bool:
         lease_expires_at=None,
     )
     if failed:
-        transaction.on_commit(lambda: tell_ended([claim.analysis.pk]))
+        transaction.on_commit(lambda: publish_finished([claim.analysis.pk]))
     return bool(failed)
 
 
@@ -187,7 +187,7 @@ def sweep(*, now: datetime | None = None) -> Sweep:
     )
     waiting = _due(now).count()
     if waiting:
-        notify.ring()
+        notify_workers()
     if failed or waiting:
         logger.info("swept", failed=failed, waiting=waiting)
     return Sweep(failed=failed, waiting=waiting)

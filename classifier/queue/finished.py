@@ -1,4 +1,4 @@
-"""News of analyses that have ended, from whoever wrote the end to every process where somebody waits for it."""
+"""Publish finished analyses to every process that has a client waiting."""
 
 import time
 from collections.abc import Callable, Collection
@@ -10,63 +10,76 @@ import structlog
 from celery import current_app
 from kombu.entity import Exchange, Queue
 
-from classifier.queue.broker import talk
+from classifier.queue.broker import try_publish
 
 logger = structlog.get_logger(__name__)
 
-ENDED = Exchange("ended", type="fanout", durable=False, delivery_mode="transient")  # type: ignore[no-untyped-call]  # kombu has no types
-# A message goes to all who listen. They may share the name of a queue, since none is kept for those who do not.
-HEARD = Queue("ended", ENDED, durable=False)  # type: ignore[no-untyped-call]
-# A connection that was lost is made anew after this long; meanwhile those who wait look for themselves.
-PAUSE_SECONDS = 2.0
-TURN_SECONDS = 5.0
+# kombu has no types.
+FINISHED_EXCHANGE = Exchange("finished", type="fanout", durable=False, delivery_mode="transient")  # type: ignore[no-untyped-call]
+# Every listener receives every message. They can share a queue name: on Redis, a fanout queue stores nothing.
+FINISHED_QUEUE = Queue("finished", FINISHED_EXCHANGE, durable=False)  # type: ignore[no-untyped-call]
+# A lost connection is opened again after this long; waiters poll meanwhile.
+RECONNECT_SECONDS = 2.0
+DRAIN_SECONDS = 5.0
 
 
-def tell_ended(analyses: Collection[UUID]) -> bool:
-    """Tell that analyses have ended. Returns whether the broker took it; never raises."""
-    names = [str(pk) for pk in analyses]
-    return talk(lambda producer: producer.publish(names, exchange=ENDED, declare=[ENDED], serializer="json"))
+def publish_finished(analyses: Collection[UUID]) -> bool:
+    """Publish the ids of finished analyses. Return True if the broker accepted the message; never raise."""
+    ids = [str(pk) for pk in analyses]
+
+    def publish(producer: Any) -> None:
+        producer.publish(ids, exchange=FINISHED_EXCHANGE, declare=[FINISHED_EXCHANGE], serializer="json")
+
+    return try_publish(publish)
 
 
-class Listener:
-    """Hears the news in a thread and over a connection of its own, from `start` to the end of the process."""
+class FinishedListener:
+    """Listen for finished analyses in a daemon thread with its own connection.
 
-    def __init__(self, hear: Callable[[set[UUID]], None]) -> None:
-        """Takes what is called with the ids of analyses that have ended, in the listener's thread."""
-        self._hear = hear
+    Attributes:
+        is_listening: whether the listener is connected.
+    """
+
+    def __init__(self, on_finished: Callable[[set[UUID]], None]) -> None:
+        """Store the callback.
+
+        Args:
+            on_finished: called in the listener's thread with the ids of finished analyses.
+        """
+        self._on_finished = on_finished
         self._lock = Lock()
         self._thread: Thread | None = None
         self.is_listening = False
 
     def start(self) -> None:
-        """Begin to listen; a second call changes nothing."""
+        """Start the thread; a second call changes nothing."""
         with self._lock:
             if self._thread is None:
-                self._thread = Thread(target=self._listen_for_ever, name="news", daemon=True)
+                self._thread = Thread(target=self._run, name="finished", daemon=True)
                 self._thread.start()
 
-    def _listen_for_ever(self) -> None:
+    def _run(self) -> None:
         while True:
             try:
                 self._listen()
             except Exception as error:
-                # Whatever it is, news can be lost and listening must go on.
+                # No error may end the thread: messages can be lost, but listening must resume.
                 if self.is_listening:
-                    logger.warning("news_lost", error=repr(error))
+                    logger.warning("listener_disconnected", error=repr(error))
             self.is_listening = False
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         with (
             current_app.connection_for_read() as connection,
-            connection.Consumer([HEARD], callbacks=[self._take], accept=["json"], no_ack=True),
+            connection.Consumer([FINISHED_QUEUE], callbacks=[self._receive], accept=["json"], no_ack=True),
         ):
             self.is_listening = True
             while True:
                 try:
-                    connection.drain_events(timeout=TURN_SECONDS)
+                    connection.drain_events(timeout=DRAIN_SECONDS)
                 except TimeoutError:
                     continue
 
-    def _take(self, names: list[str], _message: Any) -> None:
-        self._hear({UUID(name) for name in names})
+    def _receive(self, ids: list[str], _message: Any) -> None:
+        self._on_finished({UUID(pk) for pk in ids})

@@ -1,4 +1,4 @@
-"""Worker processes report themselves: that they live, and how the work goes."""
+"""Heartbeats of worker processes, with their measurements."""
 
 import uuid
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from classifier.models import WorkerProcess
 
-# A worker reports every few seconds; one that missed several reports is dead, stopped, or cut off from the database.
-ALIVE_SECONDS = 20.0
-# Long enough to look into what happened over night.
-KEPT = timedelta(days=1)
+# In seconds. A worker sends a heartbeat every 5 s. After several missed ones it is dead, stopped, or without database.
+HEARTBEAT_TIMEOUT = 20.0
+# Rows of dead workers stay for a day, so that a failure overnight can be investigated.
+RETENTION = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who reports: constant while the process runs."""
+    """What identifies a worker process; constant while it runs."""
 
     id: uuid.UUID
     host: str
@@ -28,13 +28,13 @@ class Identity:
     started_at: datetime
 
 
-def report(identity: Identity, *, measurements: dict[str, Any]) -> None:
-    """Store that the process lives now, with its measurements since its start."""
+def heartbeat(identity: Identity, *, measurements: dict[str, Any]) -> None:
+    """Record that the process is alive, with its measurements since its start."""
     now = timezone.now()
-    changed = WorkerProcess.objects.filter(pk=identity.id).update(seen_at=now, measurements=measurements)
+    changed = WorkerProcess.objects.filter(pk=identity.id).update(heartbeat_at=now, measurements=measurements)
     if changed:
         return
-    WorkerProcess.objects.filter(seen_at__lt=now - KEPT).delete()
+    WorkerProcess.objects.filter(heartbeat_at__lt=now - RETENTION).delete()
     WorkerProcess.objects.create(
         id=identity.id,
         host=identity.host,
@@ -43,11 +43,11 @@ def report(identity: Identity, *, measurements: dict[str, Any]) -> None:
         model_version=identity.model_version,
         engine=identity.engine,
         started_at=identity.started_at,
-        seen_at=now,
+        heartbeat_at=now,
         measurements=measurements,
     )
 
 
-def sign_off(identity: Identity) -> None:
-    """The process ends in order: it is not waited for."""
+def deregister(identity: Identity) -> None:
+    """Remove a process that shuts down, so that nobody counts it as alive until its timeout."""
     WorkerProcess.objects.filter(pk=identity.id).delete()

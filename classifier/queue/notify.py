@@ -1,30 +1,30 @@
-"""Telling the workers that there is something in the queue."""
+"""Notify the workers of new rows in the queue."""
 
 from typing import Any
 
 from celery import current_app
 from kombu.exceptions import ChannelError
 
-from classifier.queue.broker import talk
+from classifier.queue.broker import try_publish
 
 
-def ring() -> bool:
-    """See to it that a worker looks at the queue. Returns whether one will; never raises.
+def notify_workers() -> bool:
+    """Notify the workers that the queue has rows. Return True if the broker accepted the message; never raise.
 
-    A message that nobody has taken yet does for all rows that were committed before it is taken, so a thousand
-    uploads that meet a busy worker leave one message and not a thousand.
+    One undelivered message covers every row committed before a worker reads it, so a thousand uploads to a busy
+    worker leave one message.
     """
-    return talk(_ring)
+    return try_publish(_notify)
 
 
-def _ring(producer: Any) -> None:
-    if not _is_ringing(producer.channel):
-        current_app.send_task("classifier.analyse", producer=producer, retry=False)
+def _notify(producer: Any) -> None:
+    if not _has_message(producer.channel):
+        current_app.send_task("classifier.process_queue", producer=producer, retry=False)
 
 
-def _is_ringing(channel: Any) -> bool:
+def _has_message(channel: Any) -> bool:
     try:
-        waiting: int = channel.queue_declare(current_app.conf.task_default_queue, passive=True).message_count
-    except ChannelError:  # Nobody has used the queue yet.
+        undelivered: int = channel.queue_declare(current_app.conf.task_default_queue, passive=True).message_count
+    except ChannelError:  # The queue does not exist before its first message.
         return False
-    return waiting > 0
+    return undelivered > 0

@@ -1,4 +1,4 @@
-"""The order in which queued analyses are claimed."""
+"""The order in which queued analyses are claimed: fair turns between people, and positions in the queue."""
 
 from uuid import UUID
 
@@ -6,52 +6,54 @@ from django.db.models import Q
 
 from classifier.models import Analysis, User
 
-# A handful at once is somebody reading a patient's slices; more is an archive, and may wait behind others' handfuls.
+# A few uploads at once are one patient's slices. More are an archive, which can wait behind other people's few.
 BULK_FROM = 8
-# Who stands farther back is told "queued": the number would change faster than it could be read.
+# A position beyond this changes faster than a person can read it; such analyses show only "queued".
 POSITIONS = 1000
 
 
-def place_in_line(by: User) -> tuple[int, bool]:
-    """Where a new analysis of this person stands in the line: its turn, and whether it is one of many.
+def assign_fair_turn(by: User) -> tuple[int, bool]:
+    """Return the fair turn of a new analysis requested by this person, and whether it counts as bulk.
 
-    Whoever has little waiting gets the turn that is being served; each further analysis of the same person gets the
-    next one. So one person's five hundred wait for each other and not everybody for them, and nobody starves: a turn
-    holds at most one analysis a person (start-time fair queueing; Goyal, Vin and Cheng, 1996, with equal weights).
-    From the `BULK_FROM`th on they count as bulk and form a line of their own, so that the same person's single
-    upload afterwards need not wait for the rest.
+    The first waiting analysis of a person gets the current turn; each further one gets the next. A turn therefore
+    holds at most one analysis per person: one person's five hundred analyses do not block anyone else's, and nobody
+    starves (start-time fair queueing with equal weights; Goyal, Vin and Cheng, 1996).
+
+    From the `BULK_FROM`th waiting analysis on, a person's analyses count as bulk and get turns of their own, so that
+    a later single upload of the same person does not wait for all of them.
     """
-    served = _turn_being_served()
-    if served is None:
+    current = _current_turn()
+    if current is None:
         return 0, False
     own = Analysis.objects.active().filter(requested_by=by)
-    bulk = own.filter(bulk=False)[:BULK_FROM].count() == BULK_FROM
-    last = own.filter(state=Analysis.State.QUEUED, bulk=bulk).order_by("-turn").values_list("turn", flat=True).first()
-    return (served if last is None else max(served, last + 1)), bulk
-
-
-def _turn_being_served() -> int | None:
-    """`None` when nothing waits or runs."""
-    active = Analysis.objects.active().values_list("turn", flat=True)
-    first = active.filter(state=Analysis.State.QUEUED).order_by(*Analysis.LINE).first()
-    return active.order_by("-turn").first() if first is None else first
+    is_bulk = own.filter(bulk=False)[:BULK_FROM].count() == BULK_FROM
+    queued = own.filter(state=Analysis.State.QUEUED, bulk=is_bulk).order_by("-fair_turn")
+    last = queued.values_list("fair_turn", flat=True).first()
+    return (current if last is None else max(current, last + 1)), is_bulk
 
 
 def queue_position(analysis: Analysis) -> int:
-    """How many queued analyses start before this one, plus one. 0 when it is not queued."""
+    """Return the position of an analysis in the queue, 1 for the next one; 0 if it is not queued."""
     if analysis.state != Analysis.State.QUEUED:
         return 0
     before, equal = Q(), Q()
-    for name in Analysis.LINE:
+    for name in Analysis.QUEUE_ORDER:
         value = getattr(analysis, name)
         before |= equal & Q(**{f"{name}__lt": value})
         equal &= Q(**{name: value})
-    waiting = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
-    return waiting.filter(before).count() + 1
+    queued = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
+    return queued.filter(before).count() + 1
 
 
 def queue_positions() -> dict[UUID, int]:
-    """The places of the first `POSITIONS` queued analyses; one read for a whole list of uploads."""
-    waiting = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
-    ordered = waiting.order_by(*Analysis.LINE).values_list("pk", flat=True)[:POSITIONS]
-    return {pk: place for place, pk in enumerate(ordered, start=1)}
+    """Return the positions of the first `POSITIONS` queued analyses, in one query for a whole list of uploads."""
+    queued = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
+    ordered = queued.order_by(*Analysis.QUEUE_ORDER).values_list("pk", flat=True)[:POSITIONS]
+    return {pk: position for position, pk in enumerate(ordered, start=1)}
+
+
+def _current_turn() -> int | None:
+    """Return the turn that workers claim from; None if nothing is queued or running."""
+    turns = Analysis.objects.active().values_list("fair_turn", flat=True)
+    first = turns.filter(state=Analysis.State.QUEUED).order_by(*Analysis.QUEUE_ORDER).first()
+    return turns.order_by("-fair_turn").first() if first is None else first

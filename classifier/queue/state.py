@@ -1,4 +1,4 @@
-"""Reads of the queue and of its workers. They tell of nobody, so alone of all reads they are scoped to no person."""
+"""Counts of the queue and of its workers. They name no patient and no user, so they are not scoped to a user."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,19 +7,19 @@ from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import Analysis, WorkerProcess
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """What waits and what runs, at one moment.
+    """The queue at one moment.
 
     Attributes:
-        queued: analyses that wait, those among them that rest before another attempt.
+        queued: analyses that wait, including those that are delayed before another attempt.
         running: analyses that a worker has claimed.
-        oldest_seconds: how long ago the oldest analysis was queued that a worker could claim now; 0 without any.
-        expired_leases: running analyses whose worker did not renew its claim. Others take them over.
-        by_attempts: queued and running analyses by the attempts that were begun, fewest first.
+        oldest_seconds: age in seconds of the oldest analysis that a worker could claim now; 0 if there is none.
+        expired_leases: running analyses whose worker did not renew its lease. Other workers take them over.
+        by_attempts: number of queued and running analyses by attempts started, fewest attempts first.
     """
 
     queued: int
@@ -30,7 +30,7 @@ class QueueState:
 
 
 def queue_state(*, now: datetime | None = None) -> QueueState:
-    """Read the queue in one query. It costs what waits and runs, however many analyses have ended."""
+    """Return the state of the queue, in one query whose cost does not depend on the number of finished analyses."""
     now = now or timezone.now()
     due = Q(state=Analysis.State.QUEUED, available_at__lte=now)
     groups = (
@@ -61,11 +61,12 @@ def queue_state(*, now: datetime | None = None) -> QueueState:
 
 
 def finished_counts() -> dict[tuple[str, int], int]:
-    """How many analyses have ended, by state and attempts. Reads every analysis: with millions it takes seconds."""
+    """Return the number of finished analyses by state and attempts. Reads every row: seconds with millions."""
     groups = Analysis.objects.exclude(state__in=Analysis.ACTIVE).order_by().values("state", "attempts")
     return {(group["state"], group["attempts"]): group["number"] for group in groups.annotate(number=Count("pk"))}
 
 
 def live_workers(*, now: datetime | None = None) -> "QuerySet[WorkerProcess]":
-    """The worker processes that have reported lately, newest report first."""
-    return WorkerProcess.objects.filter(seen_at__gte=(now or timezone.now()) - timedelta(seconds=ALIVE_SECONDS))
+    """Return the worker processes with a recent heartbeat, newest first."""
+    oldest = (now or timezone.now()) - timedelta(seconds=HEARTBEAT_TIMEOUT)
+    return WorkerProcess.objects.filter(heartbeat_at__gte=oldest)

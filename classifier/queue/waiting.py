@@ -1,6 +1,7 @@
-"""Waiting for analyses to end: news of it, and looks, since news may be lost.
+"""Block threads until their analyses finish.
 
-However many clients of a process wait, one query at a time asks for all of them.
+A message says that an analysis has finished. Messages can be lost, so waiters also poll. One query at a time serves
+all waiting threads of a process.
 """
 
 import time
@@ -8,93 +9,98 @@ from threading import Condition
 from uuid import UUID
 
 from classifier.models import Analysis
-from classifier.queue.finished import Listener
+from classifier.queue.finished import FinishedListener
 
-# A process that hears the news asks this often.
-LISTENING_STEP = 0.5
-# One that does not, this often at first, and ever more rarely: a result is late by a fortieth of the wait on average.
-SHORTEST_STEP, LONGEST_STEP = 0.01, 0.1
-STEP_SHARE = 0.05
-# Looking takes longer where processors are short: then it is done more rarely, so as not to make them shorter.
-LOOK_SHARE = 0.1
+# In seconds, while the listener is connected.
+LISTENING_INTERVAL = 0.5
+# In seconds, while it is not: the interval grows with the wait, so a result is late by 2.5% of it on average.
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.01, 0.1
+INTERVAL_SHARE = 0.05
+# Polls take longer on a busy machine. They may take at most this share of the time, so that they do not add to it.
+POLL_SHARE = 0.1
 
 
-class FinishWatch:
-    """Lets threads wait for rows. One of the waiting threads looks for all of them; when it leaves, another does."""
+class CompletionWaiter:
+    """Block threads until their analyses finish.
+
+    One waiting thread polls on behalf of all; when it returns, another takes over. A lost notification only adds
+    latency: waiters also poll, every 0.5 s while the listener is connected.
+    """
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._awaited: dict[UUID, int] = {}
-        self._ended: set[UUID] = set()
-        self._looking = False
+        self._finished: set[UUID] = set()
+        self._polling = False
         self._last_joined = 0.0
-        self._look_seconds = 0.0
-        self._news = Listener(self._hear)
+        self._poll_seconds = 0.0
+        self._listener = FinishedListener(self._mark_finished)
 
     def wait(self, pk: UUID, *, seconds: float) -> None:
-        """Return when the analysis has ended or is gone, or after `seconds`."""
+        """Return when the analysis has finished or was deleted, or after `seconds`."""
         deadline = time.monotonic() + seconds
-        self._news.start()
+        self._listener.start()
         with self._changed:
             self._awaited[pk] = self._awaited.get(pk, 0) + 1
             self._last_joined = time.monotonic()
         try:
-            # What ended before this moment is no news any more.
-            self._look()
-            while not self._has_ended(pk) and (left := deadline - time.monotonic()) > 0:
-                if self._begin_to_look():
-                    self._look_until_ended(pk, deadline=deadline)
+            # No message comes for an analysis that had finished before.
+            self._poll()
+            while not self._has_finished(pk) and (left := deadline - time.monotonic()) > 0:
+                if self._begin_polling():
+                    self._poll_until_finished(pk, deadline=deadline)
                 else:
                     with self._changed:
-                        self._changed.wait_for(lambda: pk in self._ended or not self._looking, timeout=left)
+                        self._changed.wait_for(lambda: pk in self._finished or not self._polling, timeout=left)
         finally:
             with self._changed:
                 self._awaited[pk] -= 1
                 if not self._awaited[pk]:
                     del self._awaited[pk]
-                    self._ended.discard(pk)
+                    self._finished.discard(pk)
 
-    def _has_ended(self, pk: UUID) -> bool:
+    def _has_finished(self, pk: UUID) -> bool:
         with self._changed:
-            return pk in self._ended
+            return pk in self._finished
 
-    def _begin_to_look(self) -> bool:
+    def _begin_polling(self) -> bool:
+        """Return True if no other thread polls."""
         with self._changed:
-            first, self._looking = not self._looking, True
-            return first
+            is_first, self._polling = not self._polling, True
+            return is_first
 
-    def _look_until_ended(self, pk: UUID, *, deadline: float) -> None:
+    def _poll_until_finished(self, pk: UUID, *, deadline: float) -> None:
         try:
-            while not self._has_ended(pk) and (left := deadline - time.monotonic()) > 0:
+            while not self._has_finished(pk) and (left := deadline - time.monotonic()) > 0:
                 with self._changed:
-                    self._changed.wait_for(lambda: pk in self._ended, timeout=min(left, self._step()))
-                if not self._has_ended(pk):
-                    self._look()
+                    self._changed.wait_for(lambda: pk in self._finished, timeout=min(left, self._interval()))
+                if not self._has_finished(pk):
+                    self._poll()
         finally:
             with self._changed:
-                self._looking = False
+                self._polling = False
                 self._changed.notify_all()
 
-    def _step(self) -> float:
-        if self._news.is_listening:
-            return LISTENING_STEP
+    def _interval(self) -> float:
+        if self._listener.is_listening:
+            return LISTENING_INTERVAL
         waited = time.monotonic() - self._last_joined
-        return max(SHORTEST_STEP, min(LONGEST_STEP, waited * STEP_SHARE), self._look_seconds / LOOK_SHARE)
+        return max(SHORTEST_INTERVAL, min(LONGEST_INTERVAL, waited * INTERVAL_SHARE), self._poll_seconds / POLL_SHARE)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         began = time.monotonic()
         with self._changed:
             awaited = set(self._awaited)
         active = Analysis.objects.filter(pk__in=awaited, state__in=Analysis.ACTIVE)
-        self._hear(awaited - set(active.values_list("pk", flat=True)))
-        self._look_seconds = time.monotonic() - began
+        self._mark_finished(awaited - set(active.values_list("pk", flat=True)))
+        self._poll_seconds = time.monotonic() - began
 
-    def _hear(self, ended: set[UUID]) -> None:
+    def _mark_finished(self, finished: set[UUID]) -> None:
         with self._changed:
-            if known := ended & self._awaited.keys():
-                self._ended |= known
+            if known := finished & self._awaited.keys():
+                self._finished |= known
                 self._changed.notify_all()
 
 
-finish_watch = FinishWatch()
-"""The one of this process."""
+completion_waiter = CompletionWaiter()
+"""The waiter of this process."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, ClassMaps, User
-from classifier.queue.waiting import finish_watch
+from classifier.queue.waiting import completion_waiter
 from classifier.selectors.scan import visible_scans
 
 
@@ -24,7 +24,7 @@ def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:
         Analysis.DoesNotExist: if it is deleted meanwhile.
     """
     if not analysis.is_finished:
-        finish_watch.wait(analysis.pk, seconds=seconds)
+        completion_waiter.wait(analysis.pk, seconds=seconds)
     analysis.refresh_from_db()
     return analysis
 

@@ -26,10 +26,10 @@ class ScanFilter(django_filters.FilterSet):
     """The filters of the history page and of `GET scans/`. Values that make no sense are form errors, not 500s."""
 
     finding = django_filters.ChoiceFilter(
-        choices=Analysis.FindingChoices, field_name="current_analysis__finding", label="Finding"
+        choices=Analysis.FINDING_CHOICES, field_name="current_analysis__finding", label="Finding"
     )
     outcome = django_filters.ChoiceFilter(
-        choices=Analysis.OutcomeChoices, field_name="current_analysis__outcome", label="Outcome"
+        choices=Analysis.OUTCOME_CHOICES, field_name="current_analysis__outcome", label="Outcome"
     )
     state = django_filters.ChoiceFilter(
         choices=Analysis.State.choices, field_name="current_analysis__state", label="State"

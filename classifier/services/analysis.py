@@ -5,9 +5,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.models import Analysis, Scan, User
-from classifier.queue import notify
-from classifier.queue.finished import tell_ended
-from classifier.queue.order import place_in_line
+from classifier.queue.finished import publish_finished
+from classifier.queue.notify import notify_workers
+from classifier.queue.order import assign_fair_turn
 from classifier.services.errors import Conflict
 from classifier.services.model import checked_model_name
 
@@ -26,7 +26,7 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
             analysis = next_analysis(scan, by=by, model_name=checked_model_name(model))
             analysis.save(force_insert=True)
             Scan.objects.filter(pk=scan.pk).update(current_analysis=analysis)
-            transaction.on_commit(notify.ring)
+            transaction.on_commit(notify_workers)
     except IntegrityError as error:
         if not Scan.objects.filter(pk=scan.pk).exists():
             raise Conflict("This scan was deleted.") from error
@@ -37,9 +37,9 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
 
 def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:
     """Make a queued analysis in its place in the line. Whoever saves it rings when that is committed."""
-    turn, bulk = place_in_line(by)
+    fair_turn, bulk = assign_fair_turn(by)
     return Analysis(
-        scan=scan, requested_by=by, model_name=model_name, available_at=timezone.now(), turn=turn, bulk=bulk
+        scan=scan, requested_by=by, model_name=model_name, available_at=timezone.now(), fair_turn=fair_turn, bulk=bulk
     )
 
 
@@ -51,5 +51,5 @@ def cancel_analysis(analysis: Analysis, *, by: User) -> None:
     if not changed:
         running = Analysis.objects.filter(pk=analysis.pk, state=Analysis.State.RUNNING).exists()
         raise Conflict(f"The analysis has already {'started' if running else 'ended'} and cannot be cancelled.")
-    transaction.on_commit(lambda: tell_ended([analysis.pk]))
+    transaction.on_commit(lambda: publish_finished([analysis.pk]))
     logger.info("analysis_cancelled", analysis=str(analysis.pk), by=by.pk)

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from classifier.intake import CanonicalImage, read_image, thumbnail_png
 from classifier.models import Analysis, Scan, Team, User
-from classifier.queue import notify
+from classifier.queue.notify import notify_workers
 from classifier.selectors.scan import earlier_scan
 from classifier.services.analysis import next_analysis
 from classifier.services.errors import Conflict, Invalid, NotAllowed, StorageFull
@@ -91,7 +91,7 @@ def submit_scan(
             scan.current_analysis = analysis
             scan.save(force_insert=True)
             analysis.save(force_insert=True)
-            transaction.on_commit(notify.ring)
+            transaction.on_commit(notify_workers)
             files.may_be_needed = True
     except IntegrityError as error:
         # The same request a moment earlier, in another thread, has stored it.

@@ -10,20 +10,20 @@ import threading
 
 LOWEST = 19
 """Niceness of the readers, which work ahead of what is needed next."""
-BESIDE_THE_NETWORK = 5
+BELOW_NETWORK = 5
 """How much nicer than the network are the steps that it would soon wait for: beside it they still get about a fourth of
 a processor."""
 
 
-def stand_back() -> None:
+def set_lowest_priority() -> None:
     """Let this thread run on what the network leaves."""
     _set(LOWEST)
 
 
-def step_aside() -> None:
+def set_priority_below_network() -> None:
     """Let the network come first, without falling behind it."""
     if sys.platform == "linux":
-        _set(min(LOWEST, os.getpriority(os.PRIO_PROCESS, 0) + BESIDE_THE_NETWORK))
+        _set(min(LOWEST, os.getpriority(os.PRIO_PROCESS, 0) + BELOW_NETWORK))
 
 
 def _set(niceness: int) -> None:

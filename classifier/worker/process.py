@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from classifier.inference.analyser import Analyser
-from classifier.queue.heartbeat import Identity, report, sign_off
+from classifier.queue.heartbeat import Identity, deregister, heartbeat
 from classifier.worker.pipeline import Pipeline
 
 logger = structlog.get_logger(__name__)
@@ -76,16 +76,16 @@ class Worker:
     def stop(self) -> None:
         """Finish what is in the network, give the rest back, and sign off."""
         if not self.pipeline.stop(seconds=STOP_SECONDS):
-            logger.warning("stopped_with_work_in_hand")
+            logger.warning("stopped_with_work_in_flight")
         self._stopped.set()
         self._reports.join(REPORT_SECONDS)
 
     def _report_all(self) -> None:
         while True:
-            self._write(lambda: report(self._identity, measurements=self.pipeline.measurements.as_dict()))
+            self._write(lambda: heartbeat(self._identity, measurements=self.pipeline.measurements.as_dict()))
             if self._stopped.wait(REPORT_SECONDS):
                 break
-        self._write(lambda: sign_off(self._identity))
+        self._write(lambda: deregister(self._identity))
         connection.close()
 
     def _write(self, write: Callable[[], None]) -> None:

@@ -17,13 +17,13 @@ class Watchdog:
         self.seconds = seconds
         self._lock = Lock()
 
-    def wind_up(self) -> None:
+    def restart(self) -> None:
         """There is work in hand, and it has just made progress."""
         with self._lock:
             # Celery puts a logger in place of sys.stderr, and the timer needs a file.
             faulthandler.dump_traceback_later(self.seconds, exit=True, file=sys.__stderr__ or sys.stderr)
 
-    def rest(self) -> None:
+    def stop(self) -> None:
         """There is no work in hand."""
         with self._lock:
             faulthandler.cancel_dump_traceback_later()

@@ -12,7 +12,7 @@ from PIL import Image
 from classifier.api import waiting
 from classifier.models import Analysis, Scan
 from classifier.queue.claim import claim_analyses, fail_analysis
-from classifier.queue.waiting import FinishWatch
+from classifier.queue.waiting import CompletionWaiter
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import make_analysis, make_scan, png_bytes
 
@@ -127,7 +127,7 @@ def test_a_database_that_is_away_asks_for_patience(api, owner, monkeypatch):
 
 
 def test_waiting_answers_at_once_when_finished(api, owner, scan, monkeypatch):
-    monkeypatch.setattr(FinishWatch, "wait", lambda *_, **__: pytest.fail("waited"))
+    monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, **__: pytest.fail("waited"))
     response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
     assert response["Preference-Applied"] == "wait=30"
 
@@ -135,15 +135,15 @@ def test_waiting_answers_at_once_when_finished(api, owner, scan, monkeypatch):
 def before_the_third_look(act, monkeypatch) -> None:
     """Let something happen while a client waits."""
     looks: list[float] = []
-    look = FinishWatch._look
+    look = CompletionWaiter._poll
 
-    def act_and_look(watch: FinishWatch) -> None:
+    def act_and_look(watch: CompletionWaiter) -> None:
         looks.append(time.monotonic())
         if len(looks) == 3:
             act()
         look(watch)
 
-    monkeypatch.setattr(FinishWatch, "_look", act_and_look)
+    monkeypatch.setattr(CompletionWaiter, "_poll", act_and_look)
 
 
 def test_waiting_answers_as_soon_as_it_ends(api, owner, monkeypatch):
@@ -303,7 +303,7 @@ def test_waiting_for_a_scan_that_is_deleted_meanwhile_is_a_404(api, owner, monke
 def test_only_some_may_wait_at_once(api, owner, monkeypatch):
     scan = make_scan(owner)
     make_analysis(scan)
-    monkeypatch.setattr(FinishWatch, "wait", lambda *_, **__: pytest.fail("waited"))
+    monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, **__: pytest.fail("waited"))
     with ExitStack() as stack:
         for _ in range(waiting.MAX_WAITING_EACH):
             assert stack.enter_context(waiting.place_to_wait(owner.pk))

@@ -5,7 +5,7 @@ from tests.chaos.load import scans
 
 def test_an_upload_whose_process_died_before_the_message_is_analysed_once(hurt, scenario, form):
     for _ in range(max(form.kills // 4, 1)):
-        with hurt.fault("die-before-ring", times="once"):
+        with hurt.fault("die-before-notify", times="once"):
             [upload] = scenario.load.send(scans(1))
         scenario.kills += 1
         # The row was there: the client, who got no answer and asked again, is told of the same scan.

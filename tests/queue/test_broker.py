@@ -1,4 +1,4 @@
-"""What a broker that does not answer costs."""
+"""The cost of a broker that does not answer."""
 
 import socket
 import time
@@ -17,7 +17,7 @@ def silent(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         silent = Celery(broker=f"redis://127.0.0.1:{server.getsockname()[1]}", set_as_current=False)
         monkeypatch.setattr(broker, "current_app", silent)
-        monkeypatch.setattr(broker, "_silent_until", 0.0)
+        monkeypatch.setattr(broker, "_paused_until", 0.0)
         broker._producers.cache_clear()
         yield
     broker._producers.cache_clear()
@@ -27,10 +27,10 @@ def test_a_silent_broker_is_asked_once_and_then_left_alone(silent, monkeypatch):
     naps = []
     monkeypatch.setattr("kombu.utils.functional.sleep", naps.append)
     said = []
-    assert not broker.talk(lambda producer: said.append(producer.channel))
+    assert not broker.try_publish(lambda producer: said.append(producer.channel))
     assert naps == []
-    assert time.monotonic() < broker._silent_until
-    assert not broker.talk(said.append)
+    assert time.monotonic() < broker._paused_until
+    assert not broker.try_publish(said.append)
     assert said == []
 
 
@@ -39,7 +39,7 @@ def test_those_who_wait_for_a_producer_do_not_ask_a_silent_broker_again(silent):
 
     def ask():
         together.wait(20)
-        assert not broker.talk(lambda producer: asked.append(producer) or producer.channel)
+        assert not broker.try_publish(lambda producer: asked.append(producer) or producer.channel)
 
     threads = [Thread(target=ask) for _ in range(24)]
     for thread in threads:
@@ -54,4 +54,4 @@ def test_a_message_that_cannot_be_sent_fails_nobody(silent):
     def fail(_producer):
         raise RuntimeError("Acquire on closed pool")
 
-    assert not broker.talk(fail)
+    assert not broker.try_publish(fail)

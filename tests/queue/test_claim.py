@@ -165,11 +165,11 @@ def test_what_was_tried_before_is_claimed_alone(owner):
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by statistics, which a test has none of.")
 def test_the_queue_is_read_through_its_own_index(owner):
     """Among a million finished rows, reading them all at each look would be what the worker mostly does."""
-    sql, params = service._due(timezone.now()).order_by(*Analysis.LINE)[:4].query.sql_with_params()
+    sql, params = service._due(timezone.now()).order_by(*Analysis.QUEUE_ORDER)[:4].query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
         plan = " ".join(str(row[3]) for row in cursor.fetchall())
-    assert "USING INDEX analysis_line" in plan
+    assert "USING INDEX analysis_queue_order" in plan
     assert "TEMP B-TREE" not in plan
 
 

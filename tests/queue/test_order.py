@@ -4,7 +4,7 @@ import pytest
 
 from classifier.models import Analysis
 from classifier.queue.claim import claim_analyses
-from classifier.queue.order import place_in_line, queue_position
+from classifier.queue.order import assign_fair_turn, queue_position
 from classifier.services import analysis as service
 from tests.factories import UserFactory, make_scan
 
@@ -15,8 +15,8 @@ def ask(user, *, count: int = 1) -> list[Analysis]:
     return [service.request_analysis(make_scan(user), by=user) for _ in range(count)]
 
 
-def order_of_the_line() -> list[str]:
-    """Who is taken when, by taking one after the other."""
+def claim_order() -> list[str]:
+    """Claim one after the other; return the user names in that order."""
     taken = []
     while claims := claim_analyses(limit=1):
         taken.append(claims[0].analysis.requested_by.username)
@@ -27,17 +27,17 @@ def test_one_persons_many_do_not_block_anothers_one(owner, outsider):
     ask(owner, count=30)
     claim_analyses(limit=4)
     ask(outsider)
-    assert "outsider" in order_of_the_line()[:2]
+    assert "outsider" in claim_order()[:2]
 
 
 def test_people_with_many_take_turns(owner, outsider):
     ask(owner, count=6)
     ask(outsider, count=6)
-    assert order_of_the_line() == ["owner", "outsider"] * 6
+    assert claim_order() == ["owner", "outsider"] * 6
 
 
 def test_nobody_starves_behind_a_stream_of_others(owner):
-    """Every newcomer gets the turn that is being served, not an earlier one."""
+    """A new user gets the current turn, not an earlier one."""
     mine = ask(owner, count=12)
     rounds = 0
     while Analysis.objects.filter(pk__in=[row.pk for row in mine], state="queued").exists():
@@ -68,12 +68,12 @@ def test_positions_are_those_in_which_rows_are_taken(owner, outsider):
     assert taken == expected
 
 
-def test_the_place_in_line_costs_few_queries(owner, django_assert_max_num_queries):
+def test_a_fair_turn_costs_few_queries(owner, django_assert_max_num_queries):
     ask(owner, count=20)
     with django_assert_max_num_queries(3):
-        place_in_line(owner)
+        assign_fair_turn(owner)
 
 
-def test_the_first_in_an_empty_line_costs_fewer(owner, django_assert_num_queries):
+def test_the_first_turn_of_an_empty_queue_costs_fewer(owner, django_assert_num_queries):
     with django_assert_num_queries(2):
-        assert place_in_line(owner) == (0, False)
+        assert assign_fair_turn(owner) == (0, False)

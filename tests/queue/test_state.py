@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from classifier.models import Analysis
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.queue.state import QueueState, finished_counts, live_workers, queue_state
 from tests.factories import make_analysis, make_scan, make_worker_process
 
@@ -88,7 +88,7 @@ def test_reading_the_queue_reads_nothing_that_has_ended():
         # As it was sent, parameters apart: with them written into it, the statement would have another plan.
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
         [reading] = [row[3] for row in cursor.fetchall() if "classifier_analysis" in row[3]]
-    assert "USING INDEX analysis_line" in reading or "USING INDEX analysis_own_line" in reading
+    assert "USING INDEX analysis_queue_order" in reading or "USING INDEX analysis_queue_by_user" in reading
 
 
 def test_finished_analyses_by_state_and_attempts(owner):
@@ -100,6 +100,6 @@ def test_finished_analyses_by_state_and_attempts(owner):
 
 def test_a_worker_that_has_fallen_silent_is_not_alive():
     newest = make_worker_process()
-    older = make_worker_process(silent_seconds=ALIVE_SECONDS - 5)
-    make_worker_process(silent_seconds=ALIVE_SECONDS + 1)
+    older = make_worker_process(silent_seconds=HEARTBEAT_TIMEOUT - 5)
+    make_worker_process(silent_seconds=HEARTBEAT_TIMEOUT + 1)
     assert list(live_workers()) == [newest, older]

@@ -1,4 +1,4 @@
-"""Waiting for the end of analyses: prompt, with one query at a time for all who wait, and none for what is news."""
+"""Waiters return promptly, share one query at a time, and need none when a message arrives."""
 
 import threading
 import time
@@ -10,41 +10,41 @@ from kombu import Exchange, Queue
 
 from classifier.models import Analysis
 from classifier.queue import finished
-from classifier.queue.finished import tell_ended
-from classifier.queue.waiting import LISTENING_STEP, LONGEST_STEP, SHORTEST_STEP, FinishWatch
+from classifier.queue.finished import publish_finished
+from classifier.queue.waiting import LISTENING_INTERVAL, LONGEST_INTERVAL, SHORTEST_INTERVAL, CompletionWaiter
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class DeafWatch(FinishWatch):
-    """Hears no news, as while the broker is away."""
+class DeafWaiter(CompletionWaiter):
+    """Receives no messages, as while the broker is down."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._news.start = lambda: None
+        self._listener.start = lambda: None
 
 
-class CountingWatch(DeafWatch):
-    """Counts its looks."""
+class CountingWaiter(DeafWaiter):
+    """Counts its polls."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = 0
+        self.polls = 0
 
-    def _look(self) -> None:
-        self.looks += 1
-        super()._look()
+    def _poll(self) -> None:
+        self.polls += 1
+        super()._poll()
 
 
-def wait_in_threads(watch: FinishWatch, rows: list[Analysis], *, seconds: float):
-    """Wait for each row in a thread of its own; returns the threads and, once joined, how long each waited."""
+def wait_in_threads(waiter: CompletionWaiter, rows: list[Analysis], *, seconds: float):
+    """Wait for each row in its own thread. Return the threads and, once they are joined, how long each waited."""
     waited: dict[str, float] = {}
 
     def wait(row: Analysis) -> None:
         began = time.monotonic()
         try:
-            watch.wait(row.pk, seconds=seconds)
+            waiter.wait(row.pk, seconds=seconds)
         finally:
             connection.close()
         waited[str(row.pk)] = time.monotonic() - began
@@ -55,10 +55,10 @@ def wait_in_threads(watch: FinishWatch, rows: list[Analysis], *, seconds: float)
     return threads, waited
 
 
-def test_many_waiters_share_the_looks(owner):
+def test_waiting_threads_share_their_polls(owner):
     rows = [make_analysis(make_scan(owner)) for _ in range(12)]
-    watch = CountingWatch()
-    threads, waited = wait_in_threads(watch, rows, seconds=20)
+    waiter = CountingWaiter()
+    threads, waited = wait_in_threads(waiter, rows, seconds=20)
     began = time.monotonic()
     for row in rows:
         time.sleep(0.05)
@@ -68,15 +68,15 @@ def test_many_waiters_share_the_looks(owner):
     elapsed = time.monotonic() - began
     assert len(waited) == 12
     assert max(waited.values()) < 15
-    # Alone each would have looked this often; whoever takes over looks once more at once.
-    assert watch.looks <= elapsed / SHORTEST_STEP + 2 * len(rows)
-    assert not watch._awaited
-    assert not watch._ended
+    # One waiter alone would poll this often; each that takes over polls once more at once.
+    assert waiter.polls <= elapsed / SHORTEST_INTERVAL + 2 * len(rows)
+    assert not waiter._awaited
+    assert not waiter._finished
 
 
 def test_a_deleted_row_ends_the_wait(owner):
     analysis = make_analysis(make_scan(owner))
-    threads, waited = wait_in_threads(DeafWatch(), [analysis], seconds=20)
+    threads, waited = wait_in_threads(DeafWaiter(), [analysis], seconds=20)
     time.sleep(0.1)
     analysis.scan.delete()
     threads[0].join(20)
@@ -85,102 +85,102 @@ def test_a_deleted_row_ends_the_wait(owner):
 
 def test_waiting_ends_with_its_time(owner):
     short, long = (make_analysis(make_scan(owner)) for _ in range(2))
-    watch = DeafWatch()
+    waiter = DeafWaiter()
     began = time.monotonic()
-    threads, waited = wait_in_threads(watch, [short, long], seconds=0.3)
+    threads, waited = wait_in_threads(waiter, [short, long], seconds=0.3)
     for thread in threads:
         thread.join(20)
     assert 0.3 <= max(waited.values()) <= time.monotonic() - began < 10
 
 
-def test_looks_grow_rarer_and_are_frequent_again_for_a_newcomer(owner):
-    watch = DeafWatch()
-    watch._last_joined = time.monotonic()
-    assert watch._step() == SHORTEST_STEP
-    watch._last_joined -= 0.8
-    assert SHORTEST_STEP < watch._step() < LONGEST_STEP
-    watch._last_joined -= 60
-    assert watch._step() == LONGEST_STEP
+def test_polls_slow_down_and_speed_up_again_for_a_new_waiter(owner):
+    waiter = DeafWaiter()
+    waiter._last_joined = time.monotonic()
+    assert waiter._interval() == SHORTEST_INTERVAL
+    waiter._last_joined -= 0.8
+    assert SHORTEST_INTERVAL < waiter._interval() < LONGEST_INTERVAL
+    waiter._last_joined -= 60
+    assert waiter._interval() == LONGEST_INTERVAL
     row = make_analysis(make_scan(owner))
-    watch.wait(row.pk, seconds=0.01)
-    assert watch._step() < LONGEST_STEP
+    waiter.wait(row.pk, seconds=0.01)
+    assert waiter._interval() < LONGEST_INTERVAL
 
 
-def test_slow_looks_are_rare(owner):
-    class SlowWatch(CountingWatch):
-        def _hear(self, ended: set[UUID]) -> None:
+def test_slow_polls_are_rare(owner):
+    class SlowWaiter(CountingWaiter):
+        def _mark_finished(self, finished: set[UUID]) -> None:
             time.sleep(0.05)
-            super()._hear(ended)
+            super()._mark_finished(finished)
 
-    watch = SlowWatch()
+    waiter = SlowWaiter()
     row = make_analysis(make_scan(owner))
-    watch.wait(row.pk, seconds=1.2)
-    assert watch.looks <= 4
+    waiter.wait(row.pk, seconds=1.2)
+    assert waiter.polls <= 4
 
 
-class Listening(DeafWatch):
-    """Hears what it is told by the test."""
+class ListeningWaiter(DeafWaiter):
+    """Receives messages from the test only."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._news.is_listening = True
+        self._listener.is_listening = True
 
 
-def test_news_end_the_wait_without_a_look(owner):
-    class Looking(Listening, CountingWatch):
+def test_a_message_ends_the_wait_without_a_poll(owner):
+    class PollingListeningWaiter(ListeningWaiter, CountingWaiter):
         pass
 
-    watch = Looking()
+    waiter = PollingListeningWaiter()
     analysis = make_analysis(make_scan(owner))
-    threads, waited = wait_in_threads(watch, [analysis], seconds=20)
-    while not watch.looks:
+    threads, waited = wait_in_threads(waiter, [analysis], seconds=20)
+    while not waiter.polls:
         time.sleep(0.001)
-    watch._hear({analysis.pk})
+    waiter._mark_finished({analysis.pk})
     threads[0].join(20)
-    assert watch.looks == 1
+    assert waiter.polls == 1
     assert len(waited) == 1
 
 
-def test_who_listens_looks_rarely_and_still_finds_what_nobody_told(owner):
-    watch = Listening()
-    assert watch._step() == LISTENING_STEP
+def test_a_listening_waiter_still_finds_what_no_message_announced(owner):
+    waiter = ListeningWaiter()
+    assert waiter._interval() == LISTENING_INTERVAL
     analysis = make_analysis(make_scan(owner))
-    threads, waited = wait_in_threads(watch, [analysis], seconds=20)
+    threads, waited = wait_in_threads(waiter, [analysis], seconds=20)
     time.sleep(0.1)
     Analysis.objects.filter(pk=analysis.pk).update(state="cancelled")
     threads[0].join(20)
     assert next(iter(waited.values())) < 15
 
 
-def test_what_ended_before_is_seen_at_once(owner):
-    watch = Listening()
+def test_an_analysis_that_had_finished_before_is_found_at_once(owner):
+    waiter = ListeningWaiter()
     analysis = make_analysis(make_scan(owner), state="failed")
     began = time.monotonic()
-    watch.wait(analysis.pk, seconds=20)
-    assert time.monotonic() - began < LISTENING_STEP
+    waiter.wait(analysis.pk, seconds=20)
+    assert time.monotonic() - began < LISTENING_INTERVAL
 
 
-def test_news_of_others_wake_nobody(owner):
-    watch = Listening()
+def test_messages_about_other_analyses_wake_nobody(owner):
+    waiter = ListeningWaiter()
     mine, other = (make_analysis(make_scan(owner)) for _ in range(2))
-    watch._awaited[mine.pk] = 1
-    watch._hear({other.pk})
-    assert not watch._ended
+    waiter._awaited[mine.pk] = 1
+    waiter._mark_finished({other.pk})
+    assert not waiter._finished
 
 
-def test_news_travel_over_the_broker(owner, monkeypatch):
-    # In memory, unlike on a real broker, those who share a queue's name share its messages.
-    exchange = Exchange("ended-here", type="fanout")
-    monkeypatch.setattr(finished, "ENDED", exchange)
-    monkeypatch.setattr(finished, "HEARD", Queue("ended-here", exchange))
-    heard = FinishWatch()
+def test_messages_arrive_over_the_broker(owner, monkeypatch):
+    # Unlike Redis, the in-memory transport delivers each message to one consumer of a queue name only.
+    exchange = Exchange("finished-here", type="fanout")
+    monkeypatch.setattr(finished, "FINISHED_EXCHANGE", exchange)
+    monkeypatch.setattr(finished, "FINISHED_QUEUE", Queue("finished-here", exchange))
+    waiter = CompletionWaiter()
     analysis = make_analysis(make_scan(owner))
-    heard._news.start()
+    waiter._listener.start()
     deadline = time.monotonic() + 20
-    while not heard._news.is_listening and time.monotonic() < deadline:
+    while not waiter._listener.is_listening and time.monotonic() < deadline:
         time.sleep(0.01)
-    heard._awaited[analysis.pk] = 1
-    assert tell_ended([analysis.pk])
-    while not heard._ended and time.monotonic() < deadline:
+    waiter._awaited[analysis.pk] = 1
+    assert publish_finished([analysis.pk])
+    while not waiter._finished and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert heard._ended == {analysis.pk}
+    assert waiter._finished == {analysis.pk}

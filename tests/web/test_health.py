@@ -19,7 +19,7 @@ from brainscan import programs
 from brainscan import settings as product_settings
 from brainscan.environment import socket_url
 from classifier.models import WorkerProcess
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.web import health
 from tests.factories import make_worker_process
 from tests.servers import free_port
@@ -123,7 +123,9 @@ def test_ready_when_every_part_is_there():
 
 
 @pytest.mark.usefixtures("all_well")
-@pytest.mark.parametrize(("silent_seconds", "expected"), [(ALIVE_SECONDS - 5, set()), (ALIVE_SECONDS + 1, {"worker"})])
+@pytest.mark.parametrize(
+    ("silent_seconds", "expected"), [(HEARTBEAT_TIMEOUT - 5, set()), (HEARTBEAT_TIMEOUT + 1, {"worker"})]
+)
 def test_a_worker_counts_for_as_long_as_it_reports(silent_seconds, expected):
     WorkerProcess.objects.all().delete()
     make_worker_process(silent_seconds=silent_seconds)

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from classifier.queue.heartbeat import ALIVE_SECONDS
+from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.web import metrics
 from classifier.worker.measurements import Measurements
 from tests.factories import make_analysis, make_scan, make_worker_process
@@ -130,7 +130,7 @@ def test_a_worker_that_has_measured_nothing_yet_is_there():
 
 
 def test_a_worker_that_has_fallen_silent_is_left_out():
-    make_worker_process(host="dead", pid=1, silent_seconds=ALIVE_SECONDS + 1, measurements=measured())
+    make_worker_process(host="dead", pid=1, silent_seconds=HEARTBEAT_TIMEOUT + 1, measurements=measured())
     make_worker_process(host="alive", pid=1, measurements=measured())
     samples = scrape()
     assert value(samples, "brainscan_workers") == 1

@@ -13,8 +13,8 @@ from classifier.inference.analyser import ModelInput, ModelOutput
 from classifier.inference.decision import Decision
 from classifier.intake import read_canonical
 from classifier.models import Analysis, ClassMaps
-from classifier.worker import endings
 from classifier.worker import pipeline as module
+from classifier.worker import result_writer
 from classifier.worker.pipeline import Pipeline
 from tests.factories import make_analysis, make_scan
 
@@ -57,8 +57,8 @@ def analyser() -> Analyser:
 @pytest.fixture
 def start(analyser, monkeypatch):
     """Return a function that starts a pipeline; it is stopped at the end of the test."""
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.2)
-    for part in (module, endings):
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.2)
+    for part in (module, result_writer):
         monkeypatch.setattr(part, "DATABASE_PAUSE_SECONDS", 0.05)
     started = []
 
@@ -108,11 +108,11 @@ def test_the_queue_is_worked_off_in_batches(start, analyser, owner):
 
 
 def test_a_ring_is_answered_before_the_next_look(start, owner, monkeypatch):
-    monkeypatch.setattr(module, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(module, "POLL_SECONDS", 60)
     pipeline = start()
     time.sleep(0.3)
     make_analysis(make_scan(owner))
-    pipeline.ring()
+    pipeline.wake()
     wait_for(lambda: states() == ["succeeded"], seconds=10)
 
 
@@ -182,7 +182,7 @@ def test_a_long_batch_keeps_its_lease(start, analyser, owner, settings):
 
 def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyser, owner):
     suspect = make_analysis(make_scan(owner), attempts=1)
-    Analysis.objects.filter(pk=suspect.pk).update(turn=1)
+    Analysis.objects.filter(pk=suspect.pk).update(fair_turn=1)
     for _ in range(3):
         make_analysis(make_scan(owner))
     analyser.gate.clear()
@@ -198,7 +198,7 @@ def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyser, o
 
 def test_a_result_outlives_a_database_that_is_away(start, owner, monkeypatch):
     away = {"left": 5}
-    real = endings.finish_analyses
+    real = result_writer.finish_analyses
 
     def finish(results):
         if away["left"]:
@@ -206,7 +206,7 @@ def test_a_result_outlives_a_database_that_is_away(start, owner, monkeypatch):
             raise OperationalError("server closed the connection")
         return real(results)
 
-    monkeypatch.setattr(endings, "finish_analyses", finish)
+    monkeypatch.setattr(result_writer, "finish_analyses", finish)
     make_analysis(make_scan(owner))
     start()
     wait_for(lambda: states() == ["succeeded"])

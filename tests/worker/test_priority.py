@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from classifier.worker.priority import BESIDE_THE_NETWORK, LOWEST, stand_back, step_aside
+from classifier.worker.priority import BELOW_NETWORK, LOWEST, set_lowest_priority, set_priority_below_network
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a priority is a thread's own on Linux alone")
 
@@ -26,6 +26,6 @@ def niceness_after(step) -> int:
 
 def test_only_the_thread_that_steps_aside_is_slower():
     own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert niceness_after(step_aside) == min(LOWEST, own + BESIDE_THE_NETWORK)
-    assert niceness_after(stand_back) == LOWEST
+    assert niceness_after(set_priority_below_network) == min(LOWEST, own + BELOW_NETWORK)
+    assert niceness_after(set_lowest_priority) == LOWEST
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == own

@@ -24,7 +24,7 @@ def test_from_start_to_end(tiny_models, owner, monkeypatch):
     make_analysis(make_scan(owner), model_name="tiny")
     tasks.start()
     try:
-        tasks.analyse.apply()
+        tasks.process_queue.apply()
         pipeline = tasks._worker.pipeline
         for _ in range(200):
             if Analysis.objects.get().is_finished and WorkerProcess.objects.exists():

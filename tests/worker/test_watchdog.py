@@ -9,7 +9,7 @@ PROGRAM = """
 import sys, time
 from classifier.worker.watchdog import Watchdog
 dog = Watchdog(seconds=0.5)
-dog.wind_up()
+dog.restart()
 {steps}
 print("lived")
 """
@@ -30,5 +30,5 @@ def test_a_process_that_stands_still_is_ended_and_says_where():
 
 
 def test_progress_and_rest_keep_it_alive():
-    ended = run("[(time.sleep(0.2), dog.wind_up()) for _ in range(5)]; dog.rest(); time.sleep(0.8)")
+    ended = run("[(time.sleep(0.2), dog.restart()) for _ in range(5)]; dog.stop(); time.sleep(0.8)")
     assert (ended.returncode, ended.stdout) == (0, "lived\n")

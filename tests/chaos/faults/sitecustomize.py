@@ -107,16 +107,16 @@ def change_analyser(module: ModuleType) -> None:
     module.load_engine = lambda *args, **kwargs: FaultyEngine(load(*args, **kwargs))
 
 
-def change_doorbell(module: ModuleType) -> None:
+def change_notification(module: ModuleType) -> None:
     """The web process dies after the commit, before anybody is told of it."""
-    ring = module.ring
+    notify = module.notify_workers
 
-    def ring_or_die(*args: Any, **kwargs: Any) -> Any:
-        if "gunicorn" in sys.argv[0] and is_on("die-before-ring"):
+    def notify_or_die(*args: Any, **kwargs: Any) -> Any:
+        if "gunicorn" in sys.argv[0] and is_on("die-before-notify"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return ring(*args, **kwargs)
+        return notify(*args, **kwargs)
 
-    module.ring = ring_or_die
+    module.notify_workers = notify_or_die
 
 
 def change_storage(module: ModuleType) -> None:
@@ -149,7 +149,7 @@ CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "classifier.intake.canonical": change_decoder,
     "classifier.inference.analyser": change_analyser,
     "classifier.queue.claim": change_claims,
-    "classifier.queue.notify": change_doorbell,
+    "classifier.queue.notify": change_notification,
     "django.core.files.storage.filesystem": change_storage,
     "brainscan.supervisor": change_supervisor,
 }

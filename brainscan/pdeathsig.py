@@ -1,4 +1,4 @@
-"""Start a command that dies with its parent: `python lifeline.py PARENT_PID SIGNAL NICENESS COMMAND…`.
+"""Start a command that dies with its parent: `python pdeathsig.py PARENT_PID SIGNAL NICENESS COMMAND…`.
 
 The supervisor starts every process through this file, so that none is left behind when the supervisor is killed with
 SIGKILL and can clean up nothing itself. Linux only (`prctl(2)`, PR_SET_PDEATHSIG); elsewhere the command is just run.

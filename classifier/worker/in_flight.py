@@ -7,7 +7,7 @@ from classifier.queue.claim import Claim
 from classifier.worker.watchdog import Watchdog
 
 
-class InHand:
+class InFlight:
     """The claims that this process has taken and not yet ended."""
 
     def __init__(self, watchdog: Watchdog) -> None:
@@ -15,13 +15,13 @@ class InHand:
         self._claims: dict[UUID, Claim] = {}
         self._changed = Condition()
 
-    def take(self, claims: list[Claim]) -> None:
+    def add(self, claims: list[Claim]) -> None:
         """Add claims."""
         with self._changed:
             self._claims |= {claim.analysis.pk: claim for claim in claims}
             self._progress()
 
-    def put_down(self, claims: list[Claim]) -> None:
+    def remove(self, claims: list[Claim]) -> None:
         """Remove claims that have ended, however that was."""
         with self._changed:
             for claim in claims:
@@ -46,6 +46,6 @@ class InHand:
 
     def _progress(self) -> None:
         if self._claims:
-            self._watchdog.wind_up()
+            self._watchdog.restart()
         else:
-            self._watchdog.rest()
+            self._watchdog.stop()

@@ -11,10 +11,10 @@ from classifier.inference.analyser import Analyser, ModelInput
 from classifier.inference.preprocessing import UInt8Array
 from classifier.intake import read_canonical
 from classifier.queue.claim import Claim
-from classifier.worker.endings import Endings
-from classifier.worker.in_hand import InHand
+from classifier.worker.in_flight import InFlight
 from classifier.worker.measurements import Measurements
-from classifier.worker.priority import stand_back, step_aside
+from classifier.worker.priority import set_lowest_priority, set_priority_below_network
+from classifier.worker.result_writer import ResultWriter
 
 logger = structlog.get_logger(__name__)
 
@@ -38,25 +38,25 @@ class Batch:
             yield Batch(self.analyser, [claim], self.prepared[index])
 
 
-class Reading:
+class BatchLoader:
     """Makes batches of claims, with several readers side by side."""
 
     def __init__(
-        self, *, load: Callable[[str], Analyser], in_hand: InHand, endings: Endings, measurements: Measurements
+        self, *, load: Callable[[str], Analyser], in_flight: InFlight, writer: ResultWriter, measurements: Measurements
     ) -> None:
         """Prepares the readers.
 
         Args:
             load: gives the analyser of a model by its name.
-            in_hand: is told of progress.
-            endings: ends what cannot be read.
+            in_flight: is told of progress.
+            writer: ends what cannot be read.
             measurements: is told how long it took.
         """
         self._load = load
-        self._in_hand, self._endings, self._measurements = in_hand, endings, measurements
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=stand_back)
+        self._in_flight, self._writer, self._measurements = in_flight, writer, measurements
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=set_lowest_priority)
         # A thread of its own: what loads a model passes its priority on to the network's threads.
-        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare", initializer=step_aside)
+        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare", initializer=set_priority_below_network)
 
     def prepare(self, claims: list[Claim], *, model: str) -> list[Batch]:
         """Read and preprocess claims of one model; what cannot be read is ended here and takes no other along."""
@@ -68,7 +68,7 @@ class Reading:
             analyser = self._load(model)
         except Exception as error:
             for claim, _ in readable:
-                self._endings.release(claim, error=error)
+                self._writer.release(claim, error=error)
             return []
         batches = []
         try:
@@ -79,8 +79,8 @@ class Reading:
                 try:
                     batches.append(self._batch(analyser, [(claim, pixels)]))
                 except Exception as own_error:
-                    self._endings.release(claim, error=own_error)
-        self._in_hand.progress()
+                    self._writer.release(claim, error=own_error)
+        self._in_flight.progress()
         self._measurements.decode_seconds.observe(time.monotonic() - began)
         return batches
 
@@ -98,9 +98,9 @@ class Reading:
         except (FileNotFoundError, ValueError) as error:
             # Trying again would read the same bytes: this is for a person to mend.
             logger.error("image_unreadable", analysis=str(claim.analysis.pk), error=repr(error))
-            self._endings.fail(claim, *UNREADABLE)
+            self._writer.fail(claim, *UNREADABLE)
         except Exception as error:
-            self._endings.release(claim, error=error)
+            self._writer.release(claim, error=error)
         return None
 
     def _batch(self, analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:

@@ -16,7 +16,7 @@ from classifier.queue.claim import (
     release_analysis,
     return_unstarted,
 )
-from classifier.worker.in_hand import InHand
+from classifier.worker.in_flight import InFlight
 from classifier.worker.measurements import Measurements
 
 logger = structlog.get_logger(__name__)
@@ -27,11 +27,11 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 Written = TypeVar("Written")
 
 
-class Endings:
+class ResultWriter:
     """Writes the ends of claims and puts them down. Used by all threads of the pipeline."""
 
-    def __init__(self, *, in_hand: InHand, measurements: Measurements) -> None:
-        self._in_hand, self._measurements = in_hand, measurements
+    def __init__(self, *, in_flight: InFlight, measurements: Measurements) -> None:
+        self._in_flight, self._measurements = in_flight, measurements
 
     def write(self, results: list[Result]) -> None:
         """Store results in one transaction; those whose claim was lost meanwhile are dropped."""
@@ -51,7 +51,7 @@ class Endings:
             for claim in claims:
                 self.release(claim, error=error)
             return
-        self._in_hand.put_down(claims)
+        self._in_flight.remove(claims)
         self._measurements.write_seconds.observe(time.monotonic() - began)
         self._measurements.count("succeeded", number=held)
         self._measurements.count("late", number=len(claims) - held)
@@ -67,7 +67,7 @@ class Endings:
     def give_back(self, claims: list[Claim]) -> None:
         """Give back what was not started; that counts as no try."""
         self._insist(lambda: return_unstarted(claims))
-        self._in_hand.put_down(claims)
+        self._in_flight.remove(claims)
 
     def _end(self, claim: Claim, write: Callable[[], bool], *, as_: str) -> None:
         try:
@@ -75,7 +75,7 @@ class Endings:
         except AnyDatabaseError as error:
             # The lease runs out and the row is taken again.
             logger.error("not_written", analysis=str(claim.analysis.pk), error=repr(error))
-        self._in_hand.put_down([claim])
+        self._in_flight.remove([claim])
 
     def _insist(self, write: Callable[[], Written]) -> Written:
         """Write, again and again while the database is away: a result in hand is too dear to throw away."""
@@ -85,5 +85,5 @@ class Endings:
                 return write()
             except DATABASE_AWAY as error:
                 logger.warning("database_away", error=repr(error))
-                self._in_hand.progress()
+                self._in_flight.progress()
                 time.sleep(DATABASE_PAUSE_SECONDS)
