@@ -1,4 +1,4 @@
-"""Analyses: what a model said of a scan, and how far it has come."""
+"""Analyses: what a model found in a scan, and their state in the queue."""
 
 import uuid
 from typing import ClassVar, Self
@@ -15,10 +15,10 @@ class AnalysisQuerySet(models.QuerySet["Analysis"]):
     """Analyses."""
 
     def active(self) -> Self:
-        """Those that wait or run: a handful among millions, found through indexes that hold only the handful.
+        """Return those that wait or run: a few among millions, found through indexes that hold only those few.
 
-        The states are written out, not handed over as parameters: SQLite uses such an index when it can see in the
-        statement itself that no other row is asked for. With parameters it would read every analysis there is.
+        The states are literals, not parameters: SQLite uses a partial index only if the statement itself shows that no
+        other row is needed. With parameters it would scan the whole table.
         """
         states = ", ".join(f"'{state}'" for state in Analysis.ACTIVE)
         return self.filter(
@@ -27,22 +27,22 @@ class AnalysisQuerySet(models.QuerySet["Analysis"]):
 
 
 class Analysis(models.Model):
-    """One run of one model version on one scan. The row is also the queue: it is claimed, not a message.
+    """One run of one model version on one scan. The rows are also the queue: workers claim rows, not messages.
 
     ```
-                    claim (attempts + 1, lease)             finish, token holds
+                    claim (attempts + 1, lease)             finish, token valid
       request ──► queued ───────────────────────► running ───────────────────────► succeeded
                     ▲ │                            │  │
-                    │ └─ cancel ─► cancelled       │  └─ error that cannot pass, or third attempt ─► failed
-                    └──── lease ran out, or an error that may pass ◄─┘
+                    │ └─ cancel ─► cancelled       │  └─ permanent error, or third attempt ─► failed
+                    └──── lease expired, or transient error ◄──┘
     ```
 
-    Only `classifier.services.analysis` and `classifier.queue.claim` change `state`. A lease is held by its
-    `lease_token`: whoever comes back after the lease ran out finds another token in the row and writes nothing.
+    Only `classifier.queue` changes `state`, and only `classifier.queue.transitions` ends an analysis. A lease is held
+    by its `lease_token`: a worker that returns after its lease expired finds another token and writes nothing.
     """
 
     class State(models.TextChoices):
-        """How far the analysis has come."""
+        """The state in the queue."""
 
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
@@ -83,10 +83,10 @@ class Analysis(models.Model):
     failure_message = models.CharField(max_length=300, blank=True)
 
     queued_at = models.DateTimeField(auto_now_add=True)
-    # The line is ordered by fair_turn, so that people take turns; see `classifier.queue.order.assign_fair_turn`.
+    # Users take turns; see `classifier.queue.order.assign_fair_turn`.
     fair_turn = models.PositiveBigIntegerField(default=0, editable=False)
     bulk = models.BooleanField(default=False, editable=False, help_text="One of many that its owner has waiting.")
-    # A row that failed for a passing reason rests a little before the next attempt.
+    # A row that met a transient error is delayed before its next attempt.
     available_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -99,7 +99,7 @@ class Analysis(models.Model):
         verbose_name_plural = "analyses"
         ordering = ("-queued_at", "-pk")
         indexes = (
-            # The queue is a handful among millions of finished rows: the index holds only the handful.
+            # Few rows among millions are queued or running: partial indexes hold only those.
             models.Index(
                 fields=("fair_turn", "bulk", "queued_at", "id"),
                 name="analysis_queue_order",
@@ -135,7 +135,7 @@ class Analysis(models.Model):
                 name="analysis_reason_when_failed",
                 condition=~Q(state="failed") | ~Q(failure_message=""),
             ),
-            # A double click asks once.
+            # A double click requests one analysis.
             models.UniqueConstraint(
                 fields=("scan", "model_name"),
                 condition=Q(state__in=("queued", "running")),
@@ -148,17 +148,17 @@ class Analysis(models.Model):
 
     @property
     def is_retry(self) -> bool:
-        """Whether an earlier attempt was lost or went wrong: something about it may be poisonous."""
+        """Whether an earlier attempt was lost or failed: the image may be what breaks the worker."""
         return self.attempts > 1
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will happen to it by itself."""
+        """Whether the analysis has ended."""
         return self.state not in self.ACTIVE
 
     @property
     def saliency_finding(self) -> str:
-        """The tumor whose class map is shown: the one named or, when its kind is open, the likeliest. Else ""."""
+        """The tumor whose class map is shown: the finding or, if the kind is unknown, the most probable kind; else ""."""
         if self.finding in TUMORS:
             return self.finding
         if self.finding == "notumor" or not self.probabilities:
@@ -173,7 +173,7 @@ class Analysis(models.Model):
 
     @property
     def likeliest_kinds(self) -> list[str]:
-        """Kinds of tumor that remain possible, likeliest first; at least one."""
+        """Kinds of tumor that remain possible, most probable first; at least one."""
         probabilities: list[float] = self.probabilities or [0.0] * len(FINDINGS)
         ranked = sorted(TUMORS, key=lambda name: -probabilities[FINDINGS.index(name)])
         possible = [name for name in ranked if name in self.possible_findings]
@@ -183,7 +183,7 @@ class Analysis(models.Model):
 class ClassMaps(models.Model):
     """The class activation maps of a succeeded analysis: float16, `(rows, columns, 4)`, C order.
 
-    Apart from the analysis, so that lists of analyses never read them.
+    They have their own table, so that lists of analyses never read them.
     """
 
     analysis = models.OneToOneField(Analysis, on_delete=models.CASCADE, related_name="class_maps", primary_key=True)

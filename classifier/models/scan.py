@@ -8,7 +8,7 @@ from django.urls import reverse
 
 
 def image_path(scan: "Scan", filename: str) -> str:
-    """Return where a scan's file lies under the media root. The client's file name plays no part in it."""
+    """Return the path of a scan's file below the media root. The client's file name is not part of it."""
     name = str(scan.pk)
     return f"scans/{name[:2]}/{name}/{filename}"
 
@@ -16,12 +16,12 @@ def image_path(scan: "Scan", filename: str) -> str:
 class Scan(models.Model):
     """One uploaded image and its record.
 
-    Only canonical pixels are kept: nothing of the original file, not even its name, which may be a patient's.
+    Only canonical pixels are kept: nothing of the original file, not even its name, which may name a patient.
     `current_analysis` is the newest analysis, the one that pages show.
     """
 
     class SourceFormat(models.TextChoices):
-        """What the file was, by its content."""
+        """The type of the uploaded file, by its content."""
 
         JPEG = "JPEG", "JPEG"
         PNG = "PNG", "PNG"
@@ -53,7 +53,7 @@ class Scan(models.Model):
             models.Index(fields=("pixels_sha256",), name="scan_pixels"),
         )
         constraints = (
-            # A repeated request finds its first scan, also when both arrive at once.
+            # A repeated request finds the scan of the first, even if both arrive at once.
             models.UniqueConstraint(
                 fields=("owner", "idempotency_key"),
                 condition=~models.Q(idempotency_key=""),
@@ -65,7 +65,7 @@ class Scan(models.Model):
         return f"Scan {self.short_id}"
 
     def get_absolute_url(self) -> str:
-        """The scan's page."""
+        """Return the URL of the scan's page."""
         return reverse("web:scan", args=[self.pk])
 
     @property

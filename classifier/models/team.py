@@ -19,15 +19,15 @@ class Team(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The team's page."""
+        """Return the URL of the team's page."""
         return reverse("web:team", args=[self.pk])
 
 
 class Membership(models.Model):
-    """One person's place in one team."""
+    """One person's membership in one team."""
 
     class Role(models.TextChoices):
-        """Owners name the team and choose its members."""
+        """Owners rename the team and choose its members."""
 
         OWNER = "owner", "Owner"
         MEMBER = "member", "Member"

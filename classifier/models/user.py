@@ -11,9 +11,9 @@ from django.db.models.functions import Lower
 class User(AbstractUser):
     """A clinician, an integrator's account or an administrator.
 
-    The first account made on a new installation becomes its administrator: there is nobody else who could appoint
-    one. Accounts of programs, which have no password and could never sign in to administer anything, do not count.
-    `founder` is unique, so of two accounts made at once one is first.
+    The first account created on a new installation becomes its administrator, because nobody else could appoint one.
+    Accounts of programs do not count: they have no password and can never sign in. `founder` is unique, so of two
+    accounts created at once exactly one is first.
     """
 
     email = models.EmailField("e-mail address", unique=True)
@@ -22,7 +22,7 @@ class User(AbstractUser):
     class Meta:
         db_table = "classifier_user"
         constraints = (
-            # "Meyer" and "meyer" would be told apart by the machine and by nobody else.
+            # People do not distinguish "Meyer" from "meyer".
             models.UniqueConstraint(Lower("username"), name="username_once"),
             models.UniqueConstraint(Lower("email"), name="email_once"),
         )
@@ -38,7 +38,7 @@ class User(AbstractUser):
             with transaction.atomic():
                 super().save(*args, **kwargs)
         except IntegrityError:
-            # Another account was first by a moment; or the name is taken, which the second try says again.
+            # Another account was first by a moment. If instead the name is taken, the second try raises again.
             self.founder, (self.is_staff, self.is_superuser) = None, wanted
             super().save(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Worker processes: who works on the queue, and how it goes."""
+"""Worker processes and their heartbeats."""
 
 import uuid
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class WorkerProcess(models.Model):
-    """One run of a worker process, as it reported itself last. A process that is started again is another row."""
+    """One run of a worker process, as of its last heartbeat. A restarted process is another row."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     host = models.CharField(max_length=255)

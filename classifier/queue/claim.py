@@ -1,7 +1,7 @@
-"""The worker's writes: claims under a lease, their results, and the sweep that finds what was left behind.
+"""What workers do to the queue: claims under a lease, results, and the sweep for what dead workers leave behind.
 
-A claim holds for as long as its token stands in the row. Every write asks for the token in the same statement, so a
-worker that comes back after its lease was given to another changes nothing.
+A claim is valid while its token stands in the row. Every write checks the token in the same statement, so a worker
+whose lease has passed to another one changes nothing.
 """
 
 import uuid
@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import structlog
@@ -21,15 +22,17 @@ from numpy.typing import NDArray
 from classifier.inference.decision import Decision
 from classifier.models import Analysis, ClassMaps
 from classifier.models.analysis import AnalysisQuerySet
-from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
+from classifier.queue.transitions import End, end_analyses
 
 logger = structlog.get_logger(__name__)
 
-# A third failure is no accident: whatever it is, a person should look at it.
+# One failure may be an accident and a second a coincidence. After the third, a person should look at it.
 MAX_ATTEMPTS = 3
-# Grows with each attempt, so that a database or disk that is away for some seconds is outlived.
+# Multiplied by the number of attempts, so that the retries outlast a short outage of the database or the disk.
 RETRY_DELAY = timedelta(seconds=5)
+# A sweep is one short transaction. The next one, seconds later, takes what is left.
+MAX_SWEPT = 500
 
 LOST_WORKER = ("worker_lost", "The analysis was interrupted three times before it could finish. Try again later.")
 ERROR_MESSAGE = (
@@ -40,7 +43,7 @@ ERROR_MESSAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An analysis that this worker may run until the lease ends, and the token that proves it.
+    """An analysis that this worker may run until the lease expires, and the token that proves it.
 
     Analyses that were claimed together share the token.
     """
@@ -48,13 +51,18 @@ class Claim:
     analysis: Analysis
     token: uuid.UUID
 
+    @property
+    def is_held(self) -> Q:
+        """The condition under which the claim still holds."""
+        return Q(state=Analysis.State.RUNNING, lease_token=self.token)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a claimed analysis gave.
+    """The result of a claimed analysis.
 
     Attributes:
-        claim: what `claim_analyses` returned.
+        claim: a claim from `claim_analyses`.
         decision: outcome, finding, calibrated probabilities and scores.
         class_maps: float16 `(rows, columns, 4)`.
         model_version: the version that ran.
@@ -68,13 +76,21 @@ class Result:
     milliseconds: float
 
 
-def claim_analyses(*, limit: int, now: datetime | None = None) -> list[Claim]:
-    """Take up to `limit` analyses out of the queue, in the order of the line, with a lease and a fresh token.
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The counts of a sweep: analyses that failed for lack of attempts, and analyses that wait for a worker."""
 
-    A row whose lease ran out is taken like a queued one, as long as it has attempts left. One that was tried before
-    is always taken alone: if it is what broke its worker, it must not take others to their last attempt. Two workers
-    never get the same row: PostgreSQL skips rows that another has locked, SQLite's immediate transactions stand in
-    line. An empty queue costs one read.
+    failed: int
+    waiting: int
+
+
+def claim_analyses(*, limit: int, now: datetime | None = None) -> list[Claim]:
+    """Claim up to `limit` analyses in queue order, under a lease and a fresh token.
+
+    An analysis whose lease has expired is claimed like a queued one, as long as it has attempts left. An analysis
+    that was attempted before is always claimed alone: if it is what killed its worker, it must not take others to
+    their last attempt. Two workers never claim the same row: PostgreSQL skips locked rows, and SQLite runs immediate
+    transactions one after the other. An empty queue costs one query.
     """
     now = now or timezone.now()
     if not _due(now).exists():
@@ -100,7 +116,7 @@ def claim_analyses(*, limit: int, now: datetime | None = None) -> list[Claim]:
 
 
 def renew_leases(tokens: Collection[uuid.UUID], *, now: datetime | None = None) -> int:
-    """Lengthen the leases of claims that still hold. Returns how many rows that were."""
+    """Extend the leases of claims that still hold. Return the number of rows."""
     if not tokens:
         return 0
     lease_ends = (now or timezone.now()) + timedelta(seconds=settings.LEASE_SECONDS)
@@ -109,82 +125,50 @@ def renew_leases(tokens: Collection[uuid.UUID], *, now: datetime | None = None) 
 
 
 def finish_analyses(results: Sequence[Result]) -> int:
-    """Store the results whose claims still hold, all in one transaction. Returns how many that were."""
-    maps = []
-    now = timezone.now()
+    """Store the results whose claims still hold, in one transaction. Return their number."""
+    maps = {result.claim.analysis.pk: result for result in results}
     with transaction.atomic():
-        for result in results:
-            if _held(result.claim).update(**_succeeded(result, now=now)):
-                maps.append(_class_maps(result))
-            else:
-                logger.warning("late_result_discarded", analysis=str(result.claim.analysis.pk))
-        ClassMaps.objects.bulk_create(maps)
-        ended = [each.analysis_id for each in maps]
-        transaction.on_commit(lambda: publish_finished(ended))
-    return len(maps)
+        ended = end_analyses([_success(result) for result in results])
+        ClassMaps.objects.bulk_create([_class_maps(maps[pk]) for pk in ended])
+    for pk in maps.keys() - set(ended):
+        logger.warning("late_result_discarded", analysis=str(pk))
+    return len(ended)
 
 
 def fail_analysis(claim: Claim, *, code: str, message: str) -> bool:
-    """End a claimed analysis for good, with a sentence for people. Returns whether the claim still held."""
-    failed = _held(claim).update(
-        state=Analysis.State.FAILED,
-        failure_code=code,
-        failure_message=message,
-        finished_at=timezone.now(),
-        lease_token=None,
-        lease_expires_at=None,
-    )
-    if failed:
-        transaction.on_commit(lambda: publish_finished([claim.analysis.pk]))
-    return bool(failed)
+    """End a claimed analysis for good, with a sentence for people. Return True if the claim still held."""
+    return bool(end_analyses([_failure(claim.analysis, claim.is_held, code=code, message=message)]))
 
 
 def release_analysis(claim: Claim, *, error: Exception) -> bool:
-    """Give a claimed analysis back after an error that may pass; after the last attempt it fails for good."""
+    """Queue a claimed analysis again after an error that may pass. After the last attempt, fail it.
+
+    Return True if the claim still held.
+    """
     if claim.analysis.attempts >= MAX_ATTEMPTS:
         reference = str(claim.analysis.pk)[:8]
         logger.error("analysis_failed", analysis=str(claim.analysis.pk), error=repr(error))
         return fail_analysis(claim, code="internal_error", message=ERROR_MESSAGE.format(reference=reference))
     logger.warning("analysis_released", analysis=str(claim.analysis.pk), error=repr(error))
-    return bool(
-        _held(claim).update(
-            state=Analysis.State.QUEUED,
-            available_at=timezone.now() + RETRY_DELAY * claim.analysis.attempts,
-            lease_token=None,
-            lease_expires_at=None,
-        )
-    )
+    return _requeue(claim, available_at=timezone.now() + RETRY_DELAY * claim.analysis.attempts)
 
 
 def return_unstarted(claims: Iterable[Claim]) -> None:
-    """Give claimed rows back untouched, attempt included: the worker is stopping."""
+    """Queue claimed analyses again without counting the attempt: the worker stops before it has started them."""
     for claim in claims:
-        _held(claim).update(
-            state=Analysis.State.QUEUED, attempts=F("attempts") - 1, lease_token=None, lease_expires_at=None
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What a sweep found: rows that ran out of attempts, and rows that wait for a worker."""
-
-    failed: int
-    waiting: int
+        _requeue(claim, attempts=F("attempts") - 1)
 
 
 def sweep(*, now: datetime | None = None) -> Sweep:
-    """Fail what was interrupted too often, and ring for whatever waits: lost messages and dead workers end here."""
+    """Fail analyses that were interrupted too often, and notify the workers if any wait.
+
+    The sweep recovers from lost messages and dead workers.
+    """
     now = now or timezone.now()
     code, message = LOST_WORKER
-    lost = _orphaned(now).filter(attempts__gte=MAX_ATTEMPTS)
-    failed = lost.update(
-        state=Analysis.State.FAILED,
-        failure_code=code,
-        failure_message=message,
-        finished_at=now,
-        lease_token=None,
-        lease_expires_at=None,
-    )
+    lost = Q(state=Analysis.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS)
+    rows = Analysis.objects.active().filter(lost)[:MAX_SWEPT]
+    failed = len(end_analyses([_failure(row, lost, code=code, message=message) for row in rows], now=now))
     waiting = _due(now).count()
     if waiting:
         notify_workers()
@@ -194,36 +178,47 @@ def sweep(*, now: datetime | None = None) -> Sweep:
 
 
 def _due(now: datetime) -> AnalysisQuerySet:
-    """What a worker may claim now."""
+    """Return the analyses that a worker may claim now."""
     free = Q(state=Analysis.State.QUEUED, available_at__lte=now)
     orphaned = Q(state=Analysis.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
     return Analysis.objects.active().filter(free | orphaned)
 
 
-def _orphaned(now: datetime) -> AnalysisQuerySet:
-    return Analysis.objects.active().filter(state=Analysis.State.RUNNING, lease_expires_at__lt=now)
+def _requeue(claim: Claim, **fields: Any) -> bool:
+    held = Analysis.objects.filter(claim.is_held, pk=claim.analysis.pk)
+    return bool(held.update(state=Analysis.State.QUEUED, lease_token=None, lease_expires_at=None, **fields))
 
 
-def _held(claim: Claim) -> AnalysisQuerySet:
-    return Analysis.objects.filter(pk=claim.analysis.pk, state=Analysis.State.RUNNING, lease_token=claim.token)
+def _failure(analysis: Analysis, condition: Q, *, code: str, message: str) -> End:
+    return End(
+        analysis_id=analysis.pk,
+        scan_id=analysis.scan_id,
+        condition=condition,
+        state=Analysis.State.FAILED,
+        fields={"failure_code": code, "failure_message": message},
+        payload={"model": analysis.model_name, "failure_code": code},
+    )
 
 
-def _succeeded(result: Result, *, now: datetime) -> dict[str, object]:
-    decision = result.decision
-    return {
-        "state": Analysis.State.SUCCEEDED,
-        "outcome": decision.outcome,
-        "finding": decision.finding or "",
-        "probabilities": _rounded(decision.probabilities),
-        "possible_findings": list(decision.possible),
-        "confidence": decision.confidence,
-        "ood_score": decision.ood_score,
-        "model_version": result.model_version,
-        "milliseconds": round(result.milliseconds, 1),
-        "finished_at": now,
-        "lease_token": None,
-        "lease_expires_at": None,
-    }
+def _success(result: Result) -> End:
+    analysis, decision = result.claim.analysis, result.decision
+    return End(
+        analysis_id=analysis.pk,
+        scan_id=analysis.scan_id,
+        condition=result.claim.is_held,
+        state=Analysis.State.SUCCEEDED,
+        fields={
+            "outcome": decision.outcome,
+            "finding": decision.finding or "",
+            "probabilities": _rounded(decision.probabilities),
+            "possible_findings": list(decision.possible),
+            "confidence": decision.confidence,
+            "ood_score": decision.ood_score,
+            "model_version": result.model_version,
+            "milliseconds": round(result.milliseconds, 1),
+        },
+        payload={"model": analysis.model_name, "model_version": result.model_version},
+    )
 
 
 def _class_maps(result: Result) -> ClassMaps:
@@ -233,5 +228,5 @@ def _class_maps(result: Result) -> ClassMaps:
 
 
 def _rounded(probabilities: tuple[float, ...] | None) -> list[float] | None:
-    """Six digits: more would be noise, and one in a million is still told from zero."""
+    """Round to six digits: more would be noise, and one in a million still differs from zero."""
     return None if probabilities is None else [round(p, 6) for p in probabilities]

@@ -1,13 +1,14 @@
-"""Asking for analyses, and taking that back. What workers do with them is in `classifier.queue.claim`."""
+"""Request and cancel analyses. `classifier.queue.claim` holds what workers do with them."""
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import Analysis, Scan, User
-from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
 from classifier.queue.order import assign_fair_turn
+from classifier.queue.transitions import End, end_analyses
 from classifier.services.errors import Conflict
 from classifier.services.model import checked_model_name
 
@@ -36,7 +37,7 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
 
 
 def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:
-    """Make a queued analysis in its place in the line. Whoever saves it rings when that is committed."""
+    """Return an unsaved queued analysis with its fair turn. The caller saves it and notifies the workers on commit."""
     fair_turn, bulk = assign_fair_turn(by)
     return Analysis(
         scan=scan, requested_by=by, model_name=model_name, available_at=timezone.now(), fair_turn=fair_turn, bulk=bulk
@@ -44,12 +45,19 @@ def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:
 
 
 def cancel_analysis(analysis: Analysis, *, by: User) -> None:
-    """Take a queued analysis out of the queue. Raises `Conflict` when it has started or ended."""
-    changed = Analysis.objects.filter(pk=analysis.pk, state=Analysis.State.QUEUED).update(
-        state=Analysis.State.CANCELLED, finished_at=timezone.now()
+    """Take a queued analysis out of the queue.
+
+    Raises:
+        Conflict: if it has started or ended.
+    """
+    end = End(
+        analysis_id=analysis.pk,
+        scan_id=analysis.scan_id,
+        condition=Q(state=Analysis.State.QUEUED),
+        state=Analysis.State.CANCELLED,
+        payload={"model": analysis.model_name},
     )
-    if not changed:
+    if not end_analyses([end], actor=by):
         running = Analysis.objects.filter(pk=analysis.pk, state=Analysis.State.RUNNING).exists()
         raise Conflict(f"The analysis has already {'started' if running else 'ended'} and cannot be cancelled.")
-    transaction.on_commit(lambda: publish_finished([analysis.pk]))
     logger.info("analysis_cancelled", analysis=str(analysis.pk), by=by.pk)

@@ -12,8 +12,10 @@ import structlog
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
+from classifier.events import Kind, record_events
 from classifier.intake import CanonicalImage, read_image, thumbnail_png
-from classifier.models import Analysis, Scan, Team, User
+from classifier.models import Analysis, Event, Scan, Team, User
+from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
 from classifier.selectors.scan import earlier_scan
 from classifier.services.analysis import next_analysis
@@ -91,6 +93,7 @@ def submit_scan(
             scan.current_analysis = analysis
             scan.save(force_insert=True)
             analysis.save(force_insert=True)
+            record_events([Event(kind=Kind.SCAN_CREATED, scan_id=scan.pk, actor=owner)])
             transaction.on_commit(notify_workers)
             files.may_be_needed = True
     except IntegrityError as error:
@@ -137,9 +140,13 @@ def delete_scan(scan: Scan, *, by: User) -> None:
     with transaction.atomic():
         # Locked, since a result or a new analysis that is committed meanwhile would undo the deletion.
         list(Scan.objects.filter(pk=scan_id).select_for_update().values_list("pk"))
-        list(Analysis.objects.filter(scan_id=scan_id).select_for_update().order_by("pk").values_list("pk"))
-        Scan.objects.filter(pk=scan_id).delete()
+        analyses = Analysis.objects.filter(scan_id=scan_id).select_for_update().order_by("pk")
+        ids = list(analyses.values_list("pk", flat=True))
+        if not Scan.objects.filter(pk=scan_id).delete()[0]:
+            return
+        record_events([Event(kind=Kind.SCAN_DELETED, scan_id=scan_id, actor=by)])
         transaction.on_commit(lambda: remove_files(scan_id))
+        transaction.on_commit(lambda: publish_finished(ids))
 
 
 def _checked_fields(*, patient_reference: str, notes: str, idempotency_key: str = "") -> dict[str, str]:

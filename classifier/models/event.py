@@ -1,0 +1,65 @@
+"""Events: what happened to what, for the audit trail, webhooks, notifications and live pages."""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events, which are never changed or deleted."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise TypeError("Events are append-only.")
+
+    def delete(self) -> NoReturn:
+        """Refuse."""
+        raise TypeError("Events are append-only.")
+
+
+class Event(models.Model):
+    """One thing that happened, written in the transaction that made it happen. `classifier.events` writes the rows.
+
+    Rows are append-only. They refer to scans, analyses and actors by id without a database constraint, so that they
+    outlive what they describe. The payload holds no patient data and no finding: a reader who needs those fetches the
+    analysis, with its own permissions.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=40, help_text="A value of `classifier.events.Kind`.")
+    scan_id = models.UUIDField(null=True)
+    analysis_id = models.UUIDField(null=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        help_text="The person who did it; empty for a worker or the sweep.",
+    )
+    at = models.DateTimeField(default=timezone.now)
+    payload = models.JSONField(default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            models.Index(fields=("at", "id"), name="event_by_time"),
+            models.Index(fields=("scan_id", "id"), name="event_of_scan"),
+        )
+
+    def __str__(self) -> str:
+        return f"Event {self.pk} ({self.kind})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store a new event. Raise TypeError for one that is already stored."""
+        if not self._state.adding:
+            raise TypeError("Events are append-only.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise TypeError("Events are append-only.")

@@ -1,0 +1,80 @@
+"""The one place where an analysis ends."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from classifier.events import Kind, record_events
+from classifier.models import Analysis, Event, User
+from classifier.queue.finished import publish_finished
+
+KINDS: dict[Analysis.State, Kind] = {
+    Analysis.State.SUCCEEDED: Kind.ANALYSIS_SUCCEEDED,
+    Analysis.State.FAILED: Kind.ANALYSIS_FAILED,
+    Analysis.State.CANCELLED: Kind.ANALYSIS_CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of one analysis.
+
+    Attributes:
+        analysis_id: the analysis.
+        scan_id: its scan, for the event.
+        condition: what must still hold for the row; otherwise somebody else has ended it or claimed it.
+        state: succeeded, failed or cancelled.
+        fields: other columns to set.
+        payload: what the event says. No patient data.
+    """
+
+    analysis_id: UUID
+    scan_id: UUID
+    condition: Q
+    state: Analysis.State
+    fields: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+def end_analyses(ends: Iterable[End], *, actor: User | None = None, now: datetime | None = None) -> list[UUID]:
+    """End analyses in one transaction, record an event for each, and tell the waiters on commit.
+
+    Args:
+        ends: the analyses to end.
+        actor: the person who asked for it; None for a worker or the sweep.
+        now: the time of the end.
+
+    Returns:
+        The ids of the analyses that ended. One whose condition no longer holds is left as it is.
+    """
+    now = now or timezone.now()
+    # Without a savepoint: a caller that writes more in the same transaction gives up all of it or nothing.
+    with transaction.atomic(savepoint=False):
+        ended = [end for end in ends if _end(end, now=now)]
+        ids = [end.analysis_id for end in ended]
+        if not ids:
+            return []
+        record_events(
+            Event(
+                kind=KINDS[end.state],
+                scan_id=end.scan_id,
+                analysis_id=end.analysis_id,
+                actor=actor,
+                at=now,
+                payload=end.payload,
+            )
+            for end in ended
+        )
+        transaction.on_commit(lambda: publish_finished(ids))
+    return ids
+
+
+def _end(end: End, *, now: datetime) -> bool:
+    rows = Analysis.objects.filter(end.condition, pk=end.analysis_id)
+    return bool(rows.update(state=end.state, finished_at=now, lease_token=None, lease_expires_at=None, **end.fields))
