@@ -158,7 +158,7 @@ class Analysis(models.Model):
 
     @property
     def saliency_finding(self) -> str:
-        """The tumor whose class map is shown: the finding or, if the kind is unknown, the most probable kind; else ""."""
+        """The tumor whose class map is shown: the finding, or the most probable kind of an unknown tumor; else ""."""
         if self.finding in TUMORS:
             return self.finding
         if self.finding == "notumor" or not self.probabilities:

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from classifier.events import Kind, record_events
 from classifier.intake import CanonicalImage, read_image, thumbnail_png
 from classifier.models import Analysis, Event, Scan, Team, User
+from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
 from classifier.selectors.scan import earlier_scan
@@ -109,7 +110,7 @@ def submit_scan(
 
 def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> Scan:
     """Change what people wrote about a scan. Its owner only."""
-    _require_owner(scan, by=by)
+    _require_can_change(scan, by=by)
     fields = _checked_fields(patient_reference=patient_reference, notes=notes)
     for name in ("patient_reference", "notes"):
         setattr(scan, name, fields[name])
@@ -119,7 +120,7 @@ def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> 
 
 def move_scan(scan: Scan, *, by: User, team: Team | None) -> Scan:
     """Show a scan to another team of the owner's, or to none. Its owner only."""
-    _require_owner(scan, by=by)
+    _require_can_change(scan, by=by)
     if team == scan.team:
         return scan
     if team is not None and not by.memberships.filter(team=team).exists():
@@ -134,7 +135,7 @@ def delete_scan(scan: Scan, *, by: User) -> None:
 
     The files go when the deletion is committed: a rolled back one leaves everything in place.
     """
-    _require_owner(scan, by=by)
+    _require_can_change(scan, by=by)
     scan_id = scan.pk
     logger.info("scan_deleted", scan=str(scan_id), by=by.pk)
     with transaction.atomic():
@@ -214,6 +215,6 @@ def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[_Files]:
         raise
 
 
-def _require_owner(scan: Scan, *, by: User) -> None:
-    if scan.owner_id != by.pk:
-        raise NotAllowed("Only the person who uploaded the scan can do this.")
+def _require_can_change(scan: Scan, *, by: User) -> None:
+    if not can_change(by, scan):
+        raise NotAllowed(CHANGE_REFUSED)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan
+from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.order import queue_position, queue_positions
 from classifier.selectors.scan import earlier_scan, scan_analyses, visible_scans
 from classifier.selectors.team import teams_of
@@ -38,7 +39,7 @@ def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         **_progress(shown, position=queue_position(analysis) if analysis is not None else 0),
         "took": _milliseconds_taken(analysis),
         "user_teams": list(teams_of(request.user)),
-        "is_owner": shown.owner_id == request.user.pk,
+        "can_change": can_change(request.user, shown),
         "earlier": earlier_scan(request.user, shown),
         "previous": [other for other in scan_analyses(request.user, shown) if other != analysis],
         "probabilities": probabilities,
@@ -102,7 +103,7 @@ def analysis_cancel(request: SignedInRequest, analysis_id: UUID) -> HttpResponse
 @require_http_methods(["GET", "HEAD", "POST"])
 def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     """Change patient reference, notes and team."""
-    shown = _own_scan(request, scan_id)
+    shown = _changeable_scan(request, scan_id)
     data = request.POST if request.method == "POST" else None
     form = ScanFieldsForm(data, initial=_fields(shown), user=request.user, shared_with=shown.team)
     if form.is_valid():
@@ -126,7 +127,7 @@ def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def scan_delete(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     """Ask once, then delete the scan with its analyses and files."""
-    shown = _own_scan(request, scan_id)
+    shown = _changeable_scan(request, scan_id)
     if request.method == "POST":
         delete_scan(shown, by=request.user)
         messages.success(request, "The scan and its analyses were deleted.")
@@ -144,11 +145,11 @@ def _seen_row(word: str) -> tuple[UUID, str]:
         raise Http404("There is no such scan.") from error
 
 
-def _own_scan(request: SignedInRequest, scan_id: UUID) -> Scan:
-    """One of the person's own scans; what a teammate uploaded is seen, not changed."""
+def _changeable_scan(request: SignedInRequest, scan_id: UUID) -> Scan:
+    """Return a scan that the person may change. Raise 404 for one they cannot view, 403 for a teammate's."""
     shown = scan_or_404(request, scan_id)
-    if shown.owner_id != request.user.pk:
-        raise PermissionDenied("Only the person who uploaded the scan can do this.")
+    if not can_change(request.user, shown):
+        raise PermissionDenied(CHANGE_REFUSED)
     return shown
 
 

@@ -1,0 +1,26 @@
+"""Who may do what to a scan. Services, pages and the API ask here.
+
+A scan that a person cannot view does not exist for them: `classifier.selectors.scan.visible_scans` is `can_view` as a
+query, so edges answer 404. One that they can view but not change is refused with 403.
+"""
+
+from classifier.models import Scan, User
+
+CHANGE_REFUSED = "Only the person who uploaded the scan can do this."
+
+
+def can_view(user: User, scan: Scan) -> bool:
+    """Return True for the owner and, if the scan belongs to a team, for its members."""
+    if scan.owner_id == user.pk:
+        return True
+    return scan.team_id is not None and user.memberships.filter(team=scan.team_id).exists()
+
+
+def can_change(user: User, scan: Scan) -> bool:
+    """Return True for the owner: only they describe, move or delete a scan."""
+    return scan.owner_id == user.pk
+
+
+def can_review(user: User, scan: Scan) -> bool:
+    """Return True for everyone who can view the scan: a second opinion is what a team is for."""
+    return can_view(user, scan)
