@@ -36,10 +36,11 @@ chaos: $(VENV)/.development  ## kill, stop and fill up what runs, at length; the
 	CHAOS=long $(BIN)/python -m pytest tests/chaos
 	$(BIN)/python -m tests.chaos.report
 
-check: $(VENV)/.development  ## lint, types, templates, migrations, deployment, containers
+check: $(VENV)/.development  ## lint, types, layers, templates, migrations, deployment, containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	$(BIN)/lint-imports
 	$(BIN)/djlint templates --check --lint --quiet
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=1 \

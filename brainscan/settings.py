@@ -77,6 +77,8 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "knox",
     "rest_framework",
+    # The project itself, for `manage.py up`.
+    "brainscan",
     "classifier",
 ]
 
