@@ -150,7 +150,7 @@ class Installation:
         return _seconds(self.read(f"SELECT started_at FROM classifier_workerprocess WHERE pid = {pid}")[0][0]) or 0.0
 
     def measurements(self) -> dict[str, Any]:
-        """Mean seconds of the worker's steps since its start, as it reports them."""
+        """Return mean seconds of the worker's steps since its start, as it reports them."""
         rows = self.read("SELECT measurements FROM classifier_workerprocess ORDER BY heartbeat_at DESC LIMIT 1")
         reported = json.loads(rows[0][0]) if isinstance(rows[0][0], str) else rows[0][0]
         return {
