@@ -1,13 +1,11 @@
 """Single-frame DICOM files to 8-bit grayscale pixels (DICOM PS3.3 C.7.6.3; PS3.5 section 8, annex A).
 
-Only the elements that make the picture are read from the file. The parser passes over names, dates,
-identifiers and private elements, so patient data never becomes a value in memory, let alone a stored one.
+Only the elements that make the picture are cut out of the file, and only those reach pydicom. Names, dates,
+identifiers and private elements are skipped, so patient data never becomes a value, let alone a stored one.
 """
 
-import io
-import itertools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import get_frame
-from pydicom.filereader import read_dataset, read_partial
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
+from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
@@ -28,35 +28,32 @@ from pydicom.uid import (
     JPEGTransferSyntaxes,
 )
 
+from classifier.intake.elements import Element, ElementReader
 from classifier.intake.grayscale import render, spread
-from classifier.intake.limits import MAX_PARTS
+from classifier.intake.limits import MAX_BYTES, MAX_CODED_PIXELS, MAX_ELEMENT_BYTES, MAX_TABLE_BYTES
 from classifier.intake.presentation import presentation_curve
 from classifier.intake.refusals import RefusedImage
 from classifier.intake.structure import jpeg_essentials
 
 _GRAYSCALE: Final = ("MONOCHROME1", "MONOCHROME2")
-_KEYWORDS: Final = (
-    *(
-        "Rows",
-        "Columns",
-        "NumberOfFrames",
-        "SamplesPerPixel",
-        "PlanarConfiguration",
-        "PhotometricInterpretation",
-    ),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue"),
-    *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
-    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
-    *(
-        "PixelData",
-        "FloatPixelData",
-        "DoubleFloatPixelData",
-        "ExtendedOffsetTable",
-        "ExtendedOffsetTableLengths",
-    ),
+_TAGS: Final = frozenset(
+    tag_for_keyword(keyword)
+    for keyword in (
+        *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PlanarConfiguration"),
+        *("PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+        *("PixelPaddingValue", "RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"),
+        *("VOILUTFunction", "PixelData"),
+    )
 )
-_TAGS: Final = [tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
+_FLOAT_TAGS: Final = (tag_for_keyword("FloatPixelData"), tag_for_keyword("DoubleFloatPixelData"))
+_TABLE_TAGS: Final = (tag_for_keyword("ModalityLUTSequence"), tag_for_keyword("VOILUTSequence"))
+_LUT_TAGS: Final = (tag_for_keyword("LUTDescriptor"), tag_for_keyword("LUTData"))
+_FRAMES_TAG: Final = tag_for_keyword("NumberOfFrames")
+_PIXELS_TAG: Final = tag_for_keyword("PixelData")
+_LUT_DATA_TAG: Final = tag_for_keyword("LUTData")
+_SYNTAX_TAG: Final = tag_for_keyword("TransferSyntaxUID")
 
+_META_GROUP: Final = 0x0002
 _META_AT: Final = 132  # a preamble of 128 bytes and the mark "DICM"
 # Start of codestream, then the size marker; ISO/IEC 15444-1 annex A.
 _J2K_START: Final = b"\xff\x4f\xff\x51"
@@ -77,15 +74,9 @@ def open_single_frame(data: bytes) -> Dataset:
             `damaged` if the file cannot be parsed.
     """
     with _refusing_damage():
-        _check_transfer_syntax(data)
-        dataset = read_partial(io.BytesIO(data), stop_when=_refusing_too_many(), specific_tags=list(_TAGS))
-        if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-            raise RefusedImage("dicom_unsupported")
+        dataset = _picture_elements(data)
         if not dataset.get("PixelData"):
             raise RefusedImage("dicom_no_pixels")
-        frames = int(dataset.get("NumberOfFrames") or 1)
-        if frames > 1:
-            raise RefusedImage("dicom_multi_frame", frames=frames)
         if dataset.SamplesPerPixel != 1 or dataset.PhotometricInterpretation not in _GRAYSCALE:
             raise RefusedImage("dicom_colour")
         dataset.Rows, dataset.Columns = int(dataset.Rows), int(dataset.Columns)
@@ -104,8 +95,8 @@ def decode(dataset: Dataset) -> NDArray[np.uint8]:
         uint8 array `(H, W)`, 0 to 255; bright is white, for MONOCHROME1 too.
 
     Raises:
-        RefusedImage: `truncated` if pixels are missing, `damaged` if they cannot be decoded, or
-            `dicom_unsupported`.
+        RefusedImage: `truncated` if pixels are missing, `damaged` if they cannot be decoded, `too_demanding` if a
+            compressed frame is too large, or `dicom_unsupported`.
     """
     with _refusing_damage():
         _check_pixel_data(dataset)
@@ -134,26 +125,65 @@ def _refusing_damage() -> Iterator[None]:
         raise RefusedImage("damaged") from error
 
 
-def _check_transfer_syntax(data: bytes) -> None:
-    """Refuse what no decoder reads, and deflated files: those would be inflated without a bound."""
-    stream = io.BytesIO(data)
-    stream.seek(_META_AT)
-    meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
-    syntax = UID(meta.TransferSyntaxUID)
+def _picture_elements(data: bytes) -> Dataset:
+    """Return the wanted elements of a file, and nothing of the others."""
+    syntax, start = _transfer_syntax(data)
+    reader = ElementReader(data, is_little_endian=syntax.is_little_endian)
+    is_implicit = reader.looks_implicit(start, assumed=syntax.is_implicit_VR, is_nested=False)
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.set_original_encoding(is_implicit, syntax.is_little_endian)
+    for element in reader.elements(start, len(data), is_implicit=is_implicit):
+        if element.tag in _FLOAT_TAGS:
+            raise RefusedImage("dicom_unsupported")
+        if element.tag in _TABLE_TAGS:
+            items = reader.first_item(element, is_implicit=is_implicit)
+            if items is not None:
+                table: dict[BaseTag, DataElement | RawDataElement] = {
+                    BaseTag(part.tag): _raw(part, data, syntax) for part in items if part.tag in _LUT_TAGS
+                }
+                dataset.add(DataElement(element.tag, "SQ", Sequence([Dataset(table)])))
+        elif element.tag in _TAGS:
+            dataset[BaseTag(element.tag)] = _raw(element, data, syntax)
+        # Refused at once: the functional groups of many frames, which come later, are many parts.
+        if element.tag == _FRAMES_TAG and (frames := int(dataset.NumberOfFrames or 1)) > 1:
+            raise RefusedImage("dicom_multi_frame", frames=frames)
+    return dataset
+
+
+def _transfer_syntax(data: bytes) -> tuple[UID, int]:
+    """Return the transfer syntax and the position after the file meta information.
+
+    Refuses what no decoder reads, and deflated files: those would be inflated without a bound.
+    """
+    syntax, position = None, _META_AT
+    for element in ElementReader(data).elements(_META_AT, len(data), is_implicit=False):
+        if element.tag >> 16 != _META_GROUP:
+            break
+        if element.is_undefined or element.end - element.start > MAX_ELEMENT_BYTES:
+            raise RefusedImage("damaged")
+        position = element.end
+        if element.tag == _SYNTAX_TAG:
+            syntax = UID(data[element.start : element.end].rstrip(b"\0 ").decode("ascii"))
+    if syntax is None:
+        raise RefusedImage("damaged")
     if syntax == DeflatedExplicitVRLittleEndian or not get_decoder(syntax).is_available:
         raise RefusedImage("dicom_unsupported")
+    return syntax, position
 
 
-def _refusing_too_many() -> Callable[[BaseTag, str | None, int], bool]:
-    """Return a condition that never stops the parser, but refuses a file of more elements than any image has."""
-    passed = itertools.count(1)
-
-    def never(_tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        if next(passed) > MAX_PARTS:
-            raise RefusedImage("damaged")
-        return False
-
-    return never
+def _raw(element: Element, data: bytes, syntax: UID) -> RawDataElement:
+    """Cut an element out of the file; refuse one that is longer than its kind is in any image."""
+    longest = {_PIXELS_TAG: MAX_BYTES, _LUT_DATA_TAG: MAX_TABLE_BYTES}.get(element.tag, MAX_ELEMENT_BYTES)
+    if element.end - element.start > longest:
+        raise RefusedImage("damaged")
+    value = data[element.start : element.end]
+    length = 0xFFFFFFFF if element.is_undefined else len(value)
+    is_implicit = element.vr is None
+    return RawDataElement(
+        BaseTag(element.tag), element.vr, length, value, element.start, is_implicit, syntax.is_little_endian
+    )
 
 
 def _check_pixel_data(dataset: Dataset) -> None:
@@ -164,6 +194,8 @@ def _check_pixel_data(dataset: Dataset) -> None:
         if len(dataset.PixelData) < (bits + 7) // 8:
             raise RefusedImage("truncated")
         return
+    if dataset.Rows * dataset.Columns > MAX_CODED_PIXELS:
+        raise RefusedImage("too_demanding")
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
     if syntax in JPEG2000TransferSyntaxes:
         size = _j2k_size(frame)

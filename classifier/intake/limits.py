@@ -26,3 +26,32 @@ MAX_PARTS: Final = 50_000
 
 MAX_GREY_LEVELS: Final = 1 << 20
 """Widest span of stored values mapped through a table (8 MB of float64); MR scanners store 12 to 16 bits."""
+
+MAX_DICOM_DEPTH: Final = 16
+"""Deepest nesting of sequences. Enhanced and structured objects reach about eight."""
+
+MAX_FRAGMENTS: Final = 10_000
+"""Most fragments of one compressed DICOM frame. A 20 MB frame in fragments of 4 kB has 5,000; encoders write one."""
+
+MAX_ELEMENT_BYTES: Final = 1024
+"""Longest DICOM element other than pixels and tables. Window centers are 16 characters each, and files hold a few;
+each value of a longer list would become an object of a hundred bytes."""
+
+MAX_TABLE_BYTES: Final = 1 << 17
+"""Longest lookup table: 65,536 entries of 16 bits, the most that its descriptor can state (PS3.3 C.11.1.1.1)."""
+
+MAX_CODED_PIXELS: Final = MAX_BYTES // 2
+"""Most pixels of a compressed DICOM frame, as many as the largest uncompressed 16-bit file holds. Their decoders are
+ten times slower than those of JPEG and PNG files: 40 million pixels of JPEG-LS take over four seconds."""
+
+MAX_CPU_SECONDS: Final = 2.5
+"""Processor time for one file, so that no upload takes over three seconds. The slowest allowed file takes a third."""
+
+MAX_SECONDS: Final = 5.0
+"""Wall-clock time for one file. Longer than the processor time, because a busy machine is not the file's fault."""
+
+MAX_MEMORY: Final = 640 * 2**20
+"""Bytes a child may add to its address space for one file, twice what the largest allowed file needs."""
+
+MAX_CHILDREN: Final = 4
+"""Files read at the same time. More would not be faster on most machines, and each may take `MAX_MEMORY`."""

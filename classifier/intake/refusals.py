@@ -28,6 +28,10 @@ REFUSAL_CODES: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "truncated": ("The file ends before the image is complete; copy or export it again and upload the new file."),
         "damaged": ("The image in this file is damaged and cannot be read; export it again and upload the new file."),
+        "too_demanding": (
+            "Reading the file takes too much time or memory; "
+            "export the image as a plain JPEG or PNG file and upload that."
+        ),
         "animated": ("The file is an animation of several pictures; upload each slice as a still image of its own."),
         "dicom_no_pixels": (
             "The DICOM file holds no image data; choose another file of the series, or export the slice again."
@@ -50,6 +54,7 @@ class RefusedImage(Exception):
 
     Attributes:
         code: Stable name of the reason, a key of `REFUSAL_CODES`.
+        values: What its sentence was filled in with.
         message: The sentence: what is wrong and what to do. The same as `str(error)`. Never quotes the file.
     """
 
@@ -62,5 +67,6 @@ class RefusedImage(Exception):
         if code not in REFUSAL_CODES:
             raise ValueError(f"A refusal needs one of the codes {sorted(REFUSAL_CODES)}. Received: {code!r}")
         self.code = code
+        self.values = values
         self.message = REFUSAL_CODES[code].format(**values)
         super().__init__(self.message)

@@ -7,7 +7,7 @@ import zipfile
 from PIL import Image
 
 from classifier.intake.limits import MAX_BYTES
-from tests.corpus import dicoms, pngs
+from tests.corpus import dicoms, hostile, pngs
 from tests.corpus.pictures import encoded, head_slice, jpeg, picture, png
 from tests.corpus.uploads import BadUpload
 
@@ -93,6 +93,14 @@ BAD_UPLOADS: list[BadUpload] = [
     BadUpload("dicom-bomb", "a.dcm", _DICOM, lambda: dicoms.windowed(Rows=65_000, Columns=65_000), "too_many_pixels"),
     BadUpload("dicom-deflated-bomb", "a.dcm", _DICOM, lambda: dicoms.deflated_bomb(megabytes=200), "dicom_unsupported"),
     BadUpload("dicom-many-elements", "a.dcm", _DICOM, _many_elements, "damaged"),
+    BadUpload("dicom-jpeg-ls-bomb", "a.dcm", _DICOM, hostile.jpeg_ls_bomb, "too_demanding"),
+    BadUpload("dicom-nested-items", "a.dcm", _DICOM, lambda: hostile.nested_items(600_000), "damaged"),
+    BadUpload("dicom-more-nested-items", "a.dcm", _DICOM, lambda: hostile.nested_items(2_000_000), "damaged"),
+    BadUpload("dicom-million-table-items", "a.dcm", _DICOM, lambda: hostile.table_items(1_000_000), "damaged"),
+    BadUpload("dicom-table-of-a-million", "a.dcm", _DICOM, lambda: hostile.long_table(1_000_000), "damaged"),
+    BadUpload("dicom-million-windows", "a.dcm", _DICOM, lambda: hostile.many_windows(1_000_000), "damaged"),
+    BadUpload("dicom-two-million-fragments", "a.dcm", _DICOM, lambda: hostile.fragments(2_000_000), "damaged"),
+    BadUpload("dicom-deep-sequence", "a.dcm", _DICOM, lambda: hostile.deep_sequence(10_000), "damaged"),
     BadUpload("dicom-lying-jpeg-2000", "a.dcm", _DICOM, dicoms.lying_jpeg_2000, "damaged"),
     BadUpload("dicom-cut-jpeg-2000", "a.dcm", _DICOM, dicoms.cut_jpeg_2000, "truncated"),
     BadUpload("dicom-one-pixel", "a.dcm", _DICOM, lambda: dicoms.dicom(head_slice()[:1, :1]), "too_small"),
