@@ -1,7 +1,8 @@
-"""How long intake takes over each file of the corpus, what it answers, and whether the process grows.
+"""How long intake takes over each file of the corpus and 1,000 mutated ones, and whether the calling process grows.
 
-`python -m bench.intake_corpus` prints a table and writes `bench/results/intake_corpus.json`. Memory is read from
-`/proc`, so it runs on Linux only.
+Files are read in child processes, so times include the exchange with them, and memory is that of the calling process,
+as the web process has it. `python -m bench.intake_corpus` prints a table and writes `bench/results/intake_corpus.json`.
+Memory is read from `/proc`, so it runs on Linux only.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import io
 import logging
 import statistics
 import time
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from PIL import Image
 from bench.machine import RESULTS, write_result
 from classifier.intake import RefusedImage, read_image
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS, BadUpload, head_slice
+from tests.corpus.mutations import mutated_files
 from tests.corpus.pictures import encoded
 
 PACKAGES = ("numpy", "pillow", "pydicom", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg")
@@ -94,6 +96,34 @@ def measure(name: str, data: bytes, *, expected: str | None, rounds: int) -> Row
     )
 
 
+def measure_mutations(count: int) -> dict[str, object]:
+    """Read the first `count` mutated files, and return how many are read, the slowest, and the most memory held."""
+    settle()
+    start = resident("VmRSS")
+    milliseconds: list[float] = []
+    growth, answers = 0.0, Counter[str]()
+    slowest = ""
+    for name, data in mutated_files(count):
+        started = time.perf_counter()
+        try:
+            answer = read_image(data).source_format
+        except RefusedImage as refusal:
+            answer = refusal.code
+        milliseconds.append((time.perf_counter() - started) * 1000)
+        if milliseconds[-1] == max(milliseconds):
+            slowest = name
+        growth = max(growth, resident("VmRSS") - start)
+        answers[answer] += 1
+    return {
+        "files": count,
+        "median_milliseconds": round(statistics.median(milliseconds), 2),
+        "slowest_milliseconds": round(max(milliseconds), 2),
+        "slowest": slowest,
+        "most_growth_mebibytes": round(growth, 1),
+        "answers": dict(sorted(answers.items())),
+    }
+
+
 def settle() -> None:
     """Collect garbage and hand free memory back, so that what is counted is held and not merely unreturned."""
     gc.collect()
@@ -113,9 +143,9 @@ def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def run(*, rounds: int) -> dict[str, object]:
+def run(*, rounds: int, mutations: int) -> dict[str, object]:
     """Measure everything, smallest things first, and return what is written to the results file."""
-    for good in GOOD_UPLOADS:  # loads every decoder, so that what is measured is reading and not importing
+    for good in GOOD_UPLOADS:  # starts the helper process, so that what is measured is reading and not importing
         read_image(good.make())
     settle()
     start = resident("VmRSS")
@@ -142,6 +172,7 @@ def run(*, rounds: int) -> dict[str, object]:
             "resident_at_end_mebibytes": round(end, 1),
             "growth_over_all_mebibytes": round(end - start, 1),
         },
+        "mutated": measure_mutations(mutations),
         "corpus": [asdict(row) for row in rows],
         "heaviest_allowed": [asdict(row) for row in heavy],
     }
@@ -162,14 +193,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each file is read (default 5)")
     parser.add_argument("--quick", action="store_true", help="one round, to see that it runs; writes nothing")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    result = run(rounds=1 if options.quick else options.rounds)
+    logging.getLogger("classifier.intake").setLevel(logging.CRITICAL)
+    result = run(rounds=1 if options.quick else options.rounds, mutations=50 if options.quick else 1000)
     if not options.quick:
         write_result(RESULTS / "intake_corpus.json", content=result, packages=PACKAGES)
-    summary = result["summary"]
+    summary, mutated = result["summary"], result["mutated"]
     assert isinstance(summary, dict)
-    for name, value in summary.items():
+    assert isinstance(mutated, dict)
+    for name, value in (*summary.items(), *((f"mutated: {name}", value) for name, value in mutated.items())):
         print(f"{name.replace('_', ' '):<40} {value}")
     if summary["as_expected"] != summary["files"]:
         raise SystemExit("Some files did not get their answer; they are marked with !")

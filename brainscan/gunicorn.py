@@ -1,6 +1,7 @@
 """gunicorn's settings. Read by `gunicorn -c brainscan/gunicorn.py`."""
 
 import os
+from typing import Any
 
 _host = os.environ.get("HOST", "127.0.0.1")
 bind = f"{f'[{_host}]' if ':' in _host else _host}:{os.environ.get('PORT', '8000')}"
@@ -16,3 +17,10 @@ graceful_timeout = 8
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn's heartbeat, no data
 accesslog = os.environ.get("ACCESS_LOG") or None
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the process that reads uploads, so that the first one does not wait for its imports."""
+    from classifier.intake import start_reader
+
+    start_reader()

@@ -1,8 +1,9 @@
 """From the bytes of an upload to canonical pixels, or to a refusal in words. Knows nothing of Django."""
 
 from classifier.intake.canonical import CanonicalImage, read_canonical, thumbnail_png
+from classifier.intake.client import ReaderUnavailable
 from classifier.intake.limits import MAX_BYTES, MAX_PIXELS
-from classifier.intake.reading import read_image
+from classifier.intake.reading import read_image, start_reader
 from classifier.intake.refusals import REFUSAL_CODES, RefusedImage
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "MAX_PIXELS",
     "REFUSAL_CODES",
     "CanonicalImage",
+    "ReaderUnavailable",
     "RefusedImage",
     "read_canonical",
     "read_image",
+    "start_reader",
     "thumbnail_png",
 ]

@@ -5,7 +5,7 @@ import zlib
 
 from tests.corpus.pictures import encoded, picture, png
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -25,24 +25,36 @@ def with_chunks(*chunks: bytes) -> bytes:
 def declaring(*, width: int, height: int) -> bytes:
     """Return a tiny PNG that declares a size, with a megabyte of zeros in a kilobyte of data."""
     data = chunk(b"IDAT", zlib.compress(bytes(1 << 20), 9))
-    return _SIGNATURE + header(width=width, height=height) + data + chunk(b"IEND", b"")
+    return SIGNATURE + header(width=width, height=height) + data + chunk(b"IEND", b"")
 
 
 def without_pixels() -> bytes:
-    return _SIGNATURE + header(width=100, height=100) + chunk(b"IEND", b"")
+    return SIGNATURE + header(width=100, height=100) + chunk(b"IEND", b"")
 
 
 def with_too_few_rows() -> bytes:
     """Return a PNG whose checksums are right and whose pixel data stops in the middle."""
     rows = b"".join(b"\0" + bytes(100) for _ in range(50))
     data = chunk(b"IDAT", zlib.compress(rows))
-    return _SIGNATURE + header(width=100, height=100) + data + chunk(b"IEND", b"")
+    return SIGNATURE + header(width=100, height=100) + data + chunk(b"IEND", b"")
 
 
 def with_flipped_bit() -> bytes:
     damaged = bytearray(png())
     damaged[len(damaged) // 2] ^= 0x10
     return bytes(damaged)
+
+
+def with_right_checksums(data: bytes) -> bytes:
+    """Return a damaged PNG with checksums that fit, as far as its chunks can be followed; any other file as it is."""
+    if not data.startswith(SIGNATURE):
+        return data
+    parts, position = [SIGNATURE], len(SIGNATURE)
+    while position + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        parts.append(chunk(name, data[position + 8 : position + 8 + length]))
+        position += 12 + length
+    return b"".join(parts)
 
 
 def text_bomb(*, megabytes: int) -> bytes:
@@ -53,7 +65,7 @@ def text_bomb(*, megabytes: int) -> bytes:
 
 def pixel_bomb(*, megabytes: int) -> bytes:
     """Return a small PNG whose pixel data inflates to far more than its declared 100 by 100 pixels."""
-    return _SIGNATURE + header(width=100, height=100) + chunk(b"IDAT", _zeros(megabytes)) + chunk(b"IEND", b"")
+    return SIGNATURE + header(width=100, height=100) + chunk(b"IDAT", _zeros(megabytes)) + chunk(b"IEND", b"")
 
 
 def animated() -> bytes:

@@ -1,14 +1,13 @@
 """Files cut or damaged anywhere: refused, or read whole; never half."""
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from classifier.intake import RefusedImage, read_image
+from classifier.intake import RefusedImage
+from classifier.intake.decoding import decode_image
 from classifier.intake.structure import jpeg_essentials, png_essentials
 from tests.corpus import GOOD_UPLOADS, dicoms, pngs
 from tests.corpus.pictures import SECRET, encoded, jpeg, picture, png, turned_jpeg
@@ -29,10 +28,10 @@ WHOLE = {
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_file_cut_anywhere_is_refused_or_whole(kind: str):
     whole = WHOLE[kind]
-    expected = read_image(whole).sha256
+    expected = decode_image(whole).sha256
     for end in range(0, len(whole), max(1, len(whole) // 60)):
         try:
-            image = read_image(whole[:end])
+            image = decode_image(whole[:end])
         except RefusedImage:
             continue
         assert image.sha256 == expected, f"half an image was read of {end} of {len(whole)} bytes"
@@ -43,7 +42,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole(kind: str):
 def test_a_jpeg_cut_and_closed_is_refused(kind: str, share: float):
     whole = WHOLE[kind]
     with pytest.raises(RefusedImage) as refusal:
-        read_image(whole[: int(len(whole) * share)] + b"\xff\xd9")
+        decode_image(whole[: int(len(whole) * share)] + b"\xff\xd9")
     assert refusal.value.code == "truncated"
 
 
@@ -54,7 +53,7 @@ def test_whole_jpegs_of_every_make_are_read(quality: int, subsampling: int, prog
     made = {"quality": quality, "subsampling": subsampling, "progressive": progressive, "optimize": True}
     for width in (120, 121, 127, 128):
         image = encoded(picture("RGB").resize((width, 150)), "JPEG", **made)
-        assert read_image(image).width == width
+        assert decode_image(image).width == width
 
 
 def test_what_is_not_needed_for_the_pixels_is_left_out_of_a_jpeg():
@@ -70,16 +69,16 @@ def test_what_is_not_needed_for_the_pixels_is_left_out_of_a_png():
 
 def test_fill_bytes_before_a_marker_are_allowed():
     whole = jpeg()
-    assert read_image(whole[:2] + b"\xff\xff\xff" + whole[2:]).sha256 == read_image(whole).sha256
+    assert decode_image(whole[:2] + b"\xff\xff\xff" + whole[2:]).sha256 == decode_image(whole).sha256
 
 
 def test_pixel_data_beyond_the_last_row_is_not_inflated():
-    assert read_image(pngs.pixel_bomb(megabytes=50)).pixels.max() == 0
+    assert decode_image(pngs.pixel_bomb(megabytes=50)).pixels.max() == 0
 
 
 def test_many_small_chunks_are_refused():
     with pytest.raises(RefusedImage) as refusal:
-        read_image(pngs.with_chunks(pngs.chunk(b"tEXt", b"a\0") * 60_000))
+        decode_image(pngs.with_chunks(pngs.chunk(b"tEXt", b"a\0") * 60_000))
     assert refusal.value.code == "damaged"
 
 
@@ -88,7 +87,7 @@ def test_few_bits_a_pixel(depth: int):
     levels = 1 << depth
     image = Image.fromarray((np.asarray(picture()) // (256 // levels)).astype(np.uint8), mode="P")
     image.putpalette([value * 255 // (levels - 1) for value in range(levels) for _ in range(3)])
-    pixels = read_image(encoded(image, "PNG", bits=depth)).pixels
+    pixels = decode_image(encoded(image, "PNG", bits=depth)).pixels
     assert len(np.unique(pixels)) <= levels
     assert pixels.max() == 255
 
@@ -100,7 +99,7 @@ def test_damage_anywhere_never_raises_anything_else(data: st.DataObject):
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        image = read_image(io.BytesIO(bytes(whole)))
+        image = decode_image(bytes(whole))
     except RefusedImage:
         return
     assert image.pixels.dtype == np.uint8

@@ -14,7 +14,7 @@ from classifier.inference.calibration import display_percent
 from classifier.inference.decision import Decision
 from classifier.inference.registry import ModelCard
 from classifier.inference.saliency import overlay_png
-from classifier.intake import CanonicalImage, RefusedImage, read_image
+from classifier.intake import CanonicalImage, RefusedImage, read_image, start_reader
 from classifier.selectors.model import available_models
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".dcm", ".dicom"}
@@ -42,6 +42,7 @@ class Command(BaseCommand):
             )
         if options["saliency"]:
             _make_folder(options["saliency"])
+        start_reader()  # its imports run while the model is loaded
         analyser = _load(options["model"])
         failed = False
         for path in files:
