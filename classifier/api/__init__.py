@@ -1,1 +1,1 @@
-"""REST: translates, decides nothing."""
+"""The REST API: parses requests and renders responses; services and selectors decide."""

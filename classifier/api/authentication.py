@@ -1,4 +1,4 @@
-"""Tokens."""
+"""Authentication with tokens."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from rest_framework.request import Request
 
 
 class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]  # knox has no types
-    """`Authorization: Token …`. A header that is no text is a wrong token, not a fault of the server."""
+    """`Authorization: Token …`. A header that is not text is an invalid token, not a server error."""
 
     def authenticate(self, request: Request) -> Any:
-        """Return the person and the token; `None` without the header."""
+        """Return the user and the token, or `None` without the header."""
         try:
             return super().authenticate(request)
         except UnicodeError as error:
@@ -20,7 +20,7 @@ class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]  # knox has
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema describes it. Registered by being defined."""
+    """The description of the token in the schema. Its definition registers it."""
 
     target_class = TokenAuthentication
     name = "token"
@@ -31,5 +31,5 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Token` and the token, with a space between them.",
+            "description": "The word `Token`, a space and the token.",
         }

@@ -1,4 +1,4 @@
-"""Every error of the API in one documented shape: `{"type": …, "errors": [{"code", "detail", "attr"}]}`."""
+"""Errors of the API in one shape: `{"type": …, "errors": [{"code": …, "detail": …, "attr": …}]}`."""
 
 import structlog
 from django.conf import settings
@@ -25,25 +25,24 @@ STATUS_OF_REFUSAL = {
     "wrong_type": status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
 }
 
-
-# A database that was restarted is back after some seconds.
+# A database that restarts is available again after some seconds.
 RETRY_SECONDS = 5
 
 
 class Unavailable(APIException):
-    """The database is away: nothing is wrong with the request."""
+    """The database is unavailable; the request itself is fine."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "unavailable"
     default_detail = (
-        "The database cannot be reached just now. Send the request again in a moment; under the same "
-        "Idempotency-Key an upload is stored once."
+        "The database is temporarily unavailable. Send the request again in a few seconds. "
+        "An upload with the same Idempotency-Key is stored only once."
     )
     wait = RETRY_SECONDS
 
 
 class Refused(APIException):
-    """A sentence for people with a status and a code for programs."""
+    """An error with a sentence for people, and a status and a code for programs."""
 
     def __init__(self, detail: str, *, code: str, status_code: int) -> None:
         self.status_code = status_code
@@ -51,10 +50,10 @@ class Refused(APIException):
 
 
 class ExceptionHandler(StandardHandler):
-    """Translates what services and intake raise."""
+    """Translate the exceptions of services and intake."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        """Return the API's exception for one of ours, or whatever the library makes of any other."""
+        """Return the API's exception for `exc`."""
         if isinstance(exc, RefusedImage):
             code = STATUS_OF_REFUSAL.get(exc.code, status.HTTP_422_UNPROCESSABLE_ENTITY)
             return Refused(exc.message, code=exc.code, status_code=code)
@@ -62,7 +61,7 @@ class ExceptionHandler(StandardHandler):
             code = next(number for kind, number in STATUS_OF_SERVICE_ERROR if isinstance(exc, kind))
             return Refused(exc.message, code=exc.code, status_code=code)
         if isinstance(exc, RequestDataTooBig):
-            detail = f"The text fields are larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KB together."
+            detail = f"The text fields together exceed {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KB."
             return Refused(detail, code="too_large", status_code=status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
         if isinstance(exc, SuspiciousOperation):
             return ParseError("The request is malformed.")
@@ -72,6 +71,6 @@ class ExceptionHandler(StandardHandler):
         return super().convert_known_exceptions(exc)
 
     def report_exception(self, exc: APIException, response: Response) -> None:
-        """Report a fault of ours as Django would; a database that is away has been logged, and is none."""
+        """Log a server error as Django does. An unavailable database is logged already."""
         if not isinstance(exc, Unavailable):
             super().report_exception(exc, response)

@@ -8,7 +8,7 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d+)\"?\s*(?=$|[,;])", re.IGNOR
 
 
 def wait_seconds(header: str) -> int:
-    """Return N of `wait=N`, at most 30; 0 where there is none or it makes no sense."""
+    """Return N of `wait=N`, at most 30. Return 0 if it is missing or invalid."""
     match = _WAIT.search(header)
     if match is None:
         return 0

@@ -1,37 +1,79 @@
-"""The API's representations. Every field is documented by the schema made from them."""
+"""The API's representations. The OpenAPI schema is generated from them."""
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from classifier.findings import FINDINGS
+from classifier.api.fields import OwnTeamField, PatientReferenceField, TextField
+from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
 from classifier.models import Analysis, Scan, Team
 from classifier.queue.order import queue_position
-from classifier.selectors.team import teams_of
 
-PROBABILITIES = inline_serializer("Probabilities", {name: serializers.FloatField() for name in FINDINGS})
-FAILURE = inline_serializer("Failure", {"code": serializers.CharField(), "message": serializers.CharField()})
+
+def probability(**kwargs: Any) -> serializers.FloatField:
+    """Return a field for a probability between 0 and 1."""
+    return serializers.FloatField(min_value=0, max_value=1, read_only=True, **kwargs)
+
+
+PROBABILITIES = inline_serializer(
+    "Probabilities", {name: probability() for name in FINDINGS}, allow_null=True, read_only=True
+)
+FAILURE = inline_serializer(
+    "Failure",
+    {
+        "code": serializers.CharField(help_text="A short, stable word for programs."),
+        "message": serializers.CharField(help_text="A sentence that can be shown to people."),
+    },
+    allow_null=True,
+    read_only=True,
+)
+URL = serializers.URLField()
+URL_OR_NULL = serializers.URLField(allow_null=True)
 
 
 class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     """One run of one model version on one scan."""
 
-    model = serializers.CharField(source="model_name")
-    probabilities = serializers.SerializerMethodField(help_text="Calibrated; null until succeeded.")
-    tumor_probability = serializers.FloatField(
+    outcome = serializers.ChoiceField(
+        choices=[outcome.value for outcome in Outcome],
+        allow_blank=True,
         read_only=True,
+        help_text="Empty until the analysis has succeeded.",
+    )
+    finding = serializers.ChoiceField(
+        choices=[(name, FINDING_LABELS[name]) for name in ANSWERS],
+        allow_blank=True,
+        read_only=True,
+        help_text="Empty unless the outcome is `classified`. `tumor` is a tumor whose kind is unknown.",
+    )
+    model = serializers.CharField(source="model_name", read_only=True, help_text="The name of the model.")
+    probabilities = serializers.SerializerMethodField(
+        help_text="Calibrated probability of each finding; they add up to 1. "
+        "Null unless the outcome is `classified` or `uncertain`."
+    )
+    tumor_probability = probability(
         allow_null=True,
-        help_text="Calibrated probability of a tumor of any kind; else null.",
+        help_text="Calibrated probability of a tumor of any kind: 1 minus the probability of `notumor`. "
+        "Null where `probabilities` is null.",
     )
     possible_findings = serializers.ListField(
-        child=serializers.ChoiceField(choices=FINDINGS), read_only=True, help_text="Those that remain possible."
+        child=serializers.ChoiceField(choices=FINDINGS),
+        read_only=True,
+        help_text="The findings that remain possible, most probable first.",
     )
-    failure = serializers.SerializerMethodField(help_text="Null unless failed.")
-    queue_position = serializers.SerializerMethodField(help_text="1 is next; 0 when it is not queued.")
-    saliency = serializers.SerializerMethodField(help_text="URL of the overlay (PNG); null where none is shown.")
+    confidence = probability(
+        allow_null=True,
+        help_text="Probability of the reported finding; with `tumor`, of a tumor of any kind.",
+    )
+    failure = serializers.SerializerMethodField(help_text="Null unless the analysis has failed.")
+    queue_position = serializers.SerializerMethodField(
+        help_text="Position in the queue, starting at 1; 0 when the analysis is not queued."
+    )
+    saliency = serializers.SerializerMethodField(
+        help_text="URL of the saliency map, a PNG with transparency; null where there is none."
+    )
 
     class Meta:
         model = Analysis
@@ -57,28 +99,35 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "saliency",
         )
         read_only_fields = fields
+        extra_kwargs = {  # noqa: RUF012 - as Django REST framework documents it
+            "ood_score": {"help_text": "Distance from the training images; large values are out of distribution."},
+            "model_version": {"help_text": "The version that ran; empty until the analysis has succeeded."},
+            "milliseconds": {"help_text": "Time that the model took for this image."},
+            "attempts": {"help_text": "How often a worker has started the analysis."},
+        }
 
     @extend_schema_field(PROBABILITIES)
     def get_probabilities(self, analysis: Analysis) -> dict[str, float] | None:
-        """Probabilities by finding."""
+        """Return the probabilities by finding."""
         if analysis.probabilities is None:
             return None
         return dict(zip(FINDINGS, analysis.probabilities, strict=True))
 
     @extend_schema_field(FAILURE)
     def get_failure(self, analysis: Analysis) -> dict[str, str] | None:
-        """Why it failed."""
+        """Return why the analysis failed."""
         if analysis.state != Analysis.State.FAILED:
             return None
         return {"code": analysis.failure_code, "message": analysis.failure_message}
 
+    @extend_schema_field(serializers.IntegerField(min_value=0))
     def get_queue_position(self, analysis: Analysis) -> int:
-        """Its place in the queue."""
+        """Return the position in the queue."""
         return queue_position(analysis)
 
-    @extend_schema_field(serializers.URLField(allow_null=True))
+    @extend_schema_field(URL_OR_NULL)
     def get_saliency(self, analysis: Analysis) -> str | None:
-        """Where the class evidence lies."""
+        """Return the URL of the saliency map."""
         if not analysis.saliency_finding:
             return None
         return reverse("api:scan-saliency", args=[analysis.scan_id], request=self.context.get("request"))
@@ -87,12 +136,18 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
 class ScanSerializer(serializers.ModelSerializer[Scan]):
     """One uploaded image with its current analysis."""
 
-    owner = serializers.CharField(source="owner.username")
-    team = serializers.PrimaryKeyRelatedField[Team](read_only=True)
-    analysis = AnalysisSerializer(source="current_analysis")
-    url = serializers.SerializerMethodField()
-    image = serializers.SerializerMethodField()
-    thumbnail = serializers.SerializerMethodField()
+    owner = serializers.CharField(source="owner.username", read_only=True, help_text="User name of the uploader.")
+    team = serializers.PrimaryKeyRelatedField[Team](
+        read_only=True,
+        allow_null=True,
+        help_text="Number of the team that the scan is shared with; null when it is not shared.",
+    )
+    analysis = AnalysisSerializer(
+        source="current_analysis", read_only=True, allow_null=True, help_text="The newest analysis."
+    )
+    url = serializers.SerializerMethodField(help_text="URL of the scan.")
+    image = serializers.SerializerMethodField(help_text="URL of the canonical image, an 8-bit grayscale PNG.")
+    thumbnail = serializers.SerializerMethodField(help_text="URL of the thumbnail, an 8-bit grayscale PNG.")
 
     class Meta:
         model = Scan
@@ -113,17 +168,28 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
             "analysis",
         )
         read_only_fields = fields
+        extra_kwargs = {  # noqa: RUF012 - as Django REST framework documents it
+            "patient_reference": {"help_text": "A pseudonym, never a name."},
+            "width": {"help_text": "Width of the canonical image in pixels."},
+            "height": {"help_text": "Height of the canonical image in pixels."},
+            "source_format": {"help_text": "Format of the uploaded file."},
+            "pixels_sha256": {"help_text": "SHA-256 of the canonical pixels, in hexadecimal digits."},
+            "created_at": {"help_text": "Time of the upload."},
+        }
 
+    @extend_schema_field(URL)
     def get_url(self, scan: Scan) -> str:
-        """This resource."""
+        """Return the URL of the scan."""
         return self._url("api:scan-detail", scan)
 
+    @extend_schema_field(URL)
     def get_image(self, scan: Scan) -> str:
-        """The canonical image, PNG."""
+        """Return the URL of the canonical image."""
         return self._url("api:scan-image", scan)
 
+    @extend_schema_field(URL)
     def get_thumbnail(self, scan: Scan) -> str:
-        """The thumbnail, PNG."""
+        """Return the URL of the thumbnail."""
         return self._url("api:scan-thumbnail", scan)
 
     def _url(self, name: str, scan: Scan) -> str:
@@ -131,42 +197,44 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
 
 
 class SubmittedScanSerializer(ScanSerializer):
-    """A scan as `POST scans/` answers it."""
+    """A scan as `POST scans/` returns it."""
 
-    earlier_scan = serializers.SerializerMethodField(help_text="An earlier visible scan of the same pixels, or null.")
+    earlier_scan = serializers.SerializerMethodField(
+        help_text="URL of an earlier scan with the same pixels that the caller can see; null when there is none."
+    )
 
     class Meta:
         model = Scan
         fields = (*ScanSerializer.Meta.fields, "earlier_scan")
         read_only_fields = fields
+        extra_kwargs = ScanSerializer.Meta.extra_kwargs
 
-    @extend_schema_field(serializers.URLField(allow_null=True))
+    @extend_schema_field(URL_OR_NULL)
     def get_earlier_scan(self, scan: Scan) -> str | None:
-        """URL of the earlier scan."""
+        """Return the URL of the earlier scan."""
         earlier = self.context.get("earlier")
         return None if earlier is None else self._url("api:scan-detail", earlier)
 
 
-@extend_schema_field(OpenApiTypes.INT)
-class TeamOfRequest(serializers.PrimaryKeyRelatedField[Team]):
-    """One of the caller's own teams; any other does not exist."""
-
-    def get_queryset(self) -> Any:
-        """The teams of whoever asks."""
-        return teams_of(self.context["request"].user)
-
-
 class UploadSerializer(serializers.Serializer[Any]):
-    """The fields of an upload. The file itself is judged by intake."""
+    """The form fields of an upload."""
 
-    image = serializers.FileField(allow_empty_file=True, help_text="JPEG, PNG or single-frame DICOM, at most 20 MB.")
-    patient_reference = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
-    team = TeamOfRequest(required=False, allow_null=True, default=None)
-    notes = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
-    model = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
+    # Intake checks the file itself, an empty one too: its sentences tell people what to do.
+    image = serializers.FileField(
+        allow_empty_file=True, help_text="One slice as JPEG, PNG or single-frame DICOM, at most 20 MB."
+    )
+    patient_reference = PatientReferenceField(
+        default="",
+        help_text="A pseudonym, never a name: letters, digits, spaces and the characters `. / # : + - _`.",
+    )
+    team = OwnTeamField(
+        required=False, default=None, help_text="Number of one of the caller's teams to share the scan with."
+    )
+    notes = TextField(default="", max_length=4000, help_text="Free text.")
+    model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")
 
 
 class NewAnalysisSerializer(serializers.Serializer[Any]):
-    """Which model to run again."""
+    """The model for a new analysis."""
 
-    model = serializers.CharField(required=False, allow_blank=True, default="", max_length=64)
+    model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")

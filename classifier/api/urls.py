@@ -1,10 +1,10 @@
-"""The API's addresses: resources end in a slash, files do not."""
+"""The API's URLs: resources end in a slash, files do not."""
 
 from django.contrib.auth.decorators import login_required
-from django.urls import path
+from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownAddress
+from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
 app_name = "api"
 
@@ -19,11 +19,13 @@ urlpatterns = [
     path("v1/scans/<uuid:pk>/saliency", ScanViewSet.as_view({"get": "saliency"}), name="scan-saliency"),
     path(
         "v1/scans/<uuid:pk>/analyses/",
-        ScanViewSet.as_view({"get": "analyses", "post": "analyse"}),
+        # A scan has few analyses: no pages, no filters.
+        ScanViewSet.as_view({"get": "analyses", "post": "analyse"}, pagination_class=None, filterset_class=None),
         name="scan-analyses",
     ),
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
-    path("v1/<path:rest>", UnknownAddress.as_view(), name="unknown"),
+    # The `path` converter does not match a line break.
+    re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),
     path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),
     path("docs/", login_required(SpectacularSwaggerView.as_view(url_name="api:schema")), name="docs"),
 ]

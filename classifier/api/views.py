@@ -1,4 +1,4 @@
-"""REST: parse, call one service or selector, render."""
+"""REST views: parse, call one service or selector, render."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.mixins import ListModelMixin
@@ -21,6 +21,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from classifier import scan_files
 from classifier.api.preferences import MAX_WAIT_SECONDS, wait_seconds
+from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer, SaliencyQuery, ScanQuery
+from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.serializers import (
     AnalysisSerializer,
     NewAnalysisSerializer,
@@ -28,7 +30,7 @@ from classifier.api.serializers import (
     SubmittedScanSerializer,
     UploadSerializer,
 )
-from classifier.api.waiting import place_to_wait
+from classifier.api.waiting import waiting_slot
 from classifier.models import Analysis, Scan
 from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import ScanFilter
@@ -36,92 +38,135 @@ from classifier.selectors.scan import get_scan, scan_analyses, visible_scans
 from classifier.services.analysis import cancel_analysis, request_analysis
 from classifier.services.scan import delete_scan, submit_scan
 
-# An analysis takes about a second: asking sooner than this is asking twice.
+# An analysis takes about a second, so an earlier request would only repeat the answer.
 RETRY_AFTER_SECONDS = "1"
 PREFER = OpenApiParameter(
     "Prefer",
     str,
     OpenApiParameter.HEADER,
-    description=f"`wait=N` answers as soon as the analysis ends, at the latest after N seconds (≤ {MAX_WAIT_SECONDS}).",
+    description=f"`wait=N` answers when the analysis finishes, or after N seconds; N is at most {MAX_WAIT_SECONDS}.",
+)
+PREFERENCE_APPLIED = OpenApiParameter(
+    "Preference-Applied",
+    str,
+    OpenApiParameter.HEADER,
+    description="`wait=N` if the server waited. It is missing when too many requests are waiting already.",
+    response=[200],
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    str,
+    # The printable characters of ISO 8859-1: header values cannot hold others.
+    {"type": "string", "maxLength": 255, "pattern": "^[\\u0020-\\u007e\\u00a1-\\u00ac\\u00ae-\\u00ff]*$"},
     OpenApiParameter.HEADER,
-    description="A value of the caller's own for this upload: sending it again returns the first scan, not a second.",
+    description="A value that the client chooses for this upload. A repeated request with the same value returns the "
+    "first scan instead of storing a second.",
 )
-PNG = {(200, "image/png"): OpenApiTypes.BINARY}
+LOCATION = OpenApiParameter(
+    "Location", {"type": "string", "format": "uri"}, OpenApiParameter.HEADER, description="URL of the scan.",
+    response=[200, 202],
+)  # fmt: skip
+POLL_AFTER = OpenApiParameter(
+    "Retry-After",
+    {"type": "integer"},
+    OpenApiParameter.HEADER,
+    description="Seconds to wait before asking for the result; missing when the analysis has finished.",
+    response=[200, 202],
+)
+PNG = {(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, description="The image.")}
+IMAGE_ACTIONS = ("image", "thumbnail", "saliency")
 
 
 class NewestFirst(CursorPagination):
-    """Pages whose cost does not grow with their distance from the first."""
+    """Cursor pages: a deep page costs as much as the first."""
 
     page_size = 50
     page_size_query_param = "page_size"
-    # A page of thumbnails and results; more would make one request hold a database connection for long.
-    max_page_size = 200
+    # More rows would make one request hold a database connection for long.
+    max_page_size = MAX_PAGE_SIZE
     ordering = ("-created_at", "-id")
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """Return a page. A cursor that this API never gave is a 404, like a page that is not there."""
+        """Return a page. Raise `NotFound` for a cursor that this API did not create."""
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValueError, OverflowError, ValidationError) as error:
             raise NotFound("There is no such page.") from error
 
 
-class PrivateAnswers(APIView):
-    """What the API tells a person is kept by no cache. Pictures say themselves what may be kept."""
+class PrivateView(APIView):
+    """A view whose responses must not be cached. Images set their own cache policy."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Add the header."""
+        """Add the `Cache-Control` header unless the view has set one."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
 
-class UnknownAddress(PrivateAnswers):
-    """Every other address under `/api/v1/`, so that a mistyped one is answered in the API's own shape."""
+class UnknownUrl(PrivateView):
+    """Every other URL below `/api/v1/`, so that a mistyped one gets the API's own error."""
 
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Say that there is nothing here, whatever the method; to strangers, that they are strangers."""
+        """Raise `NotFound` for every method, after authentication."""
         super().initial(request, *args, **kwargs)
-        raise NotFound("There is no such address.")
+        raise NotFound("There is no such URL.")
 
 
-class ScanViewSet(PrivateAnswers, ListModelMixin, GenericViewSet[Scan]):
-    """Scans: the caller's own and those of their teams."""
+class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
+    """Scans of the caller and of the caller's teams."""
 
     serializer_class = ScanSerializer
-    queryset = Scan.objects.none()  # for the schema; every request reads through `get_queryset`
+    queryset = Scan.objects.none()  # For the schema; every request reads through `get_queryset`.
     pagination_class = NewestFirst
     filterset_class = ScanFilter
     parser_classes = (MultiPartParser, FormParser, JSONParser)
 
     def get_queryset(self) -> QuerySet[Scan]:
-        """What the caller may see."""
+        """Return the scans that the caller can see."""
         return visible_scans(self.request.user)  # type: ignore[arg-type]
 
     def get_object(self) -> Scan:
-        """One visible scan, or 404."""
+        """Return one visible scan. Raise `Http404` if there is none."""
         try:
             return get_scan(self.request.user, self.kwargs["pk"])  # type: ignore[arg-type]
         except Scan.DoesNotExist as error:
             raise Http404 from error
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Return the renderer. An image is sent whatever the `Accept` header says, since it has only one type."""
+        return super().perform_content_negotiation(request, force or self.action in IMAGE_ACTIONS)
+
+    @extend_schema(
+        parameters=[ScanQuery, RETRY_AFTER],
+        responses={200: ScanSerializer(many=True)} | errors(400, status_404="The cursor is not one of this API."),
+    )
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the scans that the caller can see, newest first.
+
+        An unknown, repeated or invalid query parameter is an error; it is never ignored.
+        """
+        self._checked_query(ScanQuery)
+        return super().list(request, *args, **kwargs)
+
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-        responses={202: SubmittedScanSerializer},
+        parameters=[IDEMPOTENCY_KEY, LOCATION, POLL_AFTER, RETRY_AFTER],
+        responses={
+            200: OpenApiResponse(
+                SubmittedScanSerializer, description="The Idempotency-Key was used for this image before."
+            ),
+            202: OpenApiResponse(SubmittedScanSerializer, description="The scan is stored and its analysis queued."),
+        }
+        | errors(
+            *(400, 413, 415, 422, 507),
+            status_403="The session has no CSRF token.",
+            status_409="The Idempotency-Key was used for another image.",
+        ),
     )
     def create(self, request: Request) -> Response:
-        """Store an image and queue its analysis.
-
-        The answer has the scan's address in `Location`. `200` instead of `202` means that the Idempotency-Key had
-        already been used for this image.
-        """
+        """Upload an image and queue its analysis."""
         upload = UploadSerializer(data=request.data, context=self.get_serializer_context())
         upload.is_valid(raise_exception=True)
         fields = dict(upload.validated_data)
@@ -141,14 +186,17 @@ class ScanViewSet(PrivateAnswers, ListModelMixin, GenericViewSet[Scan]):
             },
         )
 
-    @extend_schema(parameters=[PREFER])
+    @extend_schema(
+        parameters=[PREFER, PREFERENCE_APPLIED, POLL_AFTER, RETRY_AFTER],
+        responses={200: ScanSerializer} | errors(404),
+    )
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        """One scan with its current analysis."""
+        """Return one scan with its current analysis."""
         scan = self.get_object()
         seconds = wait_seconds(request.headers.get("Prefer", ""))
         headers = {"Vary": "Prefer"}
         if seconds and scan.current_analysis is not None:
-            with place_to_wait(int(request.user.pk or 0)) as may_wait:
+            with waiting_slot(int(request.user.pk or 0)) as may_wait:
                 if may_wait:
                     scan.current_analysis = _waited_for(scan.current_analysis, seconds=seconds)
                     headers["Preference-Applied"] = f"wait={seconds}"
@@ -156,60 +204,90 @@ class ScanViewSet(PrivateAnswers, ListModelMixin, GenericViewSet[Scan]):
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         return Response(self.get_serializer(scan).data, headers=headers)
 
+    @extend_schema(
+        parameters=[RETRY_AFTER],
+        responses={204: OpenApiResponse(description="The scan is deleted.")}
+        | errors(404, status_403="The caller is not the owner of the scan, or the session has no CSRF token."),
+    )
     def destroy(self, request: Request, pk: UUID) -> Response:
-        """Delete a scan with its analyses and files. Its owner only."""
+        """Delete a scan with its analyses and files. Only its owner can do this."""
         delete_scan(self.get_object(), by=request.user)  # type: ignore[arg-type]
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(responses=PNG)
+    @extend_schema(parameters=[RETRY_AFTER], responses=PNG | errors(404))
     def image(self, request: Request, pk: UUID) -> HttpResponse:
-        """The canonical image: 8-bit grayscale PNG."""
+        """Return the canonical image, an 8-bit grayscale PNG."""
         return scan_files.image_response(self.get_object())
 
-    @extend_schema(responses=PNG)
+    @extend_schema(parameters=[RETRY_AFTER], responses=PNG | errors(404))
     def thumbnail(self, request: Request, pk: UUID) -> HttpResponse:
-        """The thumbnail: 8-bit grayscale PNG."""
+        """Return the thumbnail, an 8-bit grayscale PNG."""
         return scan_files.thumbnail_response(self.get_object())
 
     @extend_schema(
-        responses=PNG,
-        parameters=[OpenApiParameter("finding", str, description="The finding to show; default: the one named.")],
+        responses=PNG
+        | errors(400, status_404="The scan does not exist, or its current analysis has no map of this finding."),
+        parameters=[SaliencyQuery, RETRY_AFTER],
     )
     def saliency(self, request: Request, pk: UUID) -> HttpResponse:
-        """Where the class evidence lies: an RGBA overlay for the image. 404 where there is nothing to show."""
+        """Return the saliency map of the current analysis.
+
+        The map is an RGBA PNG of the same size as the image, to be drawn over it. It shows where the evidence for a
+        finding lies. `notumor` has no location and therefore no map.
+        """
+        finding = self._checked_query(SaliencyQuery).get("finding", "")
         scan = self.get_object()
         if scan.current_analysis is None:
             raise Http404
-        return scan_files.saliency_response(
-            scan, scan.current_analysis, finding=request.query_params.get("finding", "")
-        )
+        return scan_files.saliency_response(scan, scan.current_analysis, finding=finding)
 
-    @extend_schema(responses=AnalysisSerializer(many=True), filters=False)
+    @extend_schema(parameters=[RETRY_AFTER], responses={200: AnalysisSerializer(many=True)} | errors(404))
     def analyses(self, request: Request, pk: UUID) -> Response:
-        """All analyses of a scan, newest first."""
+        """List all analyses of a scan, newest first."""
         rows = scan_analyses(request.user, self.get_object())  # type: ignore[arg-type]
         return Response(AnalysisSerializer(rows, many=True, context=self.get_serializer_context()).data)
 
-    @extend_schema(request=NewAnalysisSerializer, responses={202: AnalysisSerializer})
+    @extend_schema(
+        parameters=[RETRY_AFTER],
+        request=NewAnalysisSerializer,
+        responses={202: OpenApiResponse(AnalysisSerializer, description="The analysis is queued.")}
+        | errors(
+            *(400, 404, 413, 415),
+            status_403="The session has no CSRF token.",
+            status_409="An analysis with the same model is queued or running.",
+        ),
+    )
     def analyse(self, request: Request, pk: UUID) -> Response:
-        """Analyse again, with the same or another model. 409 while such an analysis waits or runs."""
+        """Analyze a scan again, with the same or another model."""
         scan = self.get_object()
-        wish = NewAnalysisSerializer(data=request.data)
-        wish.is_valid(raise_exception=True)
-        analysis = request_analysis(scan, by=request.user, model=wish.validated_data["model"])  # type: ignore[arg-type]
-        answer = AnalysisSerializer(analysis, context=self.get_serializer_context())
-        return Response(answer.data, status=status.HTTP_202_ACCEPTED)
+        fields = NewAnalysisSerializer(data=request.data)
+        fields.is_valid(raise_exception=True)
+        analysis = request_analysis(scan, by=request.user, model=fields.validated_data["model"])  # type: ignore[arg-type]
+        body = AnalysisSerializer(analysis, context=self.get_serializer_context()).data
+        return Response(body, status=status.HTTP_202_ACCEPTED)
+
+    def _checked_query(self, kind: type[QuerySerializer]) -> dict[str, Any]:
+        query = kind(data=self.request.query_params, context=self.get_serializer_context())
+        query.is_valid(raise_exception=True)
+        return dict(query.validated_data)
 
 
-class AnalysisViewSet(PrivateAnswers, GenericViewSet[Analysis]):
+class AnalysisViewSet(PrivateView, GenericViewSet[Analysis]):
     """Analyses of visible scans."""
 
     serializer_class = AnalysisSerializer
-    queryset = Analysis.objects.none()  # for the schema; requests read through the selector
+    queryset = Analysis.objects.none()  # For the schema; requests read through the selector.
 
-    @extend_schema(request=None)
+    @extend_schema(
+        request=None,
+        parameters=[RETRY_AFTER],
+        responses={200: AnalysisSerializer}
+        | errors(
+            404, status_403="The session has no CSRF token.", status_409="The analysis has started or finished already."
+        ),
+    )
     def cancel(self, request: Request, pk: UUID) -> Response:
-        """Take a queued analysis out of the queue. 409 when it has already started."""
+        """Cancel a queued analysis."""
         try:
             analysis = get_analysis(request.user, pk)  # type: ignore[arg-type]
         except Analysis.DoesNotExist as error:

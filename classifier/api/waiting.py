@@ -1,7 +1,8 @@
-"""How many clients may wait at once.
+"""The limit on clients that wait at the same time.
 
-A waiting client holds a thread of the web server. Uploads and pages need threads too, so only half of them may wait,
-and no single person may take all of those. Who finds no place is answered at once, as if it had not asked to wait.
+A waiting client occupies a thread of the web server. Uploads and pages need threads too, so only half of the threads
+may wait, and one user may occupy only some of those. A request beyond the limit is answered at once, as if it had not
+asked to wait.
 """
 
 from collections import Counter
@@ -9,24 +10,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-# Of the 24 threads that `brainscan/gunicorn.py` gives each process.
+# Half of the 24 threads that `brainscan/gunicorn.py` gives each process.
 MAX_WAITING = 12
-MAX_WAITING_EACH = 4
+MAX_WAITING_PER_USER = 4
 
 _lock = Lock()
 _waiting: Counter[int] = Counter()
 
 
 @contextmanager
-def place_to_wait(person_id: int) -> Iterator[bool]:
-    """Give a place, if there is one, for as long as the block lasts. Yields whether there was."""
+def waiting_slot(user_id: int) -> Iterator[bool]:
+    """Reserve a slot, if one is free, while the block runs. Yield whether there was one."""
     with _lock:
-        free = _waiting.total() < MAX_WAITING and _waiting[person_id] < MAX_WAITING_EACH
-        _waiting[person_id] += free
+        free = _waiting.total() < MAX_WAITING and _waiting[user_id] < MAX_WAITING_PER_USER
+        _waiting[user_id] += free
     try:
         yield free
     finally:
         with _lock:
-            _waiting[person_id] -= free
-            if not _waiting[person_id]:
-                del _waiting[person_id]
+            _waiting[user_id] -= free
+            if not _waiting[user_id]:
+                del _waiting[user_id]

@@ -103,9 +103,9 @@ def test_files_are_png(api, owner, scan):
         assert response["Cache-Control"].startswith("private")
 
 
-@pytest.mark.parametrize("finding", ["notumor", "sarcoma"])
-def test_no_saliency_where_there_is_nothing_to_show(api, owner, scan, finding):
-    assert api(owner).get(f"{SCANS}{scan.pk}/saliency", {"finding": finding}).status_code == 404
+@pytest.mark.parametrize(("finding", "status"), [("glioma", 200), ("notumor", 404), ("sarcoma", 400), ("", 400)])
+def test_no_saliency_where_there_is_nothing_to_show(api, owner, scan, finding, status):
+    assert api(owner).get(f"{SCANS}{scan.pk}/saliency", {"finding": finding}).status_code == status
 
 
 def test_no_saliency_for_no_tumor(api, owner):
@@ -305,22 +305,22 @@ def test_only_some_may_wait_at_once(api, owner, monkeypatch):
     make_analysis(scan)
     monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, **__: pytest.fail("waited"))
     with ExitStack() as stack:
-        for _ in range(waiting.MAX_WAITING_EACH):
-            assert stack.enter_context(waiting.place_to_wait(owner.pk))
+        for _ in range(waiting.MAX_WAITING_PER_USER):
+            assert stack.enter_context(waiting.waiting_slot(owner.pk))
         response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
     assert response.status_code == 200
     assert "Preference-Applied" not in response
     assert response["Retry-After"] == "1"
-    with waiting.place_to_wait(owner.pk) as free:
+    with waiting.waiting_slot(owner.pk) as free:
         assert free
 
 
 def test_one_person_leaves_places_to_others():
     with ExitStack() as stack:
         places = [
-            stack.enter_context(waiting.place_to_wait(person))
+            stack.enter_context(waiting.waiting_slot(person))
             for person in range(10)
-            for _ in range(waiting.MAX_WAITING_EACH + 1)
+            for _ in range(waiting.MAX_WAITING_PER_USER + 1)
         ]
     assert sum(places) == waiting.MAX_WAITING
-    assert places[: waiting.MAX_WAITING_EACH + 1] == [True] * waiting.MAX_WAITING_EACH + [False]
+    assert places[: waiting.MAX_WAITING_PER_USER + 1] == [True] * waiting.MAX_WAITING_PER_USER + [False]

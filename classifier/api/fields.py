@@ -1,0 +1,85 @@
+"""Fields that accept exactly what the schema says, no more."""
+
+import re
+from typing import Any
+
+from django.core.validators import RegexValidator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from classifier.models import Team
+from classifier.selectors.team import teams_of
+from classifier.services.scan import PATIENT_REFERENCE
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# PostgreSQL cannot store a null character.
+_NO_NULL = RegexValidator(r"^[^\x00]*\Z", "Null characters are not allowed.", code="null_characters_not_allowed")
+_PATIENT_REFERENCE = RegexValidator(
+    rf"^{PATIENT_REFERENCE.pattern}\Z",
+    "Use a pseudonym, never a name: at most 64 letters, digits, spaces and the characters . / # : + - _",
+    code="invalid_patient_reference",
+)
+
+
+class TextField(serializers.CharField):
+    """Optional text. The length limit counts surrounding spaces too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        defaults = {"required": False, "allow_blank": True, "trim_whitespace": False, "validators": [_NO_NULL]}
+        super().__init__(**(defaults | kwargs))
+
+
+class PatientReferenceField(TextField):
+    """The patient reference of an upload."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validators=[_PATIENT_REFERENCE], **kwargs)
+
+
+class WholeNumberField(serializers.IntegerField):
+    """An integer in decimal digits."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number. Unlike its base, refuse `5.0` and surrounding spaces."""
+        if not _INTEGER.fullmatch(str(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class IsoDateField(serializers.DateField):
+    """A date as `YYYY-MM-DD`."""
+
+    default_error_messages = {"invalid": "Enter a date as YYYY-MM-DD."}  # noqa: RUF012 - as the base class has it
+
+    def to_internal_value(self, value: Any) -> Any:
+        """Return the date. Unlike its base, refuse single digits and week dates."""
+        if not _DATE.fullmatch(str(value)):
+            self.fail("invalid")
+        return super().to_internal_value(value)
+
+
+class TrueOrFalseField(serializers.BooleanField):
+    """`true` or `false`; `1` and `0` mean the same."""
+
+    TRUE_VALUES = {"true", "True", "TRUE", "1"}  # noqa: RUF012 - as the base class has it
+    FALSE_VALUES = {"false", "False", "FALSE", "0"}  # noqa: RUF012
+    NULL_VALUES: set[Any] = set()  # noqa: RUF012
+
+
+@extend_schema_field(OpenApiTypes.INT)
+class OwnTeamField(serializers.PrimaryKeyRelatedField[Team]):
+    """The number of one of the caller's teams. Any other team does not exist for the caller."""
+
+    default_error_messages = {  # noqa: RUF012 - as the base class has it
+        "does_not_exist": "You are not a member of a team with this number.",
+        "incorrect_type": "Enter the number of a team.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(pk_field=WholeNumberField(), **kwargs)
+
+    def get_queryset(self) -> Any:
+        """Return the caller's teams."""
+        return teams_of(self.context["request"].user)

@@ -1,0 +1,73 @@
+"""Query parameters, validated strictly: a misspelled filter must not return every scan."""
+
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from classifier.api.fields import IsoDateField, OwnTeamField, TextField, TrueOrFalseField, WholeNumberField
+from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
+from classifier.models import Analysis
+
+MAX_PAGE_SIZE = 200
+
+
+class QuerySerializer(serializers.Serializer[Any]):
+    """The query parameters of one operation."""
+
+    def to_internal_value(self, data: QueryDict) -> Any:
+        """Return the values by name. Raise `ValidationError` for an unknown, repeated or invalid parameter."""
+        known = ", ".join(self.fields)
+        errors: dict[str, list[str]] = {}
+        for name, values in data.lists():
+            if name not in self.fields:
+                sentence = f"There is no such query parameter. Available: {known}."
+                errors[name] = [ErrorDetail(sentence, code="unknown_parameter")]
+            elif len(values) > 1:
+                errors[name] = [ErrorDetail("Give this query parameter only once.", code="repeated_parameter")]
+        if errors:
+            raise ValidationError(errors)
+        return super().to_internal_value(data.dict())
+
+
+class ScanQuery(QuerySerializer):
+    """What `GET scans/` can be narrowed to. An empty text filter is the same as none."""
+
+    finding = serializers.ChoiceField(
+        choices=[(name, FINDING_LABELS[name]) for name in ANSWERS],
+        required=False,
+        help_text="The finding of the current analysis.",
+    )
+    outcome = serializers.ChoiceField(
+        choices=[outcome.value for outcome in Outcome],
+        required=False,
+        help_text="The outcome of the current analysis.",
+    )
+    state = serializers.ChoiceField(
+        choices=Analysis.State.choices, required=False, help_text="The state of the current analysis."
+    )
+    patient_reference = TextField(max_length=64, help_text="The whole patient reference, in upper or lower case.")
+    model = TextField(max_length=64, help_text="The name of the model of the current analysis.")
+    uploaded_after = IsoDateField(required=False, help_text="The earliest day of the upload, inclusive.")
+    uploaded_before = IsoDateField(required=False, help_text="The latest day of the upload, inclusive.")
+    team = OwnTeamField(required=False, help_text="The number of one of the caller's teams.")
+    mine = TrueOrFalseField(required=False, help_text="`true` leaves out the scans of teammates.")
+    text = TextField(
+        max_length=200,
+        help_text="Words that must all occur in the patient reference, the notes or the name of the owner.",
+    )
+    cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
+    page_size = WholeNumberField(
+        required=False, min_value=1, max_value=MAX_PAGE_SIZE, help_text="Scans per page; 50 by default."
+    )
+
+
+class SaliencyQuery(QuerySerializer):
+    """Which saliency map to show."""
+
+    finding = serializers.ChoiceField(
+        choices=[(name, FINDING_LABELS[name]) for name in FINDINGS],
+        required=False,
+        help_text="The finding to show; by default the one that the analysis reports.",
+    )

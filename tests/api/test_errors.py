@@ -1,0 +1,102 @@
+"""Every error below `/api/` has the API's shape, also those that Django raises before a view runs."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
+from django.test import override_settings
+from django.urls import path
+
+from brainscan.urls import urlpatterns as product_urls
+from tests.factories import png_bytes
+
+pytestmark = pytest.mark.django_db
+SCANS = "/api/v1/scans/"
+
+
+def broken(request):
+    raise RuntimeError("made to fail")
+
+
+def unavailable(request):
+    raise OperationalError("the connection was refused by db.internal")
+
+
+urlpatterns = [*product_urls, path("api/broken/", broken), path("api/unavailable/", unavailable)]
+
+
+def error_of(response) -> tuple[int, str, str]:
+    assert response["Content-Type"] == "application/json"
+    assert "no-store" in response["Cache-Control"]
+    body = response.json()
+    [error] = body["errors"]
+    assert set(error) == {"code", "detail", "attr"}
+    assert error["detail"].endswith(".")
+    return response.status_code, body["type"], error["code"]
+
+
+@pytest.mark.parametrize("part", ["not-an-id", "%0A", "a%0Ab", "%00", "00000000000000000000000000000000"])
+@pytest.mark.parametrize("rest", ["", "image", "analyses/", "nothing/here"])
+def test_an_id_that_is_no_uuid_is_not_found(api, owner, part, rest):
+    response = api(owner).get(f"{SCANS}{part}/{rest}")
+    assert error_of(response) == (404, "client_error", "not_found")
+
+
+@pytest.mark.parametrize("url", ["/api/", "/api/v2/scans/", "/api/nothing"])
+def test_an_unknown_url_outside_the_version_is_not_found(browse, owner, url):
+    assert error_of(browse(owner).get(url)) == (404, "client_error", "not_found")
+    assert error_of(browse().get(url)) == (404, "client_error", "not_found")
+
+
+@pytest.mark.parametrize("url", [SCANS, "/api/schema/", "/api/nothing/"])
+def test_a_disallowed_host_is_a_bad_request(browse, url):
+    response = browse().get(url, headers={"Host": "evil.example"})
+    assert error_of(response) == (400, "client_error", "bad_request")
+    assert "evil" not in response.content.decode()
+
+
+def test_pages_keep_their_own_errors(browse, owner):
+    assert browse(owner).get("/nowhere/")["Content-Type"].startswith("text/html")
+    assert browse(owner).get("/api/docs/")["Content-Type"].startswith("text/html")
+
+
+@override_settings(ROOT_URLCONF="tests.api.test_errors")
+def test_an_unexpected_error_reveals_nothing(browse, owner):
+    client = browse(owner)
+    client.raise_request_exception = False
+    response = client.get("/api/broken/")
+    assert error_of(response) == (500, "server_error", "error")
+    assert "made to fail" not in response.content.decode()
+
+
+@override_settings(ROOT_URLCONF="tests.api.test_errors")
+def test_an_unavailable_database_says_when_to_retry(browse, owner):
+    client = browse(owner)
+    client.raise_request_exception = False
+    response = client.get("/api/unavailable/")
+    assert error_of(response) == (503, "server_error", "unavailable")
+    assert response["Retry-After"] == "5"
+
+
+def test_an_image_is_sent_whatever_type_is_accepted(api, owner, scan):
+    for accept in ("image/png", "application/json", "text/html"):
+        response = api(owner).get(f"{SCANS}{scan.pk}/image", headers={"Accept": accept})
+        assert (response.status_code, response["Content-Type"]) == (200, "image/png")
+    response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Accept": "image/png"})
+    assert error_of(response) == (406, "client_error", "not_acceptable")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"patient_reference": "<b>Müller</b>"}, "invalid_patient_reference"),
+        ({"patient_reference": "P" * 65}, "invalid_patient_reference"),
+        ({"notes": "x" * 4001}, "max_length"),
+        ({"team": "first"}, "invalid"),
+        ({"team": "99999"}, "does_not_exist"),
+    ],
+)
+def test_an_invalid_field_of_an_upload_is_named(api, owner, fields, code):
+    body = {"image": SimpleUploadedFile("slice.png", png_bytes()), **fields}
+    response = api(owner).post(SCANS, body, format="multipart")
+    assert error_of(response) == (400, "validation_error", code)
+    assert response.json()["errors"][0]["attr"] == next(iter(fields))
