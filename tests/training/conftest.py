@@ -81,16 +81,20 @@ def records(_drawn) -> list[dict]:
     return [dict(row) for row in _drawn[1]]
 
 
-@pytest.fixture
-def data(_drawn, tmp_path) -> Path:
-    """A data folder of the test's own; the images are shared."""
-    folder, rows, extra = _drawn
-    own = tmp_path / "data"
+def write_data(own: Path, drawn: tuple[Path, list[dict], list[dict]]) -> Path:
+    """Write a data folder with manifests of its own; the images are shared."""
+    folder, rows, extra = drawn
     own.mkdir()
     (own / "images").symlink_to(folder / "images")
     write_rows(own / MANIFEST_NAME, columns=(*REQUIRED, *BOX_COLUMNS), rows=rows)
     write_rows(own / EXTRA_NAME, columns=EXTRA_REQUIRED, rows=extra)
     return own
+
+
+@pytest.fixture
+def data(_drawn, tmp_path) -> Path:
+    """A data folder of the test's own."""
+    return write_data(tmp_path / "data", _drawn)
 
 
 @pytest.fixture
