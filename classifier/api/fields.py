@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 from django.core.validators import RegexValidator
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -68,7 +67,7 @@ class TrueOrFalseField(serializers.BooleanField):
     NULL_VALUES: set[Any] = set()  # noqa: RUF012
 
 
-@extend_schema_field(OpenApiTypes.INT)
+@extend_schema_field({"type": "integer", "minimum": 1})
 class OwnTeamField(serializers.PrimaryKeyRelatedField[Team]):
     """The number of one of the caller's teams. Any other team does not exist for the caller."""
 
