@@ -17,7 +17,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NO_NULL = RegexValidator(r"^[^\x00]*\Z", "Null characters are not allowed.", code="null_characters_not_allowed")
 _PATIENT_REFERENCE = RegexValidator(
     rf"^{PATIENT_REFERENCE.pattern}\Z",
-    "Use a pseudonym, never a name: at most 64 letters, digits, spaces and the characters . / # : + - _",
+    "Only letters, digits, spaces and . / # : + - _ are allowed, 64 at most. Use a pseudonym, never a name.",
     code="invalid_patient_reference",
 )
 
@@ -60,10 +60,10 @@ class IsoDateField(serializers.DateField):
 
 
 class TrueOrFalseField(serializers.BooleanField):
-    """`true` or `false`; `1` and `0` mean the same."""
+    """`true` or `false`: what django-filter reads too, in upper or lower case."""
 
-    TRUE_VALUES = {"true", "True", "TRUE", "1"}  # noqa: RUF012 - as the base class has it
-    FALSE_VALUES = {"false", "False", "FALSE", "0"}  # noqa: RUF012
+    TRUE_VALUES = {"true", "True", "TRUE"}  # noqa: RUF012 - as the base class has it
+    FALSE_VALUES = {"false", "False", "FALSE"}  # noqa: RUF012
     NULL_VALUES: set[Any] = set()  # noqa: RUF012
 
 

@@ -6,6 +6,7 @@ from django.db import OperationalError
 from django.test import override_settings
 from django.urls import path
 
+from brainscan.urls import handler500
 from brainscan.urls import urlpatterns as product_urls
 from tests.factories import png_bytes
 
@@ -22,6 +23,7 @@ def unavailable(request):
 
 
 urlpatterns = [*product_urls, path("api/broken/", broken), path("api/unavailable/", unavailable)]
+assert handler500  # Django looks for it in the module of the URLs.
 
 
 def error_of(response) -> tuple[int, str, str]:

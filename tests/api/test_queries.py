@@ -46,6 +46,7 @@ def test_a_page_size_out_of_range_is_refused(api, owner, size):
         {"uploaded_before": "2026-02-30"},
         {"team": "0"},
         {"mine": "perhaps"},
+        {"mine": "1"},
         {"text": "x" * 201},
         {"patient_reference": "a\x00b"},
     ],
@@ -60,7 +61,7 @@ def test_an_empty_text_filter_is_the_same_as_none(api, owner, scan, name):
     assert len(api(owner).get(SCANS, {name: ""}).json()["results"]) == 1
 
 
-@pytest.mark.parametrize(("value", "count"), [("true", 1), ("false", 2), ("True", 1), ("1", 1), ("0", 2)])
+@pytest.mark.parametrize(("value", "count"), [("true", 1), ("false", 2), ("True", 1)])
 def test_mine_leaves_out_teammates(api, owner, teammate, team, value, count):
     make_scan(owner, team=team)
     make_scan(teammate, team=team)

@@ -63,7 +63,7 @@ def run(folder):
 
 @pytest.fixture(scope="module")
 def options(folder) -> RunOptions:
-    return RunOptions(data=folder / "data", output=folder / "cv", network="tiny")
+    return RunOptions(data=(folder / "data",), output=folder / "cv", network="tiny")
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +74,11 @@ def finished(options, run) -> Run:
 
 def test_every_image_is_tested_once(options, finished):
     content, together = finished.content, finished.content["together"]
-    images = len(read_manifest(options.data))
+    [data] = options.data
+    images = len(read_manifest(data))
     assert len(finished.told) == len(content["folds"]) == FOLDS
     assert sum(fold["images"] for fold in content["folds"]) == together["images"] == images
-    assert together["other_scanner_tumors"] == len(read_extra(options.data))
+    assert together["other_scanner_tumors"] == len(read_extra(data))
     assert content["folds_missing"] == 0
     mean = sum(fold["accuracy"] * fold["images"] for fold in content["folds"]) / together["images"]
     assert together["accuracy"] == pytest.approx(mean, abs=1e-3)
