@@ -3,7 +3,7 @@
 `python -m bench.latency [--servers] [--quick]` first measures the capacity, with clients that each wait for their
 result before they upload again, then uploads in Poisson streams at shares of it (`bench.client`). Times to the result
 are the database's (committed upload to stored result) for every upload, and the client's for those that waited. At
-120 % one person uploads most and another a little; the other's waiting is told apart. Linux only.
+120% one person uploads most and another a little; the other's waiting is told apart. Linux only.
 """
 
 import time

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from classifier.wording import percent
+
 Result = dict[str, Any]
 STEPS = {
     "queued_seconds": "waiting for a claim",
@@ -17,11 +19,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; every column but the first is right-aligned."""
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
-
-
-def percent(value: float, *, digits: int = 0) -> str:
-    """0.945 as "94.5 %"."""
-    return f"{value * 100:.{digits}f} %"
 
 
 def provenance(result: Result) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.tables import percent, table
+from bench.tables import table
+from classifier.wording import percent
 
 Result = dict[str, Any]
 # 1.2 GB, in the unit of the figures.
@@ -53,7 +54,7 @@ def _pipeline(kind: str, words: str) -> list[Target]:
         Target(
             f"queue → stored result, share of the bare engine's rate ({words})",
             f"throughput{kind}",
-            "≥ 90 %",
+            "≥ 90%",
             lambda result: float(result["share"]),
             _one_digit,
             lambda value: value >= 0.9,
@@ -67,7 +68,7 @@ def _pipeline(kind: str, words: str) -> list[Target]:
             lambda value: value <= 60,
         ),
         Target(
-            f"slowest answer to an upload at 120 % of capacity ({words})",
+            f"slowest answer to an upload at 120% of capacity ({words})",
             f"latency{kind}",
             "≤ 300 ms",
             lambda result: float(_above(result)["answer_milliseconds"]["max"]),
@@ -75,7 +76,7 @@ def _pipeline(kind: str, words: str) -> list[Target]:
             lambda value: value <= 300,
         ),
         Target(
-            f"uploads at 120 % of capacity without a 202 or without a result ({words})",
+            f"uploads at 120% of capacity without a 202 or without a result ({words})",
             f"latency{kind}",
             "0",
             lambda result: float(2 * _above(result)["uploads"] - _above(result)["taken"] - _above(result)["succeeded"]),
@@ -98,7 +99,7 @@ def _engine(name: str) -> list[Target]:
         Target(
             f"{name}: labels that agree with Keras",
             "engines",
-            "≥ 99.9 %",
+            "≥ 99.9%",
             lambda result: float(result["engines"][name]["agreement"]["labels_agree"]),
             lambda value: percent(value, digits=2),
             lambda value: value >= 0.999,
@@ -110,7 +111,7 @@ def _growth(program: str) -> Target:
     return Target(
         f"growth of the {program}'s memory over 5,000 analyses",
         "memory",
-        "≤ 5 %",
+        "≤ 5%",
         lambda result: float(result["programs_mebibytes"][program]["resident_growth"]),
         _one_digit,
         lambda value: value <= 0.05,

@@ -10,9 +10,10 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from classifier import wording
 from classifier.findings import FINDING_LABELS
 from classifier.models import Analysis
-from classifier.web import cards, words
+from classifier.web import cards
 from classifier.web.forms import style
 
 register = template.Library()
@@ -20,14 +21,13 @@ register = template.Library()
 # Our words for fields of forms that are not ours.
 LABELS = {"Username": "User name", "Email": "E-mail address", "Password (again)": "Password, once more"}
 
-register.filter("percent", words.percent)
-register.filter("sentence", words.sentence)
-register.filter("short_sentence", words.short_sentence)
-register.filter("badge", words.badge)
-register.filter("mark_of", words.mark_of)
-register.filter("duration", words.duration)
-register.filter("advice", words.advice)
-register.filter("alternatives", words.alternatives)
+register.filter("probability", wording.probability)
+register.filter("sentence", wording.sentence)
+register.filter("badge", wording.badge)
+register.filter("mark_of", wording.mark)
+register.filter("duration", wording.duration)
+register.filter("advice", wording.advice)
+register.filter("alternatives", wording.alternatives)
 register.filter("measurements", cards.measurements)
 register.filter("hospital_figures", cards.hospital_figures)
 

@@ -5,10 +5,9 @@ from typing import Any
 
 from classifier.inference.prevalence import predictive_values
 from classifier.inference.registry import ModelCard
+from classifier.wording import percent
 
-NBSP = "\N{NO-BREAK SPACE}"
-
-# Key in the card → what people read. Shares are shown with one decimal: test sets are too small for more.
+# Key in the card → label on the page.
 SHARES = {
     "accuracy": "Accuracy",
     "selective_accuracy": "Accuracy where it does not say “uncertain”",
@@ -47,7 +46,7 @@ def _measurement(entry: dict[str, Any]) -> Measurement:
     figures = []
     for key, label in SHARES.items():
         if isinstance(value := entry.get(key), int | float):
-            figures.append((label, share(value) + _interval(entry, key)))
+            figures.append((label, _share(value) + _interval(entry, key)))
     return Measurement(
         protocol=str(entry.get("protocol", "")),
         on=str(entry.get("on", "")),
@@ -57,16 +56,16 @@ def _measurement(entry: dict[str, Any]) -> Measurement:
     )
 
 
+def _share(value: float) -> str:
+    """Return a share with one decimal: test sets are too small for more."""
+    return percent(value, digits=1)
+
+
 def _interval(entry: dict[str, Any], key: str) -> str:
     low, high = entry.get(f"{key}_low"), entry.get(f"{key}_high")
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return ""
-    return f" ({share(low)} to {share(high)})"
-
-
-def share(value: float) -> str:
-    """Return a share in [0, 1] as percent with one decimal: "95.4%"."""
-    return f"{value * 100:.1f}%"
+    return f" (95% CI {100 * low:.1f}–{100 * high:.1f})"
 
 
 DEFAULT_PREVALENCE = 10
@@ -120,8 +119,8 @@ def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> H
     )
     counterfactual = (
         f"The tumor was taken out of {erased['pairs']} slices that the network had never seen: "
-        f"{share(erased['original_called_tumor'])} of the originals are called a tumor, and "
-        f"{share(erased['still_called_tumor'])} still are without it."
+        f"{_share(erased['original_called_tumor'])} of the originals are called a tumor, and "
+        f"{_share(erased['still_called_tumor'])} still are without it."
         if erased
         else ""
     )
@@ -129,26 +128,26 @@ def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> H
         images=every["images"],
         patients=every["patients"],
         areas=tuple(
-            (f"{row['set']}, {row['sequence']}", row["images"], _area(row), share(row["refused"]))
+            (f"{row['set']}, {row['sequence']}", row["images"], _area(row), _share(row["refused"]))
             for row in entry["sets"]
         ),
         healthy=tuple(
-            (_healthy_name(row), row["images"], share(row["called_tumor"]), share(row["refused"]))
+            (_healthy_name(row), row["images"], _share(row["called_tumor"]), _share(row["refused"]))
             for row in entry["without_tumor"]
         ),
         counterfactual=counterfactual,
-        sensitivity=share(every["sensitivity"]),
-        specificity=share(every["specificity"]),
-        missed=share(every["said_no_tumor_of_tumors"]),
+        sensitivity=_share(every["sensitivity"]),
+        specificity=_share(every["specificity"]),
+        missed=_share(every["said_no_tumor_of_tumors"]),
         prevalence=prevalence,
-        false_omission=share(values["false_omission"]),
-        false_discovery=share(values["false_discovery"]),
+        false_omission=_share(values["false_omission"]),
+        false_discovery=_share(values["false_discovery"]),
     )
 
 
 def _area(row: dict[str, Any]) -> str:
     low, high = row["area_within_low"], row["area_within_high"]
-    return f"{row['area_within']:.2f} ({low:.2f} to {high:.2f})"
+    return f"{row['area_within']:.2f} ({low:.2f}–{high:.2f})"
 
 
 def _healthy_name(row: dict[str, Any]) -> str:

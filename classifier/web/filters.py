@@ -11,6 +11,7 @@ from classifier.models import Analysis, Scan
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.team import teams_of
 from classifier.web.forms import style
+from classifier.wording import OUTCOME_LABELS
 
 MINE = "mine"
 
@@ -25,10 +26,9 @@ RESULTS: dict[str, Q] = {
 
 RESULT_CHOICES = [
     *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
-    (Outcome.UNCERTAIN, "Uncertain"),
-    (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
+    *((name, OUTCOME_LABELS[name]) for name in (Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)),
     ("waiting", "Waiting or running"),
-    ("failed", "Failed or cancelled"),
+    ("failed", "Failed or canceled"),
 ]
 
 
@@ -38,15 +38,15 @@ class HistoryFilter(ScanFilter):
     result = django_filters.ChoiceFilter(
         choices=RESULT_CHOICES, method="filter_result", label="Result", empty_label="Any result"
     )
-    whose = django_filters.ChoiceFilter(choices=(), method="filter_whose", label="Whose scans", empty_label="All")
+    whose = django_filters.ChoiceFilter(choices=(), method="filter_whose", label="Owner", empty_label="Anyone")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         teams = [(str(team.pk), f"Team {team.name}") for team in teams_of(self.request.user)]
-        self.form.fields["whose"].choices = [("", "All"), (MINE, "Only mine"), *teams]
+        self.form.fields["whose"].choices = [("", "Anyone"), (MINE, "Only me"), *teams]
         for name in ("uploaded_after", "uploaded_before"):
             self.form.fields[name].widget = forms.DateInput(attrs={"type": "date"})
-        self.form.fields["text"].widget.attrs |= {"type": "search", "placeholder": "Reference, notes or person"}
+        self.form.fields["text"].widget.attrs |= {"type": "search", "placeholder": "Reference, notes, or person"}
         for field in self.form.fields.values():
             style(field)
 

@@ -17,8 +17,8 @@
   function show(slider) {
     const viewer = slider.closest("[data-viewer]");
     viewer.querySelector("[data-overlay]").style.opacity = slider.value / 100;
-    viewer.querySelector("[data-strength-output]").textContent = `${slider.value}\u00a0%`;
-    slider.setAttribute("aria-valuetext", `${slider.value} per cent`);
+    viewer.querySelector("[data-strength-output]").textContent = `${slider.value}%`;
+    slider.setAttribute("aria-valuetext", `${slider.value} percent`);
   }
 
   document.addEventListener("input", (event) => {

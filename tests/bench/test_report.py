@@ -49,7 +49,7 @@ def throughput(share):
 @pytest.mark.parametrize(("share", "verdict"), [(0.9, "yes"), (0.8999, "**no**")])
 def test_a_figure_is_judged_by_its_goal_and_not_as_it_is_rounded(share, verdict):
     line = next(line for line in target_table(throughput(share)).splitlines() if "(SQLite)" in line)
-    assert line.endswith(f"| ≥ 90 % | 90.0 % | {verdict} |")
+    assert line.endswith(f"| ≥ 90% | 90.0% | {verdict} |")
 
 
 def test_what_was_not_measured_is_not_called_reached():

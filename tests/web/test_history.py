@@ -55,7 +55,7 @@ def test_people_see_their_own_and_their_teams_scans(browse, owner, teammate, out
 
 def test_a_row_tells_result_probability_reference_and_owner(browse, teammate, team_scan):
     page = browse(teammate).get(HISTORY).content.decode()
-    for words in ("P-2", "Meningioma", "91\N{NO-BREAK SPACE}%", "owner", "Neuroradiology"):
+    for words in ("P-2", "Meningioma", "91%", "owner", "Neuroradiology"):
         assert words in page
 
 

@@ -180,7 +180,7 @@ def test_about_shows_each_evaluation_with_its_protocol(browse, owner, models):
     change(models, metrics=[{"protocol": "patient", "accuracy": 0.9512, "accuracy_low": 0.94, "accuracy_high": 0.96}])
     page = browse(owner).get("/about/").content.decode()
     assert "Protocol patient" in page
-    assert "95.1% (94.0% to 96.0%)" in page
+    assert "95.1% (95% CI 94.0–96.0)" in page
 
 
 HOSPITALS = {
@@ -207,7 +207,7 @@ def test_about_tells_what_happens_at_other_hospitals(browse, owner, models):
     change(models, metrics=[{"protocol": "patient", "accuracy": 0.9, "hospitals": HOSPITALS}])
     client = browse(owner)
     page = client.get("/about/").content.decode()
-    assert "0.95 (0.90 to 0.98)" in page
+    assert "0.95 (0.90–0.98)" in page
     assert "volunteers, healthy, skull stripped" in page
     assert "10.0% still are without it" in page
     # At 10% prevalence 0.01 / 0.73 of the negatives have a tumor.

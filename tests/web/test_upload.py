@@ -116,7 +116,7 @@ def test_a_list_of_uploads_is_loaded_again_until_the_last_result(browse, owner):
     assert response.status_code == 302
     assert "one" not in response.url
     page = client.get(response.url).content.decode()
-    assert page.count("Waiting for its analysis") == 2
+    assert page.count("Waiting for analysis") == 2
     assert REFRESH in page
     for scan in Scan.objects.all():
         make_analysis(scan, state="succeeded")

@@ -9,13 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
-from classifier.inference.calibration import display_percent
+from classifier.findings import FINDINGS, TUMORS
 from classifier.inference.decision import Decision
 from classifier.inference.registry import ModelCard
 from classifier.inference.saliency import overlay_png
 from classifier.intake import CanonicalImage, RefusedImage, read_image, start_reader
 from classifier.selectors.model import available_models
+from classifier.wording import ResultData, sentence
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".dcm", ".dicom"}
 
@@ -141,12 +141,15 @@ def _mapped(decision: Decision) -> str:
 def _sentence(line: dict[str, Any]) -> str:
     if "error" in line:
         return f"{line['file']}: {line['error']}"
-    if line["outcome"] == Outcome.NOT_BRAIN_MRI:
-        return f"{line['file']}: does not look like a brain MR image"
-    if line["outcome"] == Outcome.UNCERTAIN:
-        return f"{line['file']}: uncertain: {' or '.join(FINDING_LABELS[name] for name in line['possible_findings'])}"
-    name = "a tumor, kind uncertain" if line["finding"] == TUMOR else FINDING_LABELS[line["finding"]]
-    return f"{line['file']}: probably {name} ({display_percent(line['confidence'])}%)"
+    probabilities = line["probabilities"]
+    result = ResultData(
+        outcome=line["outcome"],
+        finding=line["finding"] or "",
+        probabilities=None if probabilities is None else [probabilities[name] for name in FINDINGS],
+        possible_findings=line["possible_findings"],
+        confidence=line["confidence"],
+    )
+    return f"{line['file']}: {sentence(result)}"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -13,6 +13,7 @@ from classifier.selectors.scan import visible_scans
 from classifier.web.filters import HistoryFilter
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import page_of
+from classifier.wording import OUTCOME_LABELS
 
 
 @require_safe
@@ -46,6 +47,6 @@ def history(request: SignedInRequest) -> HttpResponse:
 def _counts(figures: Dashboard) -> list[dict[str, Any]]:
     """Return name, label and count of every result, findings first in their order."""
     rows = [(name, FINDING_LABELS[name].capitalize(), figures.by_finding[name]) for name in ANSWERS]
-    rows.append((Outcome.UNCERTAIN, "Uncertain", figures.uncertain))
-    rows.append((Outcome.NOT_BRAIN_MRI, "Not a brain MR image", figures.not_brain_mri))
+    rows.append((Outcome.UNCERTAIN, OUTCOME_LABELS[Outcome.UNCERTAIN], figures.uncertain))
+    rows.append((Outcome.NOT_BRAIN_MRI, OUTCOME_LABELS[Outcome.NOT_BRAIN_MRI], figures.not_brain_mri))
     return [{"name": name, "label": label, "count": count} for name, label, count in rows]

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from classifier import wording
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
@@ -19,7 +20,6 @@ from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
 from classifier.services.errors import ServiceError
 from classifier.services.scan import delete_scan, move_scan, update_scan
-from classifier.web import words
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 
@@ -160,7 +160,7 @@ def _progress(shown: Scan, *, position: int) -> dict[str, Any]:
     return {
         "scan": shown,
         "analysis": analysis,
-        "waiting": words.waiting(position) if position else "",
+        "waiting": wording.queue_place(position) if position else "",
         "poll_ms": poll_ms,
         "is_active": analysis is not None and not analysis.is_finished,
         "seen": f"{analysis.state}-{position}-{poll_ms}" if analysis else "",

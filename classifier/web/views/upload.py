@@ -15,6 +15,7 @@ from classifier.web.batches import keep_names, read_batch, store_batch
 from classifier.web.forms import UploadForm
 from classifier.web.http import SignedInRequest
 from classifier.web.uploads import MAX_FILES, TOO_MANY_FILES, UploadResult, take_files
+from classifier.wording import megabytes
 
 # One column beside the drop zone; the history has the rest.
 RECENT_SCANS = 6
@@ -81,7 +82,7 @@ def _page(request: SignedInRequest, form: UploadForm) -> dict[str, Any]:
         "recent": visible_scans(request.user)[:RECENT_SCANS],
         "limits": {
             "max_bytes": MAX_BYTES,
-            "max_megabytes": MAX_BYTES // 2**20,
+            "max_size": megabytes(MAX_BYTES),
             "too_large": str(RefusedImage("too_large")),
             "max_files": MAX_FILES,
             "too_many": TOO_MANY_FILES,

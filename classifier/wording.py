@@ -1,0 +1,251 @@
+"""What people read about an analysis: sentences, advice, and figures. Works on plain data, for every edge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+SUCCEEDED, CANCELLED = "succeeded", "cancelled"
+STATE_LABELS: dict[str, str] = {
+    "queued": "Queued",
+    "running": "Running",
+    SUCCEEDED: "Succeeded",
+    "failed": "Failed",
+    CANCELLED: "Canceled",
+}
+"""Every state of an analysis in one word."""
+
+OUTCOME_LABELS: dict[str, str] = {
+    Outcome.CLASSIFIED: "Classified",
+    Outcome.UNCERTAIN: "Uncertain",
+    Outcome.NOT_BRAIN_MRI: "Not a brain MR image",
+}
+"""Every outcome of a succeeded analysis in a few words."""
+
+
+class Result(Protocol):
+    """What the sentences need to know of an analysis. `Analysis` rows satisfy it; so does `ResultData`.
+
+    Attributes:
+        state: A key of `STATE_LABELS`.
+        outcome: A key of `OUTCOME_LABELS` if succeeded; else "".
+        finding: One of `ANSWERS` if classified; else "".
+        probabilities: Calibrated, in [0, 1], in the order of `FINDINGS`; None without any.
+        possible_findings: Findings that remain possible, most probable first.
+        confidence: Probability of what is said, in [0, 1]; None without any.
+    """
+
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def outcome(self) -> str: ...  # noqa: D102
+    @property
+    def finding(self) -> str: ...  # noqa: D102
+    @property
+    def probabilities(self) -> Sequence[float] | None: ...  # noqa: D102
+    @property
+    def possible_findings(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def confidence(self) -> float | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ResultData:
+    """A result outside the database. See `Result` for the attributes."""
+
+    outcome: str
+    finding: str = ""
+    probabilities: Sequence[float] | None = None
+    possible_findings: Sequence[str] = ()
+    confidence: float | None = None
+    state: str = SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do after reading a result.
+
+    Attributes:
+        meaning: What the outcome says and what it does not.
+        steps: What to do next, in order.
+    """
+
+    meaning: str
+    steps: tuple[str, ...]
+
+
+def percent(share: float, *, digits: int = 0) -> str:
+    """Return a measured share as percent: 0.954 is "95%", or "95.4%" with one digit."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def probability(value: float) -> str:
+    """Return a probability in [0, 1] as whole percent: "91%", "<1%", ">99%".
+
+    Never 0% or 100%: test sets are too small to tell 99% from certainty.
+    """
+    if value < 0.01:
+        return "<1%"
+    return ">99%" if value > 0.99 else percent(value)
+
+
+def duration(milliseconds: float | None) -> str:
+    """Return a time as "85 ms" or "1.4 s"; "" for None."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1000:
+        return f"{max(1, round(milliseconds))}{NBSP}ms"
+    return f"{milliseconds / 1000:.1f}{NBSP}s"
+
+
+def megabytes(size: int) -> str:
+    """Return a size in bytes as whole megabytes: "20 MB"."""
+    return f"{size // 2**20} MB"
+
+
+def ordinal(number: int) -> str:
+    """Return a positive number with its English suffix: "1st", "12th", "23rd"."""
+    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def queue_place(position: int) -> str:
+    """Return the place of a queued analysis in words; position 1 is next."""
+    return "Next in the queue" if position <= 1 else f"{ordinal(position)} in the queue"
+
+
+def choice(names: Sequence[str]) -> str:
+    """Return findings as a choice: "glioma or meningioma", "glioma, meningioma, or no tumor"; "" for none."""
+    labels = [FINDING_LABELS[name] for name in names]
+    if len(labels) < 3:
+        return " or ".join(labels)
+    return f"{', '.join(labels[:-1])}, or {labels[-1]}"
+
+
+def sentence(result: Result | None) -> str:
+    """Return the result as a sentence with its probability.
+
+    "Probably meningioma (91%)", or "Probably a tumor (96%), kind uncertain: meningioma or glioma".
+    """
+    text = short_sentence(result)
+    if result is None or result.outcome != Outcome.CLASSIFIED:
+        return text
+    text = f"{text} ({probability(result.confidence or 0.0)})"
+    return f"{text}, kind uncertain: {choice(likely_kinds(result))}" if result.finding == TUMOR else text
+
+
+def short_sentence(result: Result | None) -> str:
+    """Return the result as a sentence without its probability, for lists that have a column for it."""
+    if result is None:
+        return "Not analyzed"
+    if result.state != SUCCEEDED:
+        return _STATE_SENTENCES[result.state]
+    if result.outcome == Outcome.NOT_BRAIN_MRI:
+        return "This does not look like a brain MR image"
+    if result.outcome == Outcome.UNCERTAIN:
+        return f"Uncertain: {alternatives(result)}"
+    if result.finding == "notumor":
+        return "No tumor seen"
+    return "Probably a tumor" if result.finding == TUMOR else f"Probably {FINDING_LABELS[result.finding]}"
+
+
+def alternatives(result: Result) -> str:
+    """Return the findings that remain possible, most probable first: "glioma, meningioma, or no tumor"."""
+    if len(result.possible_findings) < 2:
+        return f"possibly {choice(result.possible_findings) or 'none of the four findings'}"
+    return choice(result.possible_findings)
+
+
+def likely_kinds(result: Result) -> list[str]:
+    """Return the kinds of tumor that remain possible, most probable first; at least one."""
+    values = result.probabilities or [0.0] * len(FINDINGS)
+    ranked = sorted(TUMORS, key=lambda name: -values[FINDINGS.index(name)])
+    return [name for name in ranked if name in result.possible_findings] or ranked[:1]
+
+
+def badge(result: Result | None) -> str:
+    """Return the result in one to five words."""
+    if result is None:
+        return "Not analyzed"
+    if result.state != SUCCEEDED:
+        return STATE_LABELS[result.state]
+    if result.outcome == Outcome.CLASSIFIED:
+        return FINDING_LABELS[result.finding].capitalize()
+    return OUTCOME_LABELS[result.outcome]
+
+
+def mark(result: Result | None) -> str:
+    """Return the name of the mark beside a result: its finding, its outcome, or its state."""
+    if result is None:
+        return CANCELLED
+    if result.state != SUCCEEDED:
+        return result.state
+    return result.finding if result.outcome == Outcome.CLASSIFIED else result.outcome
+
+
+def advice(result: Result) -> Advice | None:
+    """Return what to do next after a succeeded analysis; None for any other."""
+    if result.outcome == Outcome.CLASSIFIED:
+        return {"notumor": _NO_TUMOR, TUMOR: _TUMOR_OF_UNKNOWN_KIND}.get(result.finding, _TUMOR)
+    if result.outcome == Outcome.UNCERTAIN:
+        return _UNCERTAIN
+    return _NOT_BRAIN_MRI if result.outcome == Outcome.NOT_BRAIN_MRI else None
+
+
+_STATE_SENTENCES: dict[str, str] = {
+    "queued": "Waiting for analysis",
+    "running": "Analysis in progress",
+    "failed": "The analysis failed",
+    CANCELLED: "The analysis was canceled",
+}
+
+_READ_FIRST = (
+    "Read the image yourself before you look at the overlay again. The overlay shows where the evidence lies, not "
+    "where the lesion ends."
+)
+_TUMOR = Advice(
+    meaning="Of the four findings, the network considers this one the most likely in this single image.",
+    steps=(
+        _READ_FIRST,
+        "Compare with the neighboring slices and the other sequences; the network has seen none of them.",
+        "Have a neuroradiologist confirm or reject the finding. A confident answer can be wrong.",
+    ),
+)
+_TUMOR_OF_UNKNOWN_KIND = Advice(
+    meaning="The network sees a tumor in this single image but cannot determine its kind.",
+    steps=(
+        _READ_FIRST,
+        "Upload other slices or a contrast-enhanced T1 series of the same patient, which often shows the kind.",
+        "Have a neuroradiologist confirm or reject the tumor and determine its kind. A confident answer can be wrong.",
+    ),
+)
+_NO_TUMOR = Advice(
+    meaning="The network sees none of its three tumor types in this single image. That does not rule out a tumor.",
+    steps=(
+        "Look at the neighboring slices: a small lesion may not be visible in this one.",
+        "Keep in mind what the network was not trained for: metastases, hemorrhage, infarction, and other diseases "
+        "are all reported as “no tumor”.",
+        "Rely on the symptoms and the full examination, not on this result.",
+    ),
+)
+_UNCERTAIN = Advice(
+    meaning="The evidence is divided. Do not rely on any of the four probabilities.",
+    steps=(
+        "Upload another slice or sequence of the same patient. A contrast-enhanced T1 slice through the lesion is "
+        "most informative.",
+        "Check that the image is upright, uncropped, and free of annotations.",
+        "If the result remains uncertain, disregard it and ask a neuroradiologist.",
+    ),
+)
+_NOT_BRAIN_MRI = Advice(
+    meaning="No finding is reported, because a finding would be meaningless for this kind of image.",
+    steps=(
+        "Check that you chose the right file.",
+        "If it is a brain MR image, export the slice itself: not inverted, and without a frame or text. Do not use a "
+        "screenshot.",
+        "Upload the new file. You can delete this one.",
+    ),
+)
