@@ -13,7 +13,7 @@ from classifier.web.metrics import metrics
 # The e-mail page is left out: it changes an address without asking for the password. The profile page asks.
 account_urls = [pattern for pattern in account.urlpatterns if pattern.name != "account_email"]
 
-handler500 = "classifier.web.views.faults.server_error"
+handler500 = "classifier.web.views.errors.server_error"
 
 urlpatterns = [
     path("", include("classifier.web.urls")),

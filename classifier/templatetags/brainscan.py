@@ -18,8 +18,15 @@ from classifier.web.forms import style
 
 register = template.Library()
 
-# Our words for fields of forms that are not ours.
-LABELS = {"Username": "User name", "Email": "E-mail address", "Password (again)": "Password, once more"}
+# Labels of fields in allauth's forms.
+LABELS = {
+    "Username": "User name",
+    "Email": "E-mail address",
+    "Password (again)": "Confirm password",
+    "New Password": "New password",
+    "New Password (again)": "Confirm new password",
+    "Current Password": "Current password",
+}
 
 register.filter("probability", wording.probability)
 register.filter("sentence", wording.sentence)
@@ -34,13 +41,13 @@ register.filter("hospital_figures", cards.hospital_figures)
 
 @register.filter
 def finding_label(finding: str) -> str:
-    """Return a finding's name for people."""
+    """Return the display name of a finding."""
     return FINDING_LABELS.get(finding, finding)
 
 
 @register.simple_tag
 def mark(name: str) -> SafeString:
-    """Draw the coloured mark of a finding, outcome or state. It says nothing that the word beside it does not."""
+    """Draw the colored mark of a finding, outcome, or state, hidden from screen readers."""
     return format_html(
         '<svg class="sign sign-{0}" aria-hidden="true"><use href="{1}#{0}"></use></svg>', name, static("img/marks.svg")
     )
@@ -55,7 +62,7 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def saliency_query(analysis: Analysis) -> str:
-    """Return the query that names one analysis's saliency map, so that a browser never shows an older one's."""
+    """Return the query that names one analysis's saliency map, so that a browser never shows another from its cache."""
     return urlencode({"finding": analysis.saliency_finding, "analysis": analysis.pk})
 
 
@@ -68,7 +75,7 @@ def current_page(context: dict[str, Any], *names: str) -> SafeString | str:
 
 @register.filter
 def styled(field: BoundField, label: str = "") -> BoundField:
-    """Give a field of a form that is not ours the look of our own: no placeholder, and our words as label if given."""
+    """Style a field of an allauth form like our own: no placeholder, and `label` or our standard label."""
     field.label = label or LABELS.get(str(field.label), field.label)
     style(field.field)
     field.field.widget.attrs.pop("placeholder", None)
@@ -77,5 +84,5 @@ def styled(field: BoundField, label: str = "") -> BoundField:
 
 @register.simple_tag
 def sign_up_open() -> bool:
-    """Return whether people may make their own accounts here."""
+    """Return whether people may create their own accounts."""
     return bool(settings.SIGN_UP)

@@ -1,6 +1,7 @@
-"""What django-allauth is told about this installation."""
+"""How django-allauth behaves in this installation."""
 
 import re
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
@@ -9,30 +10,45 @@ from django.http import HttpRequest
 
 from classifier.models import User
 
-# Letters that look alike in two alphabets would let one person pass for another.
+# Letters that look alike in two alphabets would let one person impersonate another.
 USER_NAME = re.compile(r"[A-Za-z0-9@.+_-]+")
 MAX_EMAIL = User._meta.get_field("email").max_length or 254
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Opens and closes the sign-up page by a setting, and says which user names and addresses are taken."""
+    """Opens the sign-up page by a setting, validates user names and addresses, and words the error messages."""
+
+    error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
+        "username_password_mismatch": "Wrong user name, e-mail address, or password.",
+        "email_password_mismatch": "Wrong user name, e-mail address, or password.",
+        "account_inactive": "This account is deactivated.",
+        "email_taken": "Another account uses this e-mail address.",
+        "username_taken": "Another account uses this user name.",
+        "username_blacklisted": "This user name is reserved. Choose another one.",
+        "enter_current_password": "Enter your current password.",
+        "incorrect_password": "Wrong password.",
+        "too_many_login_attempts": "Too many failed attempts. Try again in a few minutes.",
+        "rate_limited": "Too many requests. Try again in a few minutes.",
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Whether people may make their own accounts here."""
+        """Return whether people may create their own accounts."""
         return bool(settings.SIGN_UP)
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
-        """Return the user name; refuse one that could be mistaken for another, by its letters or by their case."""
+        """Return the user name; reject one that could be mistaken for another by its letters or their case."""
         if not USER_NAME.fullmatch(username):
-            raise ValidationError("Use the letters a to z, digits and @ . + - _ only, without spaces or accents.")
+            raise ValidationError("Use only the letters a to z, digits, and @ . + - _, without spaces or accents.")
         return str(super().clean_username(username, shallow=shallow))
 
     def clean_email(self, email: str) -> str:
-        """Return the address; refuse one that would be stored cut short."""
+        """Return the address; reject one that is too long to be stored."""
         if len(email) > MAX_EMAIL:
-            raise ValidationError(f"An e-mail address has at most {MAX_EMAIL} characters; this one has {len(email)}.")
+            raise ValidationError(
+                f"E-mail addresses can have at most {MAX_EMAIL} characters; this one has {len(email)}."
+            )
         return str(super().clean_email(email))
 
     def format_email_subject(self, subject: str) -> str:
-        """Return the subject as its template has it, without the host's name before it."""
+        """Return the subject of the template, without the host name as a prefix."""
         return subject

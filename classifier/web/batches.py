@@ -1,7 +1,7 @@
-"""What came of the last uploads of several files: a page without JavaScript can load it again.
+"""The results of the latest uploads of several files, so that a page without JavaScript can be reloaded.
 
-The session keeps scans and refusals. File names may be patients' names, so they stay on the person's own device: in a
-signed cookie that only this page receives.
+The session stores scans and refusals. File names may contain patients' names, so they remain on the user's device, in a
+signed cookie that is sent to this page only.
 """
 
 import uuid
@@ -17,19 +17,19 @@ from classifier.web.http import SignedInRequest
 from classifier.web.uploads import UploadResult
 
 SESSION_KEY = "upload_batches"
-# As many as somebody watches in windows side by side.
+# One for each window that a person is likely to watch.
 KEPT = 3
 NAMES_COOKIE = "upload_names"
 # Long enough to see the results arrive.
 NAMES_SECONDS = 3600
-# Tells files apart in a list.
+# Enough to distinguish files in a list.
 NAME_LENGTH = 100
-# Browsers refuse cookies of more than 4,096 bytes. Names that find no room are told by their number in the list.
+# Browsers refuse cookies of more than 4,096 bytes. Files whose names do not fit are numbered.
 MAX_COOKIE = 3800
 
 
 def store_batch(session: SessionBase, results: list[UploadResult]) -> str:
-    """Keep the results until the session ends or newer ones take their place; return the key to read them with."""
+    """Store the results until the session ends or newer ones replace them; return the key to read them."""
     key = uuid.uuid4().hex
     batches = dict(list(session.get(SESSION_KEY, {}).items())[-(KEPT - 1) :])
     session[SESSION_KEY] = batches | {key: [_row(result) for result in results]}
@@ -37,7 +37,7 @@ def store_batch(session: SessionBase, results: list[UploadResult]) -> str:
 
 
 def keep_names(response: HttpResponse, *, key: str, results: list[UploadResult], path: str) -> None:
-    """Give the browser the names of a batch's files, as many as fit, to be sent back to `path` only."""
+    """Set a cookie with as many file names of the batch as fit, sent back to `path` only."""
     names = [result.name[:NAME_LENGTH] for result in results]
     value = signing.dumps(names, salt=key, compress=True)
     while len(value) > MAX_COOKIE:
@@ -55,7 +55,7 @@ def keep_names(response: HttpResponse, *, key: str, results: list[UploadResult],
 
 
 def read_batch(request: SignedInRequest, *, key: str) -> list[UploadResult]:
-    """Return the results as they stand now, without the scans that were deleted since or that the person may not see.
+    """Return the current results, without scans that were deleted or that the user may not see.
 
     An unknown key gives an empty list.
     """
@@ -76,7 +76,7 @@ def read_batch(request: SignedInRequest, *, key: str) -> list[UploadResult]:
 
 
 def _names(request: SignedInRequest, *, key: str) -> list[str]:
-    """Return the names that the browser kept for this batch; none if it kept another's, or none."""
+    """Return the file names of this batch from the cookie; empty if the cookie is missing or of another batch."""
     try:
         names: list[str] = signing.loads(request.COOKIES.get(NAMES_COOKIE, ""), salt=key, max_age=NAMES_SECONDS)
     except signing.BadSignature:

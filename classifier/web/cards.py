@@ -1,4 +1,4 @@
-"""The measured figures of a model card, as rows for people."""
+"""The measured figures of a model card, as rows for display."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,8 @@ from classifier.wording import percent
 # Key in the card → label on the page.
 SHARES = {
     "accuracy": "Accuracy",
-    "selective_accuracy": "Accuracy where it does not say “uncertain”",
-    "coverage": "Images it does not call uncertain",
+    "selective_accuracy": "Accuracy where a finding is reported",
+    "coverage": "Images with a reported finding",
     "ece": "Expected calibration error",
     "brain_mri_refused": "Brain MR images wrongly refused",
 }
@@ -37,7 +37,7 @@ class Measurement:
 
 
 def measurements(card: ModelCard) -> list[Measurement]:
-    """Return what the card says was measured, in its order; entries without a figure we know are left out."""
+    """Return the measurements of the card in its order, without those that have none of our figures."""
     rows = (_measurement(entry) for entry in card.metrics)
     return [row for row in rows if row.figures]
 
@@ -118,9 +118,9 @@ def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> H
         sensitivity=every["sensitivity"], specificity=every["specificity"], prevalence=prevalence / 100
     )
     counterfactual = (
-        f"The tumor was taken out of {erased['pairs']} slices that the network had never seen: "
-        f"{_share(erased['original_called_tumor'])} of the originals are called a tumor, and "
-        f"{_share(erased['still_called_tumor'])} still are without it."
+        f"In {erased['pairs']} slices that the network had never seen, the tumor was digitally removed. "
+        f"The network reports a tumor in {_share(erased['original_called_tumor'])} of the original slices and in "
+        f"{_share(erased['still_called_tumor'])} of the slices without their tumor."
         if erased
         else ""
     )

@@ -1,4 +1,4 @@
-"""The filters of the history page: those of the API, and two that say in one choice what people mean."""
+"""The filters of the history page: those of the API, plus two that combine several of them in one choice."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ RESULTS: dict[str, Q] = {
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
     "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
 }
-"""What the history's figures count, each as a filter: a figure's link shows exactly the scans that it counts."""
+"""The results that the statistics count, each as a filter, so that a count links to exactly its scans."""
 
 RESULT_CHOICES = [
     *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
@@ -33,7 +33,7 @@ RESULT_CHOICES = [
 
 
 class HistoryFilter(ScanFilter):
-    """What the history page can be narrowed to."""
+    """The filters of the history page."""
 
     result = django_filters.ChoiceFilter(
         choices=RESULT_CHOICES, method="filter_result", label="Result", empty_label="Any result"
@@ -44,7 +44,8 @@ class HistoryFilter(ScanFilter):
         super().__init__(*args, **kwargs)
         teams = [(str(team.pk), f"Team {team.name}") for team in teams_of(self.request.user)]
         self.form.fields["whose"].choices = [("", "Anyone"), (MINE, "Only me"), *teams]
-        for name in ("uploaded_after", "uploaded_before"):
+        for name, label in (("uploaded_after", "Uploaded from"), ("uploaded_before", "Uploaded to")):
+            self.form.fields[name].label = label
             self.form.fields[name].widget = forms.DateInput(attrs={"type": "date"})
         self.form.fields["text"].widget.attrs |= {"type": "search", "placeholder": "Reference, notes, or person"}
         for field in self.form.fields.values():
@@ -52,7 +53,7 @@ class HistoryFilter(ScanFilter):
 
     @property
     def has_more(self) -> bool:
-        """Whether anything but the search is filtered: then a phone shows the other filters at once."""
+        """Whether a filter other than the search is set: phones then show all filters."""
         return any(value for name, value in self.data.items() if name != "text")
 
     def filter_result(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
@@ -60,5 +61,5 @@ class HistoryFilter(ScanFilter):
         return queryset.filter(RESULTS[value])
 
     def filter_whose(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Keep the person's own scans, or those of one of their teams."""
+        """Keep the user's own scans, or those of one of their teams."""
         return queryset.filter(owner=self.request.user) if value == MINE else queryset.filter(team=int(value))

@@ -1,4 +1,4 @@
-"""Forms of the pages. They check what a person can mend at once; the services check everything again."""
+"""Forms of the pages. They report what a person can correct at once; the services validate everything again."""
 
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ class StyledForm(forms.Form):
 
 
 def style(field: forms.Field) -> None:
-    """Give the widget of `field` the class it is drawn with."""
+    """Set the CSS class of the widget of `field`."""
     if isinstance(field.widget, forms.CheckboxInput):
         name = "form-check-input"
     elif isinstance(field.widget, forms.Select):
@@ -33,7 +33,7 @@ def style(field: forms.Field) -> None:
 
 
 class TeamField(forms.ModelChoiceField[Team]):
-    """One of the person's teams, or the one that sees the scan now."""
+    """One of the user's teams, or the team that the scan is shared with."""
 
     present: Team | None = None
 
@@ -51,9 +51,10 @@ class TeamField(forms.ModelChoiceField[Team]):
 
 
 class ScanFieldsForm(StyledForm):
-    """What people write about a scan, and who sees it: nobody else, one of their teams, or the team that sees it now.
+    """The patient reference and notes of a scan, and the team that can see it.
 
-    `shared_with` is that last one. It stays a choice when the person has left it, or saving would take the scan away.
+    `shared_with` is the scan's current team. It remains a choice after the user has left that team; otherwise saving
+    the form would unshare the scan.
     """
 
     patient_reference = forms.CharField(
@@ -75,17 +76,20 @@ class ScanFieldsForm(StyledForm):
         field.offer(teams_of(user), present=shared_with)
 
     def clean_patient_reference(self) -> str:
-        """Refuse what no pseudonym is made of, before any file is read."""
+        """Validate the characters of the pseudonym before any file is read."""
         reference = " ".join(self.cleaned_data["patient_reference"].split())
         if not PATIENT_REFERENCE.fullmatch(reference):
-            raise forms.ValidationError("Use letters, digits, spaces or . / # : + - _ only. A pseudonym, never a name.")
+            raise forms.ValidationError(
+                "Use only letters, digits, spaces, and . / # : + - _. Enter a pseudonym, never a name."
+            )
         return reference
 
 
 class UploadForm(ScanFieldsForm):
     """The fields beside the files of an upload.
 
-    `upload_key` is made with the page: a form sent twice, by a double click or a reload, stores its files once.
+    `upload_key` is generated with the page, so that a form sent twice, by a double click or a reload, stores its files
+    once.
     """
 
     upload_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -95,14 +99,14 @@ class TeamForm(StyledForm):
     """The name of a team."""
 
     name = forms.CharField(
-        label="Name of the team",
+        label="Team name",
         max_length=Team._meta.get_field("name").max_length,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
 
 class MemberForm(StyledForm):
-    """Somebody to add to a team."""
+    """A person to add to a team."""
 
     identifier = forms.CharField(
         label="User name or e-mail address",
@@ -112,9 +116,9 @@ class MemberForm(StyledForm):
 
 
 class ProfileForm(forms.ModelForm[User]):
-    """One's own name and e-mail address. Another address asks for the password: it can reset the password."""
+    """The user's name and e-mail address. A new address requires the password, because it can reset the password."""
 
-    # Not one of the model's: whether the address is taken is the service's to say.
+    # Declared here, not by the model: the service decides whether the address is in use.
     email = forms.EmailField(
         label="E-mail address",
         max_length=User._meta.get_field("email").max_length,
@@ -125,7 +129,7 @@ class ProfileForm(forms.ModelForm[User]):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Only needed to change the e-mail address.",
+        help_text="Required only to change the e-mail address.",
     )
 
     class Meta:
@@ -143,7 +147,7 @@ class ProfileForm(forms.ModelForm[User]):
             style(field)
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the password when the address changes."""
+        """Require the password when the address changes."""
         cleaned = super().clean() or self.cleaned_data
         changes = "email" in cleaned and "email" in self.changed_data
         if changes and not self.instance.check_password(cleaned.get("current_password", "")):

@@ -1,4 +1,4 @@
-"""What the views share: the signed-in person, and 404 for whatever a person may not see."""
+"""Helpers of the views: the signed-in user, and 404 for anything that the user may not see."""
 
 from uuid import UUID
 
@@ -11,13 +11,13 @@ from classifier.selectors.team import get_team
 
 
 class SignedInRequest(HttpRequest):
-    """A request behind the login. Every view here is, unless it says otherwise."""
+    """A request by a signed-in user. All views require one unless marked otherwise."""
 
     user: User  # type: ignore[assignment]
 
 
 def scan_or_404(request: SignedInRequest, scan_id: UUID) -> Scan:
-    """One scan that the person may see."""
+    """Return a scan that the user may see; raise 404 for any other."""
     try:
         return get_scan(request.user, scan_id)
     except Scan.DoesNotExist as error:
@@ -25,7 +25,7 @@ def scan_or_404(request: SignedInRequest, scan_id: UUID) -> Scan:
 
 
 def analysis_or_404(request: SignedInRequest, analysis_id: UUID) -> Analysis:
-    """One analysis of a scan that the person may see."""
+    """Return an analysis of a scan that the user may see; raise 404 for any other."""
     try:
         return get_analysis(request.user, analysis_id)
     except Analysis.DoesNotExist as error:
@@ -33,7 +33,7 @@ def analysis_or_404(request: SignedInRequest, analysis_id: UUID) -> Analysis:
 
 
 def team_or_404(request: SignedInRequest, team_id: int) -> Team:
-    """One of the person's teams."""
+    """Return one of the user's teams; raise 404 for any other."""
     try:
         return get_team(request.user, team_id)
     except Team.DoesNotExist as error:

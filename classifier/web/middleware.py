@@ -12,16 +12,16 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class PrivateResponses:
-    """Keeps what signed-in people see out of every cache, and sends a signed-out page to the sign-in page.
+    """Prevents caching of pages for signed-in users, and redirects polling pages after the session has ended.
 
-    A page that polls gets no sign-in form into its middle when the session has ended: htmx is told to leave the page.
+    htmx would insert the sign-in form into the polling page; `HX-Redirect` makes it leave the page instead.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request."""
+        """Return the response to the request."""
         response = self.get_response(request)
         if request.headers.get("HX-Request") == "true" and _asks_to_sign_in(response):
             return _leave_page(request)
@@ -43,7 +43,7 @@ def _leave_page(request: HttpRequest) -> HttpResponse:
         page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
     except ValueError:
         page = "/"
-    # 401, so that a script without htmx sees that nothing was done.
+    # 401, so that a script without htmx sees that the request failed.
     return HttpResponse(
         status=401, headers={"HX-Redirect": f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': page})}"}
     )

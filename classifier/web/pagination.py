@@ -1,4 +1,4 @@
-"""Keyset pages: every page costs what the first one costs, however deep."""
+"""Keyset pagination: every page costs as much as the first, however deep."""
 
 import base64
 import binascii
@@ -10,33 +10,33 @@ from django.db.models import Q, QuerySet
 
 from classifier.models import Scan
 
-# Fills a screen without scrolling for long, and its thumbnails load at once on a slow line.
+# Fills about one screen, and its thumbnails load quickly on a slow connection.
 PAGE_LENGTH = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place between two scans: the scan it lies at, and whether the page goes back to newer ones."""
+    """A position between two scans: the scan it lies next to, and whether the page holds newer or older ones."""
 
     created_at: datetime
     scan_id: UUID
     newer: bool
 
     def encode(self) -> str:
-        """Return the cursor as a word for a URL."""
+        """Return the cursor as URL-safe text."""
         text = f"{'n' if self.newer else 'o'}|{self.created_at.isoformat()}|{self.scan_id}"
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
     def decode(cls, word: str) -> "Cursor | None":
-        """Return the cursor of a word; `None` for anything that `encode` did not make."""
+        """Return the cursor of URL-safe text; `None` for anything that `encode` did not return."""
         try:
             text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
             direction, created_at, scan_id = text.split("|")
             moment = datetime.fromisoformat(created_at)
             if moment.tzinfo is None:
                 return None
-            # At the ends of the calendar another offset leads out of it.
+            # Near the first and last dates, converting the offset can overflow.
             return cls(moment.astimezone(UTC), UUID(scan_id), newer=direction == "n")
         except (ValueError, OverflowError, binascii.Error):
             return None
@@ -44,7 +44,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of scans, newest first, and the cursors of its neighbours ("" where there is none)."""
+    """One page of scans, newest first, and the cursors of its neighbours ("" if there is none)."""
 
     scans: list[Scan]
     newer: str
@@ -52,12 +52,12 @@ class Page:
 
 
 def page_of(scans: QuerySet[Scan], *, cursor: str = "", length: int = PAGE_LENGTH) -> Page:
-    """Return the page of `scans` at `cursor`; the first page for an empty or meaningless one.
+    """Return the page of `scans` at `cursor`; the first page for an empty or invalid cursor.
 
     Args:
-        scans: any queryset of scans; its order is replaced by newest first.
-        cursor: a word from `Page.newer` or `Page.older`.
-        length: scans a page.
+        scans: any queryset of scans; it is reordered, newest first.
+        cursor: `Page.newer` or `Page.older` of another page.
+        length: scans per page.
     """
     place = Cursor.decode(cursor) if cursor else None
     backwards = place is not None and place.newer

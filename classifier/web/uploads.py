@@ -1,4 +1,4 @@
-"""Taking many files in one request: each is stored or refused by itself."""
+"""Store the files of one request. Each is accepted or rejected individually."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,34 +12,34 @@ from classifier.models import Scan, Team, User
 from classifier.services.errors import ServiceError
 from classifier.services.scan import submit_scan
 
-# A study's slices, not an archive: one request then ends within the time a browser waits.
+# Enough for the slices of a study; one request must end before the browser times out.
 MAX_FILES = 50
-TOO_MANY_FILES = f"At most {MAX_FILES} files can be uploaded at once; upload this one with the next batch."
+TOO_MANY_FILES = f"You can upload at most {MAX_FILES} files at once. Upload this file with the next batch."
 
 
 class BoundedUpload(FileUploadHandler):
-    """Stops storing a file once it is known to be too large; the rest of it passes by unread.
+    """Stops storing a file once it exceeds the size limit, and discards the rest.
 
-    Intake then sees one byte too many and refuses it, and an upload of any size costs the disk no more than that.
+    Intake then sees at least one byte too many and refuses the file, and no upload fills the disk.
     """
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        """Pass the chunk on to the next handler unless the limit lies behind."""
+        """Pass the chunk to the next handler unless the limit is exceeded."""
         return raw_data if start <= MAX_BYTES else None
 
     def file_complete(self, file_size: int) -> None:
-        """Leave the finished file to the next handler."""
+        """Return None, so that the next handler completes the file."""
         return
 
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What came of one file: a scan, or the sentence why not.
+    """The outcome of one file: a scan, or the reason for its refusal.
 
     Attributes:
-        name: the file's name on the person's device. Shown back, never stored with the scan.
+        name: the file's name on the user's device. Displayed, never stored with the scan.
         scan: the stored scan, or `None`.
-        earlier: a visible scan of the same pixels that was there before, if any.
+        earlier: an earlier visible scan of the same pixels, if any.
         refusal: one plain sentence, or "".
     """
 
@@ -50,7 +50,7 @@ class UploadResult:
 
     @property
     def is_active(self) -> bool:
-        """Whether a result is still to come."""
+        """Whether the analysis has not finished."""
         analysis = self.scan.current_analysis if self.scan else None
         return analysis is not None and not analysis.is_finished
 
@@ -64,15 +64,15 @@ def take_files(
     notes: str = "",
     upload_key: str = "",
 ) -> list[UploadResult]:
-    """Submit each file. One that is refused stops no other.
+    """Submit each file. A refused file does not affect the others.
 
     Args:
         files: the uploaded files in the order they were chosen.
-        owner: who uploads.
-        team: who else sees the scans.
+        owner: the uploader.
+        team: the team that can see the scans.
         patient_reference: for all of them.
         notes: for all of them.
-        upload_key: names this upload; the same file sent again under it is not stored again.
+        upload_key: identifies this upload; a file sent again with the same key is not stored again.
     """
     results = []
     for number, file in enumerate(files):
@@ -97,7 +97,7 @@ def take_files(
 
 
 def _file_key(upload_key: str, *, number: int, file: UploadedFile[bytes]) -> str:
-    """Return a key for one file of one upload. Name and size are in it: another file chosen later is another upload."""
+    """Return a key for one file of one upload. It includes name and size, so that another file is a new upload."""
     if not upload_key:
         return ""
     identity = f"{upload_key}|{number}|{file.name}|{file.size}"

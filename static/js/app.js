@@ -1,6 +1,6 @@
-// Behaviour that every page shares: menus, announcements to screen readers, patience with the network.
+// Behavior that all pages share: menus, screen reader announcements, and handling of network errors.
 (() => {
-  // A menu closes when one clicks elsewhere or presses Escape.
+  // A click elsewhere or Escape closes a menu.
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details[data-menu][open]")) {
       if (!menu.contains(event.target)) menu.open = false;
@@ -14,7 +14,7 @@
     }
   });
 
-  // A button that was pressed is not pressed twice.
+  // Disable a submit button after its first click.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method === "dialog") return;
     const button = event.submitter;
@@ -38,7 +38,7 @@
     if (place) place.textContent = text;
   }
 
-  // Polling rests while nobody looks, and says so when the server is away.
+  // Pause polling while the page is hidden, and show when the server cannot be reached.
   const root = document.documentElement;
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.target.matches("[data-poll]")) event.preventDefault();
@@ -52,7 +52,7 @@
     else if (status > 0) root.classList.remove("is-offline");
   });
 
-  // A list of uploads asks for all of its rows at once, and less often when nothing has changed for a while.
+  // A list of uploads polls all of its rows in one request, and less often after a while without changes.
   const list = document.querySelector("[data-rows]");
   if (list) {
     const FAST = 500, SLOW = 2500, LONG = 10000, ROWS = 40;

@@ -1,4 +1,4 @@
-// Draws the charts with Chart.js. Their data are in JSON elements beside them; the tables beside them say the same.
+// Draws the charts with Chart.js from JSON elements beside them. Tables beside them show the same data.
 (() => {
   const drawn = new Map();
 
@@ -7,9 +7,9 @@
     const probe = document.createElement("span");
     probe.style.color = `var(--${name})`;
     document.body.append(probe);
-    const colour = getComputedStyle(probe).color;
+    const color = getComputedStyle(probe).color;
     probe.remove();
-    return colour;
+    return color;
   }
 
   const kinds = { probabilities, counts, days };
@@ -22,7 +22,7 @@
     return bars(rows.map((row) => row.name), rows.map((row) => row.count || null), {});
   }
 
-  // Horizontal bars without axes: each lies in the row of the table that names it.
+  // Horizontal bars without axes: each lies in its row of the table.
   function bars(names, values, scale) {
     return {
       type: "bar",

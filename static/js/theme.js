@@ -1,15 +1,15 @@
-// Sets the chosen theme before the first paint. Without a choice the style sheet follows the system by itself.
+// Sets the chosen theme before the first paint. Without a choice the style sheet follows the system.
 (() => {
   const root = document.documentElement;
   const choices = ["system", "light", "dark"];
-  const words = { system: "as the system", light: "light", dark: "dark" };
+  const words = { system: "system", light: "light", dark: "dark" };
 
   function stored() {
     try {
       const choice = localStorage.getItem("theme");
       return choices.includes(choice) ? choice : "system";
     } catch {
-      return "system"; // Storage is switched off: the system decides.
+      return "system"; // Storage is disabled: follow the system.
     }
   }
 
@@ -31,7 +31,7 @@
   root.classList.add("js");
   apply(stored());
 
-  // The switch itself exists only now.
+  // The switch does not exist before this event.
   document.addEventListener("DOMContentLoaded", () => apply(stored()));
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-switch]")) return;
@@ -39,7 +39,7 @@
     try {
       localStorage.setItem("theme", next);
     } catch {
-      // The choice then lasts as long as the page.
+      // Without storage the choice lasts until the page is left.
     }
     change(next);
   });

@@ -1,7 +1,7 @@
-// Uploads each chosen file by itself: true progress in bytes, and a refused file stops no other.
+// Uploads each chosen file in its own request, with progress in bytes. A refused file does not affect the others.
 (() => {
-  const PARALLEL = 2; // More would only share the same line.
-  const NAME_LENGTH = 100; // The server reads 1,024 bytes before a file's content, and a character may take four.
+  const PARALLEL = 2; // More would only share the same bandwidth.
+  const NAME_LENGTH = 100; // The server accepts 1,024 bytes of headers per file, and a character may take four.
   const form = document.querySelector("[data-upload]");
   if (!form) return;
   const input = form.querySelector("input[type=file]");
@@ -33,13 +33,13 @@
     event.preventDefault();
     add([...event.dataTransfer.files]);
   });
-  // A file that misses the zone must not replace the page.
+  // Keep the browser from opening a file that is dropped outside the zone.
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
   window.addEventListener("beforeunload", (event) => {
     if (running + waiting.length > 0) event.preventDefault();
   });
 
-  // On a slow line somebody may have chosen files before this script arrived.
+  // Files may have been chosen before this script was loaded.
   take();
 
   function take() {
@@ -50,7 +50,7 @@
   function add(files) {
     if (files.length === 0) return;
     document.querySelector("[data-uploads]").hidden = false;
-    // "Nothing here yet" would no longer be true.
+    // Replace the hint that there are no scans yet.
     const empty = document.querySelector("[data-after-upload]");
     if (empty) empty.textContent = empty.dataset.afterUpload;
     const key = `${form.elements.upload_key.value}-${(batch += 1)}`;
@@ -70,7 +70,7 @@
   function newRow(file) {
     const row = document.getElementById("upload-row").content.firstElementChild.cloneNode(true);
     row.querySelector("[data-name]").textContent = file.name;
-    row.querySelector("[data-bytes]").textContent = `waiting, ${megabytes(file.size)}`;
+    row.querySelector("[data-bytes]").textContent = `Waiting, ${megabytes(file.size)}`;
     list.append(row);
     return row;
   }
@@ -89,11 +89,11 @@
     const request = new XMLHttpRequest();
     const body = new FormData();
     for (const [name, value] of job.fields) body.append(name, value);
-    // The key names this very file: sent again after a broken line, it is stored once.
+    // The key identifies the file, so that a retry after a lost connection stores it once.
     body.set("upload_key", job.key);
     body.append("image", job.file, shortened(job.file.name));
     request.upload.addEventListener("progress", (event) => progress(job, event.loaded, event.total));
-    request.upload.addEventListener("load", () => say(job.row, "checking the image"));
+    request.upload.addEventListener("load", () => say(job.row, "Checking the image"));
     request.addEventListener("load", () => {
       done();
       answered(job, request);
@@ -101,7 +101,7 @@
     for (const name of ["error", "timeout"]) {
       request.addEventListener(name, () => {
         done();
-        interrupted(job, "The connection was lost before the file was complete.");
+        interrupted(job, "The connection was lost before the upload was complete.");
       });
     }
     request.open("POST", form.action);
@@ -114,7 +114,7 @@
     const bar = job.row.querySelector("progress");
     bar.max = total;
     bar.value = loaded;
-    say(job.row, loaded < total ? `${megabytes(loaded)} of ${megabytes(total)}` : "checking the image");
+    say(job.row, loaded < total ? `${megabytes(loaded)} of ${megabytes(total)}` : "Checking the image");
   }
 
   function answered(job, request) {
@@ -129,7 +129,7 @@
     const row = holder.content.querySelector(".upload-row");
     if (!row) {
       const busy = request.status >= 500 || request.status === 0;
-      interrupted(job, busy ? "The server could not take the file just now." : "The server did not take the file. Reload the page and try again.");
+      interrupted(job, busy ? "The server could not accept the file. Try again in a moment." : "The server did not accept the file. Reload the page and try again.");
       return;
     }
     row.querySelector("[data-name]").textContent = job.file.name;
@@ -166,7 +166,7 @@
     if (place) place.textContent = words;
   }
 
-  // Keeps the ending, which says what the file is.
+  // Keeps the file extension.
   function shortened(name) {
     const characters = [...name];
     if (characters.length <= NAME_LENGTH) return name;

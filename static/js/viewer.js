@@ -1,4 +1,4 @@
-// The strength of the saliency overlay.
+// Sets the strength of the saliency overlay.
 (() => {
   const KEY = "overlay-strength";
 
@@ -8,7 +8,7 @@
         const kept = sessionStorage.getItem(KEY);
         if (kept !== null) slider.value = kept;
       } catch {
-        // Without storage every scan starts at the same strength.
+        // Without storage every scan starts at the default strength.
       }
       show(slider);
     }

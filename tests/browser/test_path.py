@@ -209,7 +209,7 @@ def test_a_very_long_reference_breaks_nothing(open_page, sign_up):
 def test_the_theme_follows_the_system_until_one_chooses(open_page):
     page = open_page(color_scheme="dark")
     page.goto("/accounts/login/")
-    form = page.locator(".entrance")
+    form = page.locator(".account")
     dark = form.evaluate("element => getComputedStyle(element).backgroundColor")
     page.emulate_media(color_scheme="light")
     light = form.evaluate("element => getComputedStyle(element).backgroundColor")

@@ -15,20 +15,20 @@ pytestmark = pytest.mark.django_db
     ("path", "heading"),
     [
         ("/accounts/login/", "Sign in"),
-        ("/accounts/signup/", "Make an account"),
+        ("/accounts/signup/", "Create account"),
         ("/accounts/password/reset/", "Reset your password"),
-        ("/accounts/password/reset/done/", "Look into your mail"),
+        ("/accounts/password/reset/done/", "Check your e-mail"),
         ("/accounts/password/reset/key/a-b/", "This link no longer works"),
-        ("/accounts/password/reset/key/done/", "Your password is changed"),
-        ("/accounts/inactive/", "This account is closed"),
+        ("/accounts/password/reset/key/done/", "Your password has been changed"),
+        ("/accounts/inactive/", "This account is deactivated"),
         ("/accounts/confirm-email/", "Confirm your e-mail address"),
         ("/accounts/confirm-email/a:b/", "This link no longer works"),
     ],
 )
-def test_entrance_pages_are_ours(browse, path, heading):
+def test_account_pages_are_ours(browse, path, heading):
     page = browse().get(path).content.decode()
     assert f"<h1>{heading}</h1>" in page
-    assert "entrance-side" in page
+    assert "account-side" in page
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_address_is_changed_nowhere_without_the_password(browse, owner):
 def test_what_asks_for_the_password_again_is_ours(browse, owner):
     page = browse(owner).get("/accounts/reauthenticate/").content.decode()
     assert "<h1>Enter your password</h1>" in page
-    assert "entrance-side" in page
+    assert "account-side" in page
 
 
 def test_an_account_without_a_password_is_given_one(browse, owner):
@@ -64,7 +64,7 @@ def test_an_account_without_a_password_is_given_one(browse, owner):
     client = browse(owner)
     page = client.get("/accounts/password/change/", follow=True).content.decode()
     assert "<h1>Choose a password</h1>" in page
-    assert "entrance-side" in page
+    assert "account-side" in page
     client.post("/accounts/password/set/", {"password1": "another long secret", "password2": "another long secret"})
     owner.refresh_from_db()
     assert owner.check_password("another long secret")
@@ -78,14 +78,14 @@ def fields_of(name: str, **fields) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["\N{CYRILLIC SMALL LETTER A}lex", "müller", "two words", "<b>", "a/b"])
 def test_a_user_name_that_may_be_mistaken_is_refused(browse, owner, name):
     response = browse().post("/accounts/signup/", fields_of(name, email="new@hospital.example"))
-    assert b"Use the letters a to z, digits and @ . + - _ only" in response.content
+    assert b"Use only the letters a to z, digits, and @ . + - _" in response.content
     assert not User.objects.filter(email="new@hospital.example").exists()
 
 
 @pytest.mark.parametrize("name", ["OWNER", "Owner", "owner"])
 def test_a_user_name_that_differs_only_in_case_is_refused(browse, owner, name):
     response = browse().post("/accounts/signup/", fields_of(name, email="new@hospital.example"))
-    assert b"already exists" in response.content
+    assert b"Another account uses this user name." in response.content
     assert not User.objects.filter(email="new@hospital.example").exists()
 
 
@@ -109,7 +109,7 @@ def is_ours(mail, subject: str) -> str:
     text = re.sub(r"http://testserver/\S+", "", mail.body)
     for foreign in ("testserver", "example.com", "Thank you for using", "Hello from", "&#", "&amp;"):
         assert foreign not in text + mail.subject
-    assert "tell your administrator" in text
+    assert "contact your administrator" in text
     return text
 
 
@@ -117,7 +117,7 @@ def test_the_mail_with_a_new_password_is_ours(browse, owner, mailoutbox):
     browse().post("/accounts/password/reset/", {"email": owner.email})
     text = is_ours(mailoutbox[0], "BrainScan: choose a new password")
     assert "http://testserver/accounts/password/reset/key/" in mailoutbox[0].body
-    assert "your account stays as it is" in text
+    assert "Your account remains unchanged" in text
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -134,7 +134,7 @@ def test_the_mail_to_somebody_who_has_an_account_is_ours(browse, owner, mailoutb
     EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
     response = browse().post("/accounts/signup/", fields_of("other", email=owner.email))
     assert response.url == "/accounts/confirm-email/"
-    is_ours(mailoutbox[0], "BrainScan: you have an account already")
+    is_ours(mailoutbox[0], "BrainScan: you already have an account")
     assert "http://testserver/accounts/password/reset/" in mailoutbox[0].body
 
 
@@ -146,7 +146,7 @@ def test_an_address_is_confirmed_with_the_link_in_the_mail(browse, owner, mailou
     link = next(word for word in mailoutbox[0].body.split() if word.startswith("http://testserver"))
     page = client.get(link.removeprefix("http://testserver")).content.decode()
     assert "anna@hospital.example belongs to the account anna." in page
-    assert "entrance-side" in page
+    assert "account-side" in page
     client.post(link.removeprefix("http://testserver"))
     assert EmailAddress.objects.get(email="anna@hospital.example").verified
 
@@ -161,12 +161,13 @@ def test_a_mistake_at_sign_up_is_said_beside_its_field(browse, owner):
 def test_a_wrong_password_is_said(browse, owner):
     page = browse().post("/accounts/login/", {"login": "owner", "password": "x"}).content.decode()
     assert 'role="alert"' in page
+    assert "Wrong user name, e-mail address, or password." in page
 
 
 def test_closed_sign_up_is_not_offered(browse, settings):
     assert b"/accounts/signup/" in browse().get("/accounts/login/").content
     settings.SIGN_UP = False
-    assert b"Accounts are made by your administrator." in browse().get("/accounts/login/").content
+    assert b"Your administrator creates accounts." in browse().get("/accounts/login/").content
     assert b"Sign-up is closed" in browse().get("/accounts/signup/").content
 
 

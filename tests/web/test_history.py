@@ -37,7 +37,7 @@ def listed(client, **query) -> list[str]:
 def test_an_empty_history_says_what_to_do_first(browse, owner):
     page = browse(owner).get(HISTORY).content.decode()
     assert "No scans yet" in page
-    assert "Upload the first image" in page
+    assert "Upload your first image" in page
     assert "<form" not in page.split("<main")[1].split("</main>")[0]
 
 

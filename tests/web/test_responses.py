@@ -11,7 +11,7 @@ from django.urls import path
 from brainscan.urls import handler500
 from brainscan.urls import urlpatterns as product_urls
 from classifier.models import User
-from classifier.web.views.faults import server_error
+from classifier.web.views.errors import server_error
 from tests.factories import UserFactory, make_analysis, make_scan
 
 
@@ -88,7 +88,7 @@ def test_what_can_be_read_can_be_asked_for_without_its_body(browse, owner, team,
 def test_an_unknown_address_is_a_page_of_ours(browse, owner, signed_in):
     response = browse(owner if signed_in else None).get("/nowhere/")
     assert response.status_code == 404
-    assert b"There is no such page" in response.content
+    assert b"Page not found" in response.content
 
 
 @pytest.mark.django_db
@@ -98,7 +98,7 @@ def test_an_error_is_a_page_that_needs_nothing(browse, owner):
     client.raise_request_exception = False
     response = client.get("/broken/")
     assert response.status_code == 500
-    assert b"Something went wrong here" in response.content
+    assert b"Something went wrong" in response.content
     assert b"made to fail" not in response.content
 
 
@@ -109,12 +109,12 @@ def test_a_database_that_is_away_asks_for_patience(browse, owner):
     client.raise_request_exception = False
     response = client.get("/away/")
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert b"The database is away for a moment" in response.content
+    assert b"Temporarily unavailable" in response.content
     assert b"db.internal" not in response.content
 
 
 def test_the_error_page_needs_neither_request_nor_database():
-    assert b"Something went wrong here" in server_error(RequestFactory().get("/")).content
+    assert b"Something went wrong" in server_error(RequestFactory().get("/")).content
 
 
 @pytest.mark.django_db
@@ -125,14 +125,14 @@ def test_a_form_without_its_token_says_what_to_do(owner):
     client.force_login(owner)
     response = client.post("/teams/", {"name": "x"})
     assert response.status_code == 403
-    assert b"The page was too old" in response.content
+    assert b"This page has expired" in response.content
 
 
 @pytest.mark.django_db
 def test_a_form_with_too_many_parts_is_a_page_of_ours(browse, owner):
     response = browse(owner).post("/teams/", {f"field{n}": "" for n in range(1100)})
     assert response.status_code == 400
-    assert b"The request could not be read" in response.content
+    assert b"This request could not be processed" in response.content
 
 
 @pytest.mark.django_db
@@ -140,7 +140,7 @@ def test_too_long_a_text_is_not_blamed_on_the_files(browse, owner):
     response = browse(owner).post("/scans/upload/", {"notes": "x" * 2 * 2**20, "patient_reference": "P-1"})
     page = response.content.decode()
     assert response.status_code == 400
-    assert "too long a text" in page
+    assert "too much text" in page
     assert "upload fewer files" not in page
 
 
@@ -209,7 +209,7 @@ def test_about_tells_what_happens_at_other_hospitals(browse, owner, models):
     page = client.get("/about/").content.decode()
     assert "0.95 (0.90–0.98)" in page
     assert "volunteers, healthy, skull stripped" in page
-    assert "10.0% still are without it" in page
+    assert "10.0% of the slices without their tumor" in page
     # At 10% prevalence 0.01 / 0.73 of the negatives have a tumor.
     assert "1.4% have one" in page
     half = client.get("/about/?prevalence=50").content.decode()
@@ -228,7 +228,7 @@ def test_a_prevalence_that_cannot_be_is_ignored(browse, owner, models, prevalenc
 @pytest.mark.django_db
 def test_about_admits_that_nothing_was_measured(browse, owner, models):
     change(models, metrics=[])
-    assert b"treat its answers as unmeasured" in browse(owner).get("/about/").content
+    assert b"Treat the model as not evaluated" in browse(owner).get("/about/").content
 
 
 @pytest.mark.django_db

@@ -221,7 +221,7 @@ def test_the_same_pixels_link_to_the_earlier_scan(browse, owner, team, teammate,
     scan = make_scan(owner, content=content)
     make_analysis(scan, state="succeeded")
     page = page_of(browse(owner), scan)
-    assert "The same image was uploaded before" in page
+    assert "This image was already uploaded" in page
     assert earlier.get_absolute_url() in page
     assert hidden.get_absolute_url() not in page
 
@@ -242,7 +242,7 @@ def test_the_owner_edits_reference_notes_and_team(browse, owner, scan, team):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"patient_reference": "Anna <Müller>"}, "A pseudonym, never a name."),
+        ({"patient_reference": "Anna <Müller>"}, "Enter a pseudonym, never a name."),
         ({"patient_reference": "x" * 65}, "at most 64 characters"),
         ({"notes": "x" * 4001}, "at most 4000 characters"),
         ({"team": "999999"}, "Select a valid choice"),
@@ -313,7 +313,7 @@ def test_deleting_asks_first(browse, owner, scan, settings, django_capture_on_co
 def test_a_refusal_to_a_teammate_is_a_sentence(browse, team_scan, teammate):
     response = browse(teammate).get(f"{team_scan.get_absolute_url()}delete/")
     assert response.status_code == 403
-    assert b"Only the person who uploaded the scan can do this." in response.content
+    assert b"You don&#x27;t have permission to change this scan." in response.content
 
 
 @pytest.mark.parametrize("path", ["analyse/", "delete/", "edit/"])

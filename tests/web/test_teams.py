@@ -20,8 +20,8 @@ def act(client, team: Team, action: str, **fields) -> str:
 
 def test_somebody_without_a_team_is_told_what_to_do(browse, owner):
     page = browse(owner).get("/teams/").content.decode()
-    assert "You are in no team yet" in page
-    assert "owner is the name they need" in page
+    assert "You are not in a team yet" in page
+    assert "Your user name is owner" in page
 
 
 def test_who_makes_a_team_owns_it(browse, owner):

@@ -132,7 +132,7 @@ def test_a_list_of_uploads_still_points_to_earlier_ones(browse, owner):
     content = png_bytes()
     earlier = make_scan(owner, content=content)
     page = browse(owner).post(UPLOAD, {"image": [image(content=content), image()]}, follow=True).content.decode()
-    assert "The same image was uploaded before" in page
+    assert "This image was already uploaded" in page
     assert earlier.get_absolute_url() in page
 
 
@@ -209,7 +209,7 @@ def test_no_file_at_all_says_so(browse, owner):
 def test_a_name_as_patient_reference_is_refused_before_any_file_is_read(browse, owner):
     response = browse(owner).post(UPLOAD, {"image": image(), "patient_reference": "Müller; Anna"})
     assert response.status_code == 400
-    assert b"A pseudonym, never a name." in response.content
+    assert b"Enter a pseudonym, never a name." in response.content
     assert not Scan.objects.exists()
 
 
@@ -246,7 +246,7 @@ def test_the_script_gets_the_sentence_beside_the_name(browse, owner):
 def test_the_script_gets_a_mistake_in_the_fields_beside_the_name(browse, owner):
     response = by_script(browse(owner), image=image(), patient_reference="?")
     assert response.status_code == 400
-    assert b"A pseudonym, never a name." in response.content
+    assert b"Enter a pseudonym, never a name." in response.content
 
 
 def test_an_earlier_upload_of_the_same_pixels_is_pointed_to(browse, owner):
@@ -254,7 +254,7 @@ def test_an_earlier_upload_of_the_same_pixels_is_pointed_to(browse, owner):
     earlier = make_scan(owner, content=content)
     make_analysis(earlier, state="succeeded")
     page = by_script(browse(owner), image=image(content=content)).content.decode()
-    assert "The same image was uploaded before" in page
+    assert "This image was already uploaded" in page
     assert earlier.get_absolute_url() in page
 
 

@@ -1,1 +1,1 @@
-"""The views, one module a subject."""
+"""The views, one module per subject."""

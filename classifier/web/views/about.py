@@ -1,4 +1,4 @@
-"""What the product is for, which model reads the scans, and where the samples come from."""
+"""The intended use, the model cards, and the origin of the samples."""
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -13,7 +13,7 @@ from classifier.web.http import SignedInRequest
 
 @require_safe
 def about(request: SignedInRequest) -> HttpResponse:
-    """Show the intended use and the model cards, the default model's first."""
+    """Show the intended use and the model cards, the default model first."""
     cards, broken = [], []
     for name in sorted(available_models(), key=lambda name: (name != settings.MODEL, name)):
         try:

@@ -1,4 +1,4 @@
-"""The images of a scan. They pass the same gate as its page: a stranger gets 404."""
+"""The images of a scan, with the same access rule as its page: 404 for anyone who may not see it."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -15,14 +15,14 @@ from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 
 @require_safe
 def scan_image(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """The canonical image."""
+    """Return the canonical image."""
     scan = scan_or_404(request, scan_id)
     return _unless_known(request, lambda: scan_files.image_response(scan), etag=scan.pixels_sha256)
 
 
 @require_safe
 def scan_thumbnail(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """The small image of lists."""
+    """Return the thumbnail."""
     scan = scan_or_404(request, scan_id)
     etag = f"{scan.pixels_sha256}-thumbnail"
     return _unless_known(request, lambda: scan_files.thumbnail_response(scan), etag=etag)
@@ -30,10 +30,10 @@ def scan_thumbnail(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 
 @require_safe
 def scan_saliency(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Where the evidence for a tumor lies: a transparent PNG of the image's proportions.
+    """Return the saliency map of a tumor: a transparent PNG with the proportions of the image.
 
-    `analysis` chooses one of the scan's analyses (default: the current one), `finding` a tumor (default: the one the
-    analysis names). There is none for "no tumor", nor for an image that was refused.
+    The parameter `analysis` selects one of the scan's analyses (default: the current one), `finding` a tumor (default:
+    the one that the analysis reports). There is no map for "no tumor" or for an image that is not a brain MR.
     """
     scan = scan_or_404(request, scan_id)
     analysis = _chosen_analysis(request, scan.current_analysis)
@@ -58,7 +58,7 @@ def _chosen_analysis(request: SignedInRequest, current: Analysis | None) -> Anal
 
 
 def _unless_known(request: SignedInRequest, make: Callable[[], HttpResponse], *, etag: str) -> HttpResponse:
-    """Return what `make` makes, or 304 to a browser that holds this version already. Pixels never change."""
+    """Return the response of `make`, or 304 if the browser already has this version. Pixels never change."""
     known = get_conditional_response(request, etag=quote_etag(etag))
     response = make() if known is None else known
     response["ETag"] = quote_etag(etag)

@@ -1,4 +1,4 @@
-"""The history: what was uploaded, what came of it, and the figures above it."""
+"""The history: scans with their results, and statistics."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -18,14 +18,14 @@ from classifier.wording import OUTCOME_LABELS
 
 @require_safe
 def history(request: SignedInRequest) -> HttpResponse:
-    """List the visible scans, newest first, narrowed by the filters."""
+    """List the visible scans that match the filters, newest first."""
     query = request.GET.copy()
     cursor = str(query.pop("cursor", [""])[-1])
     filters = HistoryFilter(query, queryset=visible_scans(request.user), request=request)
     page = page_of(filters.qs, cursor=cursor)
     kept = {name: value for name, value in query.items() if value}
     if cursor and not page.scans:
-        # What lay there has been deleted since.
+        # The scans of this page have been deleted.
         return redirect(f"{request.path}?{urlencode(kept)}")
     figures = dashboard(request.user)
     context = {
@@ -45,7 +45,7 @@ def history(request: SignedInRequest) -> HttpResponse:
 
 
 def _counts(figures: Dashboard) -> list[dict[str, Any]]:
-    """Return name, label and count of every result, findings first in their order."""
+    """Return name, label, and count of every result, findings first."""
     rows = [(name, FINDING_LABELS[name].capitalize(), figures.by_finding[name]) for name in ANSWERS]
     rows.append((Outcome.UNCERTAIN, OUTCOME_LABELS[Outcome.UNCERTAIN], figures.uncertain))
     rows.append((Outcome.NOT_BRAIN_MRI, OUTCOME_LABELS[Outcome.NOT_BRAIN_MRI], figures.not_brain_mri))

@@ -1,4 +1,4 @@
-"""One's own account."""
+"""The user's own account."""
 
 from copy import copy
 
@@ -15,8 +15,8 @@ from classifier.web.http import SignedInRequest
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: SignedInRequest) -> HttpResponse:
-    """Show and change name and e-mail address."""
-    # A copy: a form with errors must not put an unsaved name into the page's header.
+    """Show and change the user's name and e-mail address."""
+    # A copy, so that an invalid form does not put an unsaved name into the page header.
     form = ProfileForm(request.POST or None, instance=copy(request.user))
     if form.is_valid():
         try:

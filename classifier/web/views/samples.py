@@ -12,13 +12,13 @@ from classifier.services.errors import ServiceError
 from classifier.services.sample import get_sample, submit_sample
 from classifier.web.http import SignedInRequest
 
-# They change with a new version of the product only.
+# Samples change only with a new version of the product.
 MAX_AGE_SECONDS = 24 * 60 * 60
 
 
 @require_POST
 def sample_submit(request: SignedInRequest, name: str) -> HttpResponse:
-    """Upload a sample for the person, by the way that any file takes."""
+    """Upload a sample on behalf of the user, through the same service as any file."""
     _sample_or_404(name)
     try:
         submission = submit_sample(name, owner=request.user)
@@ -30,7 +30,7 @@ def sample_submit(request: SignedInRequest, name: str) -> HttpResponse:
 
 @require_safe
 def sample_image(request: SignedInRequest, name: str) -> HttpResponse:
-    """The small image of a sample."""
+    """Return the thumbnail of a sample."""
     _sample_or_404(name)
     response = HttpResponse(_thumbnail(name), content_type="image/png")
     response["Cache-Control"] = f"private, max-age={MAX_AGE_SECONDS}"

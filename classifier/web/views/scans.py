@@ -1,4 +1,4 @@
-"""One scan: its page, its progress, and what people may do to it."""
+"""One scan: its page, its progress, and the actions on it."""
 
 from typing import Any
 from uuid import UUID
@@ -23,15 +23,15 @@ from classifier.services.scan import delete_scan, move_scan, update_scan
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 
-# A result comes within a second or so; who still waits after ten is in a queue and need not ask that often.
+# Most results take about a second. After ten seconds the analysis is in a queue, so poll less often.
 FAST_POLL_MS, SLOW_POLL_MS, FAST_SECONDS = 400, 2500, 10
-# As many as an address may hold; the list asks for the first that are not finished.
+# Keeps the URL short; the list asks for its first unfinished rows.
 MAX_ROWS = 50
 
 
 @require_safe
 def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Show the result, or how far it has come."""
+    """Show the result, or the progress of the analysis."""
     shown = scan_or_404(request, scan_id)
     analysis = shown.current_analysis
     probabilities = _probabilities(analysis)
@@ -50,22 +50,22 @@ def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 
 @require_safe
 def scan_status(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Show how far the analysis has come: a fragment for the scan's page."""
+    """Show the progress of the analysis: a fragment of the scan's page."""
     shown = scan_or_404(request, scan_id)
     analysis = shown.current_analysis
     progress = _progress(shown, position=queue_position(analysis) if analysis is not None else 0)
     if request.GET.get("seen") == progress["seen"]:
-        # Nothing new: what has the keyboard's focus is left alone.
+        # Nothing changed: do not replace elements that may have the keyboard focus.
         return HttpResponse(status=204)
     return render(request, "web/_scan_status.html", {**progress, "is_poll": True})
 
 
 @require_safe
 def scan_statuses(request: SignedInRequest) -> HttpResponse:
-    """Show how far several uploads have come: fragments for a list, of those that changed since they were seen.
+    """Show the progress of several uploads: a fragment for each row that has changed.
 
-    Asks for all at once, so a list of five hundred uploads costs what a short one does. `row` is repeated:
-    identifier of a scan, "~", and what was seen of it.
+    One request covers all rows of a list. The parameter `row` is repeated: the scan's identifier, "~", and the state
+    that the page shows.
     """
     seen = dict(_seen_row(word) for word in request.GET.getlist("row")[:MAX_ROWS])
     places = queue_positions()
@@ -91,7 +91,7 @@ def scan_analyse(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 
 @require_POST
 def analysis_cancel(request: SignedInRequest, analysis_id: UUID) -> HttpResponse:
-    """Take an analysis out of the queue."""
+    """Remove an analysis from the queue."""
     analysis = analysis_or_404(request, analysis_id)
     try:
         cancel_analysis(analysis, by=request.user)
@@ -102,7 +102,7 @@ def analysis_cancel(request: SignedInRequest, analysis_id: UUID) -> HttpResponse
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Change patient reference, notes and team."""
+    """Change patient reference, notes, and team."""
     shown = _changeable_scan(request, scan_id)
     data = request.POST if request.method == "POST" else None
     form = ScanFieldsForm(data, initial=_fields(shown), user=request.user, shared_with=shown.team)
@@ -126,18 +126,18 @@ def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def scan_delete(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Ask once, then delete the scan with its analyses and files."""
+    """Ask for confirmation, then delete the scan with its analyses and files."""
     shown = _changeable_scan(request, scan_id)
     if request.method == "POST":
         delete_scan(shown, by=request.user)
-        messages.success(request, "The scan and its analyses were deleted.")
+        messages.success(request, "The scan and its analyses have been deleted.")
         return redirect("web:history")
     context = {"scan": shown, "analyses": scan_analyses(request.user, shown).count()}
     return render(request, "web/scan_delete.html", context)
 
 
 def _seen_row(word: str) -> tuple[UUID, str]:
-    """Split `<scan>~<what was seen>`."""
+    """Split `<scan>~<state that the page shows>`."""
     scan_id, _, seen = word.partition("~")
     try:
         return UUID(scan_id), seen
@@ -168,7 +168,7 @@ def _progress(shown: Scan, *, position: int) -> dict[str, Any]:
 
 
 def _milliseconds_taken(analysis: Analysis | None) -> float | None:
-    """Return the time from the queue to the result; `None` while there is no end."""
+    """Return the time from queueing to the result; `None` while unfinished."""
     if analysis is None or analysis.finished_at is None:
         return None
     return (analysis.finished_at - analysis.queued_at).total_seconds() * 1000
@@ -179,7 +179,7 @@ def _fields(shown: Scan) -> dict[str, Any]:
 
 
 def _probabilities(analysis: Analysis | None) -> list[tuple[str, float]]:
-    """Return `(finding, probability)` in the order of `FINDINGS`; nothing where the figures would mean nothing."""
+    """Return `(finding, probability)` in the order of `FINDINGS`; empty without probabilities."""
     if analysis is None or not analysis.probabilities:
         return []
     return list(zip(FINDINGS, analysis.probabilities, strict=True))

@@ -1,4 +1,4 @@
-"""Teams: who sees each other's scans."""
+"""Teams, whose members see each other's scans."""
 
 from collections.abc import Callable
 
@@ -17,23 +17,23 @@ from classifier.web.http import SignedInRequest, team_or_404
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def teams(request: SignedInRequest) -> HttpResponse:
-    """List the person's teams, and make a new one."""
+    """List the user's teams and create a new one."""
     form = TeamForm(request.POST or None)
     if form.is_valid():
         try:
-            made = services.create_team(request.user, name=form.cleaned_data["name"])
+            created = services.create_team(request.user, name=form.cleaned_data["name"])
         except ServiceError as error:
             form.add_error("name", str(error))
         else:
-            messages.success(request, f"The team “{made.name}” was made. Add the people who may see its scans.")
-            return redirect(made)
+            messages.success(request, f"Team “{created.name}” was created. Add the colleagues who may see its scans.")
+            return redirect(created)
     context = {"teams": teams_of(request.user), "form": form}
     return render(request, "web/teams.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def team(request: SignedInRequest, team_id: int) -> HttpResponse:
-    """Show a team. A POST carries in `action` what to do to it."""
+    """Show a team, or apply the `action` of a POST request to it."""
     shown = team_or_404(request, team_id)
     if request.method != "POST":
         return _page(request, shown)
@@ -95,7 +95,7 @@ def _leave(request: SignedInRequest, shown: Team) -> HttpResponse:
 
 def _delete(request: SignedInRequest, shown: Team) -> HttpResponse:
     services.delete_team(shown, by=request.user)
-    messages.success(request, f"The team “{shown.name}” was deleted. Its scans are seen by their owners alone.")
+    messages.success(request, f"Team “{shown.name}” was deleted. Its scans are now visible only to their owners.")
     return redirect("web:teams")
 
 

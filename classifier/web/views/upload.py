@@ -1,4 +1,4 @@
-"""The upload page, and the files that come from it."""
+"""The upload page and the uploads from it."""
 
 import uuid
 from typing import Any
@@ -17,27 +17,27 @@ from classifier.web.http import SignedInRequest
 from classifier.web.uploads import MAX_FILES, TOO_MANY_FILES, UploadResult, take_files
 from classifier.wording import megabytes
 
-# One column beside the drop zone; the history has the rest.
+# Fits the column beside the drop zone.
 RECENT_SCANS = 6
 
 
 @require_safe
 def upload(request: SignedInRequest) -> HttpResponse:
-    """Show the drop zone, the samples and the latest scans."""
+    """Show the drop zone, the samples, and the latest scans."""
     form = UploadForm(user=request.user, initial={"upload_key": uuid.uuid4().hex, "team": request.GET.get("team")})
     return render(request, "web/upload.html", _page(request, form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def scan_upload(request: SignedInRequest) -> HttpResponse:
-    """Take the files of a form, or of the script that sends each by itself.
+    """Store the files of a form, or a file that the script sends.
 
-    A single accepted file leads to its page, several to a list with what came of each: a page that can be loaded
-    again, which is how people without JavaScript see the results arrive.
+    A single accepted file redirects to its scan, several to a list of results. People without JavaScript reload that
+    list to see the results.
     """
     if request.method != "POST":
         results = read_batch(request, key=request.GET.get("batch", ""))
-        # Without a list, this is where a reload after signing in again leads.
+        # Signing in again leads here without a batch.
         return _listed(request, results) if results else redirect("web:upload")
     form = UploadForm(request.POST, user=request.user)
     files = request.FILES.getlist("image")

@@ -1,4 +1,4 @@
-"""What people see when the server itself is at fault."""
+"""The page for server errors."""
 
 import sys
 
@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Say whether waiting a moment helps: a database that is away comes back, anything else is recorded for people.
+    """Return 503 while the database is unreachable and 500 for every other error.
 
     Renders without context processors: they would ask the database who is signed in.
     """
