@@ -36,12 +36,18 @@ chaos: $(VENV)/.development  ## kill, stop and fill up what runs, at length; the
 	CHAOS=long $(BIN)/python -m pytest tests/chaos
 	$(BIN)/python -m tests.chaos.report
 
-check: $(VENV)/.development  ## lint, types, layers, templates, migrations, deployment, containers
+# What people read; the rest follows as its words are revised.
+PROSE := README.md samples/README.md Makefile docs/*.md templates static/js static/css scripts \
+	classifier/wording.py classifier/web classifier/templatetags
+
+check: $(VENV)/.development  ## lint, types, layers, spelling, templates, migrations, deployment, containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --check --lint --quiet
+	$(BIN)/biome lint --error-on-warnings
+	$(BIN)/codespell $(PROSE)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') HTTPS=1 \
 		$(BIN)/python -W ignore manage.py check --deploy --fail-level WARNING
@@ -62,7 +68,7 @@ lock: $(VENV)/.development  ## pin the dependencies of requirements*.in with the
 	$(BIN)/$(LOCK) requirements.in docker/requirements-gpu.in --no-emit-package tensorflow-cpu \
 		--output-file docker/requirements-gpu.txt
 
-screenshots: $(VENV)/.development  ## the pictures of docs/images
+screenshots: $(VENV)/.development  ## take the screenshots of docs/images
 	$(BIN)/python scripts/screenshots.py
 
 vendor: $(VENV)/.development  ## fetch the front-end libraries of static/vendor again

@@ -1,4 +1,4 @@
-"""Vendor the browser libraries under `static/vendor/`: exact versions, checked, with their licences. No build step.
+"""Vendor the browser libraries under `static/vendor/`: exact versions, checked, with their licenses. No build step.
 
     python scripts/vendor_static.py           fetch with `npm pack`, check the sha512 of each tarball, unpack
     python scripts/vendor_static.py --check   compare the files with `static/vendor/versions.json`, without a network
@@ -54,7 +54,7 @@ class Package:
     Attributes:
         name: the package's name on npm.
         version: exact version.
-        licence: SPDX expression.
+        license: SPDX expression.
         integrity: sha512 of the tarball as npm states it.
         folder: where its files go under `static/vendor/`.
         files: path inside the package → file name in `folder`.
@@ -63,7 +63,7 @@ class Package:
 
     name: str
     version: str
-    licence: str
+    license: str
     integrity: str
     folder: str
     files: Mapping[str, str]
@@ -74,7 +74,7 @@ PACKAGES = (
     Package(
         name="bootstrap",
         version="5.3.9",
-        licence="MIT",
+        license="MIT",
         integrity="sha512-20cU0rcfw8WdxtVbmfU+xT2EjvVTw9Ror/h1Qvd7DXCujRg8OO9mdBCsmTHdJFf3BuadmBNJtgIuUXsBqSkk/w==",
         folder="bootstrap",
         files={"dist/css/bootstrap.min.css": "bootstrap.min.css", "LICENSE": "LICENSE"},
@@ -82,7 +82,7 @@ PACKAGES = (
     Package(
         name="bootstrap-icons",
         version="1.13.2",
-        licence="MIT",
+        license="MIT",
         integrity="sha512-fAU1Ly3dH7hwRg+CB8EZ0Vl0fF80zgXHeUVJyfUOKzoURr+TbwISbCW5tKUoQLERaWYG2emTCybcPbD96hdD1A==",
         folder="bootstrap-icons",
         files={"LICENSE": "LICENSE"},
@@ -91,7 +91,7 @@ PACKAGES = (
     Package(
         name="chart.js",
         version="4.6.1",
-        licence="MIT",
+        license="MIT",
         integrity="sha512-hJyniucsFmq//EvXYvJ6c6mahPoI3kaxdjVH8awTaJ/fDNWeSqqqArixMJWkWNN6fcYvPU3HneSANFNYtRi61g==",
         folder="chart.js",
         files={"dist/chart.umd.min.js": "chart.umd.min.js", "LICENSE.md": "LICENSE.md"},
@@ -99,7 +99,7 @@ PACKAGES = (
     Package(
         name="htmx.org",
         version="2.0.11",
-        licence="0BSD",
+        license="0BSD",
         integrity="sha512-Thx/WtpeOQqSrqBCw/A1cwGJGg4UrVa3+sW0GmrM3p4gJgO89ecH4qtbnyzDDWFvBTqjnIMCgELTNt636dtamA==",
         folder="htmx",
         files={"dist/htmx.min.js": "htmx.min.js", "LICENSE": "LICENSE"},
@@ -107,7 +107,7 @@ PACKAGES = (
     Package(
         name="@fontsource-variable/inter",
         version="5.3.0",
-        licence="OFL-1.1",
+        license="OFL-1.1",
         integrity="sha512-OupL48va4JNofb97w6NYeF9S7W/kHNKM0Er8Dem5nqi4jeOLrVJDoE8tZEpnMJmtkvNbB1EIPPwHcdkF6b1oUA==",
         folder="inter",
         files={
@@ -168,7 +168,7 @@ def vendor() -> None:
     for package in PACKAGES:
         with tempfile.TemporaryDirectory() as folder:
             files = unpack(package, tarball=fetch(package, folder=Path(folder)))
-        entry = {name: getattr(package, name) for name in ("name", "version", "licence", "integrity")}
+        entry = {name: getattr(package, name) for name in ("name", "version", "license", "integrity")}
         record.append({**entry, "files": files})
     VERSIONS.write_text(json.dumps({"packages": record}, indent=2) + "\n")
 

@@ -37,7 +37,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when uploads are taken and analysed, 503 with the failing parts otherwise, within `ANSWER_SECONDS`."""
+    """Answer 200 when uploads are taken and analyzed, 503 with the failing parts otherwise, within `ANSWER_SECONDS`."""
     deadline = time.monotonic() + ANSWER_SECONDS
     for check in CHECKS:
         check.begin()

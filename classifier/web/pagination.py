@@ -44,7 +44,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of scans, newest first, and the cursors of its neighbours ("" if there is none)."""
+    """One page of scans, newest first, and the cursors of its neighbors ("" if there is none)."""
 
     scans: list[Scan]
     newer: str

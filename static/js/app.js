@@ -18,7 +18,11 @@
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method === "dialog") return;
     const button = event.submitter;
-    if (button && !button.dataset.repeatable) setTimeout(() => (button.disabled = true), 0);
+    if (!button || button.dataset.repeatable) return;
+    // After the submission has collected the button's own value.
+    setTimeout(() => {
+      button.disabled = true;
+    }, 0);
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;

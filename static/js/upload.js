@@ -53,7 +53,8 @@
     // Replace the hint that there are no scans yet.
     const empty = document.querySelector("[data-after-upload]");
     if (empty) empty.textContent = empty.dataset.afterUpload;
-    const key = `${form.elements.upload_key.value}-${(batch += 1)}`;
+    batch += 1;
+    const key = `${form.elements.upload_key.value}-${batch}`;
     const fields = new FormData(form);
     fields.delete("image");
     files.forEach((file, number) => {

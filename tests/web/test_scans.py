@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 NBSP = "\N{NO-BREAK SPACE}"
 
 
-def analysed(owner, **fields) -> Scan:
+def analyzed(owner, **fields) -> Scan:
     scan = make_scan(owner)
     make_analysis(scan, **{"state": "succeeded", **fields})
     return scan
@@ -41,14 +41,14 @@ RESULTS = {
 
 @pytest.mark.parametrize(("fields", "sentence"), RESULTS.values(), ids=RESULTS)
 def test_the_result_is_a_sentence(browse, owner, fields, sentence):
-    page = page_of(browse(owner), analysed(owner, **fields))
+    page = page_of(browse(owner), analyzed(owner, **fields))
     assert f"<title>{sentence}" in page.replace("\n", "").replace("        ", "").replace("      ", "")
     assert "What to do next" in page
     assert "Not a diagnosis." in page
 
 
 def test_probabilities_are_whole_and_never_none_or_all(browse, owner):
-    page = page_of(browse(owner), analysed(owner, probabilities=[0.0004, 0.9991, 0.0005, 0.0], confidence=0.9991))
+    page = page_of(browse(owner), analyzed(owner, probabilities=[0.0004, 0.9991, 0.0005, 0.0], confidence=0.9991))
     assert page.count("&lt;1%") == 3
     assert "&gt;99%" in page
     assert ">100%" not in page
@@ -65,18 +65,18 @@ def test_probabilities_are_whole_and_never_none_or_all(browse, owner):
     ],
 )
 def test_the_overlay_is_shown_only_where_there_is_a_place_to_show(browse, owner, fields, shown):
-    page = page_of(browse(owner), analysed(owner, **fields))
+    page = page_of(browse(owner), analyzed(owner, **fields))
     assert ("saliency.png" in page) is shown
     assert ("No overlay:" in page) is not shown
 
 
 def test_no_probabilities_where_they_would_mean_nothing(browse, owner):
     fields = {"outcome": Outcome.NOT_BRAIN_MRI, "finding": "", "probabilities": None, "confidence": None}
-    assert "probabilities-heading" not in page_of(browse(owner), analysed(owner, **fields))
+    assert "probabilities-heading" not in page_of(browse(owner), analyzed(owner, **fields))
 
 
 def test_the_page_says_which_model_ran_and_how_long(browse, owner):
-    page = page_of(browse(owner), analysed(owner, model_version="1.2.3", milliseconds=231.4))
+    page = page_of(browse(owner), analyzed(owner, model_version="1.2.3", milliseconds=231.4))
     assert "xception 1.2.3" in page
     assert "/about/#model-xception" in page
     assert f"231{NBSP}ms" in page

@@ -1,4 +1,4 @@
-"""The front end's files: vendored as recorded, nothing inline, colours that can be read."""
+"""The front end's files: vendored as recorded, nothing inline, colors that can be read."""
 
 import re
 from itertools import combinations
@@ -50,13 +50,13 @@ def test_every_icon_that_templates_draw_is_vendored():
     assert drawn == vendored
 
 
-def colours(theme: int) -> dict[str, str]:
-    """Token → colour: the first of each pair is for light, the second for dark."""
+def colors(theme: int) -> dict[str, str]:
+    """Token → color: the first of each pair is for light, the second for dark."""
     return {name: pair[theme] for name, *pair in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", TOKENS)}
 
 
-def linear(colour: str) -> list[float]:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+def linear(color: str) -> list[float]:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
 
 
@@ -71,20 +71,20 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("surface", ["bg", "surface", "surface-2"])
 @pytest.mark.parametrize("text", ["text", "muted", "accent", "danger"])
 def test_text_can_be_read(theme, surface, text):
-    tokens = colours(theme)
+    tokens = colors(theme)
     assert contrast(tokens[text], tokens[surface]) >= 4.5
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize("mark", [*FINDINGS, "not_brain_mri", "line-strong"])
 def test_marks_and_borders_of_fields_can_be_seen(theme, mark):
-    tokens = colours(theme)
+    tokens = colors(theme)
     assert contrast(tokens[mark], tokens["surface"]) >= 3
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_on_buttons_can_be_read(theme):
-    assert contrast("#ffffff", colours(theme)["accent-fill"]) >= 4.5
+    assert contrast("#ffffff", colors(theme)["accent-fill"]) >= 4.5
 
 
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009.
@@ -107,7 +107,7 @@ def lab(rgb: list[float]) -> list[float]:
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize("vision", VISION)
 def test_findings_differ_for_every_eye(theme, vision):
-    tokens, seen = colours(theme), {}
+    tokens, seen = colors(theme), {}
     for name in FINDINGS:
         rgb = linear(tokens[name])
         mixed = [sum(m * c for m, c in zip(row, rgb, strict=True)) for row in VISION[vision]]
