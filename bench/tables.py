@@ -47,14 +47,14 @@ def engines(result: Result) -> str:
             ]
         )
     batches = [f"batch {batch}" for batch in next(iter(result["engines"].values()))["network"]]
-    head = ("engine", *batches, "whole analysis", "labels agree", "largest difference of a logit", "memory, MiB")
+    head = ("engine", *batches, "whole analysis", "labels agree", "largest logit difference", "memory, MiB")
     return table(head, rows) + f"\n\nParity on {result['images_compared']}. {result['threads']} threads each."
 
 
 PARTS = {
-    "chosen_on": "test images, on which the margins were chosen",
+    "chosen_on": "test images, used to choose the margins",
     "others": "others, mirrored",
-    "changed": "further ones, changed at random",
+    "changed": "further images, randomly augmented",
 }
 
 
@@ -74,9 +74,14 @@ def bfloat16(result: Result) -> str:
         for name, part in result["parts"].items()
     ]
     head = (
-        *("images", "largest change of a lead", "of a refusal score", "bfloat16 alone says the same"),
-        *("with the second look", "looked at twice", "points a percentage differs, at most"),
-        "ms an image, float32 / mean of bfloat16",
+        *(
+            "images",
+            "largest change of a margin",
+            "of an out-of-distribution score",
+            "same decision with bfloat16 alone",
+        ),
+        *("with the second pass", "evaluated twice", "largest difference in percentage points"),
+        "ms per image, float32 / mean of bfloat16",
     )
     return table(head, rows)
 
@@ -92,7 +97,7 @@ def throughput(result: Result) -> str:
     steps = [f"{STEPS[name]} {mean[name]['mean'] * 1000:.0f} ms" for name in STEPS if name != "queued_seconds"]
     return (
         f"**{KINDS[result['kind']]}**: {percent(result['share'], digits=1)} (median of rounds), "
-        f"{result['analyses_a_round']} analyses a round, {result['failed']} failed.\n\n{table(head, rows)}\n\n"
+        f"{result['analyses_a_round']} analyses per round, {result['failed']} failed.\n\n{table(head, rows)}\n\n"
         f"Mean time of a batch ({mean['batch_size']['mean']:.1f} images) in each step; the steps overlap: "
         f"{', '.join(steps)}."
     )
@@ -119,8 +124,8 @@ def latency(result: Result) -> str:
         *("result seen, p50 / p95", "model's own time", "added until stored", "added until seen"),
     )
     return (
-        f"**{KINDS[result['kind']]}**: capacity {result['capacity_uploads_a_second']:.2f} uploads a second, "
-        f"by {result['clients_at_capacity']} clients that wait. Milliseconds; added: medians.\n\n"
+        f"**{KINDS[result['kind']]}**: capacity {result['capacity_uploads_a_second']:.2f} uploads per second, "
+        f"by {result['clients_at_capacity']} waiting clients. Times in milliseconds; added times are medians.\n\n"
         f"{table(head, rows)}\n\n{_above_capacity(result)}"
     )
 
@@ -177,8 +182,8 @@ def intake(result: Result) -> str:
     """Return the corpus in a sentence."""
     summary = result["summary"]
     return (
-        f"{summary['as_expected']} of {summary['files']} files of the corpus got their answer. The slowest refusal "
-        f"took {summary['slowest_refusal_milliseconds']:.0f} ms and at most "
+        f"{summary['as_expected']} of {summary['files']} files of the corpus were handled as expected. The slowest "
+        f"refusal took {summary['slowest_refusal_milliseconds']:.0f} ms and at most "
         f"{summary['highest_peak_of_a_refusal_mebibytes']:.0f} MiB; the process grew by "
         f"{summary['growth_over_all_mebibytes']:.1f} MiB over {result['rounds']} rounds."
     )
@@ -199,9 +204,9 @@ def _above_capacity(result: Result) -> str:
         f"At {percent(load['share'])}: {load['taken']} of {load['uploads']} uploads answered 202, "
         f"{load['answers_over_limit']} of them after more than {result['answer_limit_milliseconds']:.0f} ms; "
         f"{load['waiting_at_the_end']} results were outstanding when the uploads ended, and all had been stored "
-        f"{load['drained_after']:.0f} s later: {load['succeeded']} succeeded. Whoever uploaded "
-        f"{percent(result['interactive_share'])} of it waited {_pair(people['interactive'])} ms for a result, whoever "
-        f"uploaded the rest {_pair(people['bulk'])} ms (p50 / p95)."
+        f"{load['drained_after']:.0f} s later: {load['succeeded']} succeeded. The user with "
+        f"{percent(result['interactive_share'])} of the uploads waited {_pair(people['interactive'])} ms for a result, "
+        f"the user with the others {_pair(people['bulk'])} ms (p50 / p95)."
     )
 
 

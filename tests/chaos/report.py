@@ -15,17 +15,17 @@ COLUMNS = {
     "kills": "kills",
     "succeeded": "results",
     "failed": "failures",
-    "duplicates": "twice",
-    "repeated": "begun again",
-    "refused_requests": "refused first",
-    "longest_answer_seconds": "longest answer",
+    "duplicates": "duplicates",
+    "repeated": "retried",
+    "refused_requests": "refused requests",
+    "longest_answer_seconds": "slowest response",
     "longest_result_seconds": "longest wait",
 }
 REMARKS = {
     "drain_seconds": "stopped after {} s",
-    "seconds_away": "away for {} s each time",
+    "seconds_away": "unavailable for {} s each time",
     "refused_for_want_of_room": "{} more refused with 507",
-    "disk_pretended": "the disk pretended to be full",
+    "disk_pretended": "full disk simulated",
 }
 
 

@@ -3,7 +3,7 @@
 from tests.chaos.load import scans
 
 
-def test_an_upload_whose_process_died_before_the_message_is_analysed_once(hurt, scenario, form):
+def test_an_upload_whose_process_died_before_the_message_is_analyzed_once(hurt, scenario, form):
     for _ in range(max(form.kills // 4, 1)):
         with hurt.fault("die-before-notify", times="once"):
             [upload] = scenario.load.send(scans(1))
