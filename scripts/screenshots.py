@@ -1,9 +1,9 @@
-"""Take the pictures of `docs/images/`: the main pages of a real, running BrainScan at desktop and phone width.
+"""Take the screenshots of `docs/images/`: the main pages of a running BrainScan at desktop and phone width.
 
     python scripts/screenshots.py
 
 Starts `manage.py up` with its data in a temporary folder, uploads the sample scans, waits for their results, and
-photographs the pages in headless Chromium. Takes about a minute.
+captures the pages in headless Chromium. Takes about a minute.
 """
 
 import io
@@ -40,7 +40,7 @@ SAMPLES = (
     ("pituitary-2", "P-0077"),
     ("meningioma-2", "P-0042"),
 )
-# The history's chart shows days; uploads of one minute would be one bar.
+# The chart of the history has one bar per day, so spread the uploads over several days.
 SPREAD = """
 from datetime import timedelta
 from classifier.models import Analysis, Scan
@@ -71,7 +71,7 @@ def window(browser: Browser, *, kind: str, theme: str = "light", state: object =
 
 
 def save(page: Page, *, name: str) -> None:
-    """Photograph the window."""
+    """Save a screenshot of the window."""
     page.wait_for_load_state("networkidle")
     # Fonts and charts settle after the last request.
     page.wait_for_timeout(400)
@@ -83,7 +83,7 @@ def save(page: Page, *, name: str) -> None:
 
 
 def prepare(page: Page, *, app: RunningApp) -> str:
-    """Make an account, a team and a history. Returns the path of the newest scan."""
+    """Create an account, a team, and a history; return the path of the newest scan."""
     page.goto(f"{app.base_url}/accounts/signup/")
     for field, value in {"username": "mara.lindqvist", "email": "mara.lindqvist@hospital.example"}.items():
         page.fill(f"#id_{field}", value)
