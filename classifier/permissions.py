@@ -6,7 +6,7 @@ query, so edges answer 404. One that they can view but not change is refused wit
 
 from classifier.models import Scan, User
 
-CHANGE_REFUSED = "Only the person who uploaded the scan can do this."
+CHANGE_REFUSED = "You don't have permission to change this scan."
 
 
 def can_view(user: User, scan: Scan) -> bool:

@@ -26,7 +26,12 @@ class TextField(serializers.CharField):
     """Optional text. The length limit counts surrounding spaces too."""
 
     def __init__(self, **kwargs: Any) -> None:
-        defaults = {"required": False, "allow_blank": True, "trim_whitespace": False, "validators": [_NO_NULL]}
+        defaults: dict[str, Any] = {
+            "required": False,
+            "allow_blank": True,
+            "trim_whitespace": False,
+            "validators": [_NO_NULL],
+        }
         super().__init__(**(defaults | kwargs))
 
 

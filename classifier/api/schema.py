@@ -30,7 +30,10 @@ class ErrorSerializer(serializers.Serializer[Any]):
         read_only=True,
         help_text="`validation_error` names invalid fields in `attr`; `server_error` is not the client's fault.",
     )
-    errors = ErrorItemSerializer(many=True, read_only=True, help_text="At least one.")
+    # The base class has a property of that name.
+    errors = ErrorItemSerializer(  # type: ignore[assignment]
+        many=True, read_only=True, help_text="At least one."
+    )
 
 
 DESCRIPTIONS = {
@@ -83,5 +86,6 @@ class ApiSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)  # type: ignore[arg-type]
         if direction == "response":
             for status, response in errors(401, 406, 500, 503).items():
-                bodies.setdefault(str(status), self._get_response_for_code(response, str(status)))
+                body = self._get_response_for_code(response, str(status))  # type: ignore[no-untyped-call]
+                bodies.setdefault(str(status), body)
         return dict(sorted(bodies.items()))
