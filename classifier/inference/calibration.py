@@ -8,9 +8,6 @@ import numpy.typing as npt
 from classifier.findings import FINDINGS
 from classifier.inference.preprocessing import Float32Array
 
-MIN_PERCENT, MAX_PERCENT = 1, 99
-"""No finding is ever shown as impossible or certain: the test sets are too small to tell 99 from 100%."""
-
 NOTUMOR = FINDINGS.index("notumor")
 
 
@@ -80,8 +77,3 @@ def tumor_probability(calibrated: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return the probability that there is a tumor of any kind, of calibrated probabilities `(..., 4)`."""
     result: npt.NDArray[np.float64] = 1.0 - np.asarray(calibrated, np.float64)[..., NOTUMOR]
     return result
-
-
-def display_percent(probability: float) -> int:
-    """Return a probability in [0, 1] as whole percent for people, 1–99: never 0, never 100."""
-    return int(min(MAX_PERCENT, max(MIN_PERCENT, round(100 * probability))))

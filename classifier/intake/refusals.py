@@ -39,9 +39,9 @@ REFUSAL_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "dicom_multi_frame": (
             "The DICOM file holds {frames} frames; export the slice you want as a single-frame file and upload that."
         ),
-        "dicom_colour": "The DICOM image is in colour; upload the original grayscale MR slice instead.",
+        "dicom_colour": "The DICOM image is in color; upload the original grayscale MR slice instead.",
         "dicom_unsupported": (
-            "The DICOM file stores its image in a way that cannot be read here; "
+            "The DICOM file stores its image in a way that isn't supported; "
             "export it uncompressed, or as JPEG or PNG, and upload that."
         ),
     }

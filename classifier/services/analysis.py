@@ -59,5 +59,5 @@ def cancel_analysis(analysis: Analysis, *, by: User) -> None:
     )
     if not end_analyses([end], actor=by):
         running = Analysis.objects.filter(pk=analysis.pk, state=Analysis.State.RUNNING).exists()
-        raise Conflict(f"The analysis has already {'started' if running else 'ended'} and cannot be cancelled.")
+        raise Conflict(f"The analysis has already {'started' if running else 'ended'} and cannot be canceled.")
     logger.info("analysis_cancelled", analysis=str(analysis.pk), by=by.pk)

@@ -211,7 +211,7 @@ def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[_Files]:
         if not files.may_be_needed or isinstance(error, IntegrityError):
             remove_files(scan.pk)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull("There is no room left to store images. Tell your administrator.") from error
+            raise StorageFull("The server has no space left to store images. Tell your administrator.") from error
         raise
 
 

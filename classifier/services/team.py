@@ -36,7 +36,7 @@ def add_member(team: Team, *, by: User, identifier: str) -> Membership:
     identifier = identifier.replace("\x00", "").strip()
     user = User.objects.filter(Q(username__iexact=identifier) | Q(email__iexact=identifier), is_active=True).first()
     if user is None:
-        raise Invalid("Nobody has an account with this user name or e-mail address. Ask them to sign up first.")
+        raise Invalid("No account has this user name or e-mail address. Ask the person to sign up first.")
     try:
         with transaction.atomic():
             return Membership.objects.create(team=team, user=user)

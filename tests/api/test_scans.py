@@ -246,7 +246,7 @@ def test_a_full_disk_is_a_507(api, owner, monkeypatch):
     client.raise_request_exception = False
     response = upload(client)
     assert response.status_code == 507
-    assert response.json()["errors"][0]["detail"].startswith("There is no room left")
+    assert response.json()["errors"][0]["detail"].startswith("The server has no space left")
     assert not Scan.objects.exists()
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from classifier.inference.calibration import Calibration, display_percent, probabilities, tumor_probability
+from classifier.inference.calibration import Calibration, probabilities, tumor_probability
 
 
 def test_probabilities_sum_to_one_for_any_shape():
@@ -55,8 +55,3 @@ def test_a_calibration_that_means_nothing_is_an_error(wrong):
 def test_nonsense_is_an_error(logits, temperature):
     with pytest.raises(ValueError, match="Received"):
         probabilities(logits, temperature=temperature)
-
-
-@pytest.mark.parametrize(("p", "percent"), [(0.0, 1), (0.004, 1), (0.914, 91), (0.999, 99), (1.0, 99)])
-def test_people_never_read_zero_or_a_hundred(p, percent):
-    assert display_percent(p) == percent

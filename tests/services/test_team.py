@@ -36,7 +36,7 @@ def test_adding_nobody_says_what_to_do(owner, team):
 
 
 def test_signs_that_no_name_has_are_left_out(owner, team):
-    with pytest.raises(Invalid, match="Nobody has an account"):
+    with pytest.raises(Invalid, match="No account has this user name"):
         service.add_member(team, by=owner, identifier="a\x00b")
     assert service.create_team(owner, name="Ward\x00 7").name == "Ward 7"
 

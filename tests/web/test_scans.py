@@ -104,7 +104,7 @@ def test_what_has_started_is_not_cancelled(browse, owner):
     client = browse(owner)
     assert "/cancel/" not in page_of(client, scan)
     page = client.post(f"/analyses/{analysis.pk}/cancel/", follow=True).content.decode()
-    assert "has already started and cannot be cancelled" in page
+    assert "has already started and cannot be canceled" in page
     analysis.refresh_from_db()
     assert analysis.state == Analysis.State.RUNNING
 

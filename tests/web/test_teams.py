@@ -47,7 +47,7 @@ def test_members_are_added_by_name_or_address(browse, owner, team, identifier):
 
 
 @pytest.mark.parametrize(
-    ("identifier", "sentence"), [("nobody", "Nobody has an account"), ("teammate", "already a member")]
+    ("identifier", "sentence"), [("nobody", "No account has this user name"), ("teammate", "already a member")]
 )
 def test_adding_says_why_not(browse, owner, team, identifier, sentence):
     assert sentence in act(browse(owner), team, "add", identifier=identifier)

@@ -263,12 +263,12 @@ def test_a_full_disk_is_said_in_words(browse, owner, monkeypatch):
     from classifier.web import uploads
 
     def full(**_fields):
-        raise StorageFull("There is no room left to store images. Tell your administrator.")
+        raise StorageFull("The server has no space left to store images. Tell your administrator.")
 
     monkeypatch.setattr(uploads, "submit_scan", full)
     response = browse(owner).post(UPLOAD, {"image": image()})
     assert response.status_code == 400
-    assert b"There is no room left" in response.content
+    assert b"The server has no space left" in response.content
 
 
 def test_a_file_beyond_the_limit_costs_the_disk_no_more_than_the_limit(settings):
