@@ -25,7 +25,7 @@ class AnalysisResult:
 
     Attributes:
         decision: The answer.
-        class_maps: float16 `(h, w, 4)`; `(10, 10, 4)` for Xception. For `overlay_png`.
+        class_maps: float16 `(h, w, 4)`; `(7, 7, 4)` for Xception at 224 pixels. For `overlay_png`.
         milliseconds: The image's share of the time that its batch took, preprocessing included.
     """
 

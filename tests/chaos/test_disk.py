@@ -21,7 +21,7 @@ def test_a_full_disk_refuses_with_a_sentence_and_keeps_nothing(hurt, scenario, f
         with full_disk(hurt, room=room):
             refusal = refused_upload(hurt)
         assert refusal.status == 507
-        assert "no room" in sentence_of(refusal)
+        assert "no space" in sentence_of(refusal)
     scenario.load.send(scans(form.some // 2))
     scenario.conclude(most_attempts=1, refused_for_want_of_room=3, disk_pretended=not hurt.small_disk)
 

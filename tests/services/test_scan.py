@@ -105,7 +105,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(owner, settings, monkeypatch):
         return whole(self, name, content)
 
     monkeypatch.setattr(FileSystemStorage, "_save", full)
-    with pytest.raises(StorageFull, match="no room left"):
+    with pytest.raises(StorageFull, match="no space left"):
         service.submit_scan(owner=owner, file=png_bytes())
     assert not Scan.objects.exists()
     assert stored_files(settings) == []
