@@ -31,7 +31,7 @@ def test_members_are_added_by_user_name_or_email(owner, team, identifier):
 
 
 def test_adding_nobody_says_what_to_do(owner, team):
-    with pytest.raises(Invalid, match="Ask them to sign up"):
+    with pytest.raises(Invalid, match="Ask the person to sign up"):
         service.add_member(team, by=owner, identifier="nobody")
 
 
