@@ -146,7 +146,7 @@ def describe(
 
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["manage.py", *sys.argv[1:]]),
+        "command": command_line(),
         "code": revision(),
         "network": options.network,
         "protocol": options.protocol,
@@ -174,6 +174,12 @@ def describe(
             "machine": platform.machine(),
         },
     }
+
+
+def command_line() -> str:
+    """Return how the program was called, absolute paths by their names: a record says nothing about its machine."""
+    arguments = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return " ".join(["manage.py", *arguments])
 
 
 def digest(path: Path) -> str:

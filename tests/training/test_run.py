@@ -6,7 +6,7 @@ import pytest
 
 from classifier.inference.network import build_network
 from classifier.training.loop import Trainer, TrainingConfig
-from classifier.training.run import RunOptions, split_of, train
+from classifier.training.run import RunOptions, command_line, split_of, train
 
 CONFIG = TrainingConfig(stages=((96, 2),), batch_size=8, learning_rate=1e-2, freeze=0)
 
@@ -107,3 +107,8 @@ def test_the_rate_warms_up_and_falls_to_zero():
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[10] == 1.0
     assert rates[-1] < 0.01
+
+
+def test_a_record_names_no_folder_of_its_machine(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["manage.py", "train", "--data", "/home/jane/data", "--stage", "96:1"])
+    assert command_line() == "manage.py train --data data --stage 96:1"
