@@ -41,7 +41,7 @@ def block(name: str, *, results: Mapping[str, dict[str, Any]]) -> str:
 
 
 def rendered(document: str, *, results: Mapping[str, dict[str, Any]]) -> str:
-    """Return the document with all its blocks made anew."""
+    """Return the document with every block regenerated."""
     return BLOCK.sub(lambda found: f"{found[1]}{block(found[2], results=results)}\n{found[3]}", document)
 
 

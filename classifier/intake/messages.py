@@ -35,7 +35,7 @@ _MAX_REPLY: Final = 3 * MAX_STORED_SIDE**2
 
 
 class BrokenReply(Exception):
-    """The other end closed its socket in the middle, or sent what is no message."""
+    """The other end closed its socket during a message, or sent an invalid message."""
 
 
 def send_chunk(connection: socket.socket, part: bytes) -> None:

@@ -38,7 +38,7 @@ class Batches:
         batch_size: Images a batch.
         seed: With the step number, determines a batch completely.
         official: Whether published labels are learned instead of corrected ones.
-        balanced: Whether images are drawn by `Draws`; else all are shuffled anew for each epoch.
+        balanced: Whether images are drawn by `Draws`; else all are reshuffled for each epoch.
         mixup_alpha: Parameter of the beta distribution of shares by which two images are laid over each other (mixup,
             Zhang et al., 2018); 0 never mixes.
     """

@@ -1,4 +1,4 @@
-"""Learning rates that fall from the head to the first block: what edges look like need not be learned anew."""
+"""Learning rates that fall from the head to the first block, since early layers transfer well."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

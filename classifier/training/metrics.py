@@ -109,7 +109,7 @@ def auroc(positive: Array, negative: Array) -> float:
 def bootstrap(
     score: Callable[[Array], float], groups: Sequence[str], *, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return a 95 % interval from resampling whole groups: images of one patient are not independent.
+    """Return a 95% interval from resampling whole groups: images of one patient are not independent.
 
     Args:
         score: Function of image indices, int `(M,)`.

@@ -38,7 +38,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
     possible = figures["possible"]
     controls, saliency, refusal = figures["controls"], figures["saliency"], figures["refusal"]
     rows: list[tuple[str, str]] = [
-        ("Accuracy (95 % interval by patient group)", f"{percent(accuracy['value'])} ({_interval(accuracy)})"),
+        ("Accuracy (95% CI, resampled by patient group)", f"{percent(accuracy['value'])} ({_interval(accuracy)})"),
         ("Accuracy, one image of each twin group", percent(accuracy["one_of_each_twin"])),
         ("Pixel nearest neighbor, no training", percent(controls["pixel_neighbour_accuracy"])),
         ("Negative log likelihood", f"{figures['probabilities']['nll']:.3f}"),
@@ -47,7 +47,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         ("Answered at the card's thresholds", percent(abstention["coverage"])),
         ("Answered as a tumor of unknown kind", percent(abstention.get("tumor_of_unknown_kind"))),
         ("Accuracy where a finding is named", percent(abstention["accuracy"])),
-        ("Accuracy on the surest 90 %", percent(abstention["accuracy_at_90_percent_coverage"])),
+        ("Accuracy on the most confident 90%", percent(abstention["accuracy_at_90_percent_coverage"])),
         ("True finding among those that remain possible", percent(possible["coverage"])),
         ("Findings that remain possible, on average", f"{possible['mean_size']:.2f}"),
         ("Images without a tumor called so", percent(shortcut["specificity"])),
@@ -72,7 +72,10 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         rows += [
             ("Brain MR images refused", percent(refusal["brain_mri_refused"])),
             ("Far images refused", f"{percent(far['refused'])} of {far['images']} (area {far['auroc']:.3f})"),
-            ("Spoilt brain MR refused", f"{percent(near['refused'])} of {near['images']} (area {near['auroc']:.3f})"),
+            (
+                "Corrupted brain MR refused",
+                f"{percent(near['refused'])} of {near['images']} (area {near['auroc']:.3f})",
+            ),
         ]
     return "\n\n".join(
         [

@@ -48,7 +48,7 @@ class BatchLoader:
 
         Args:
             load: gives the analyser of a model by its name.
-            in_flight: is told of progress.
+            in_flight: Receives the progress.
             writer: ends what cannot be read.
             measurements: is told how long it took.
         """
