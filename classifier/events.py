@@ -13,6 +13,9 @@ class Kind(StrEnum):
 
     SCAN_CREATED = "scan.created"
     SCAN_DELETED = "scan.deleted"
+    IMPRESSION_RECORDED = "impression.recorded"
+    REVIEW_CREATED = "review.created"
+    DIAGNOSIS_RECORDED = "diagnosis.recorded"
     ANALYSIS_SUCCEEDED = "analysis.succeeded"
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"

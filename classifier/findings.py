@@ -13,12 +13,19 @@ TUMOR = "tumor"
 ANSWERS: tuple[str, ...] = (*FINDINGS, TUMOR)
 """What the finding of a classified analysis can be."""
 
+OTHER_DISEASE = "other_disease"
+"""What only a person can say: something abnormal that is none of the network's tumors."""
+
+READINGS: tuple[str, ...] = (*ANSWERS, OTHER_DISEASE)
+"""What a clinician can read in a scan."""
+
 FINDING_LABELS: dict[str, str] = {
     "glioma": "glioma",
     "meningioma": "meningioma",
     "notumor": "no tumor",
     "pituitary": "pituitary tumor",
     TUMOR: "tumor of unknown kind",
+    OTHER_DISEASE: "other disease",
 }
 
 

@@ -18,6 +18,9 @@ STATE_LABELS: dict[str, str] = {
 }
 """Every state of an analysis in one word."""
 
+SEALED = "sealed"
+"""Mark of a result that is closed to the reader: a succeeded analysis without an outcome."""
+
 OUTCOME_LABELS: dict[str, str] = {
     Outcome.CLASSIFIED: "Classified",
     Outcome.UNCERTAIN: "Uncertain",
@@ -31,7 +34,8 @@ class Result(Protocol):
 
     Attributes:
         state: A key of `STATE_LABELS`.
-        outcome: A key of `OUTCOME_LABELS` if succeeded; else "".
+        outcome: A key of `OUTCOME_LABELS` if succeeded; else "". Also "" if the result is closed to the reader
+            (sealed first read).
         finding: One of `ANSWERS` if classified; else "".
         probabilities: Calibrated, in [0, 1], in the order of `FINDINGS`; None without any.
         possible_findings: Findings that remain possible, most probable first.
@@ -143,6 +147,8 @@ def short_sentence(result: Result | None) -> str:
         return "Not analyzed"
     if result.state != SUCCEEDED:
         return _STATE_SENTENCES[result.state]
+    if not result.outcome:
+        return "Ready for your first read"
     if result.outcome == Outcome.NOT_BRAIN_MRI:
         return "This does not look like a brain MR image"
     if result.outcome == Outcome.UNCERTAIN:
@@ -174,7 +180,7 @@ def badge(result: Result | None) -> str:
         return STATE_LABELS[result.state]
     if result.outcome == Outcome.CLASSIFIED:
         return FINDING_LABELS[result.finding].capitalize()
-    return OUTCOME_LABELS[result.outcome]
+    return OUTCOME_LABELS[result.outcome] if result.outcome else "Unread"
 
 
 def mark(result: Result | None) -> str:
@@ -183,7 +189,7 @@ def mark(result: Result | None) -> str:
         return CANCELLED
     if result.state != SUCCEEDED:
         return result.state
-    return result.finding if result.outcome == Outcome.CLASSIFIED else result.outcome
+    return result.finding if result.outcome == Outcome.CLASSIFIED else result.outcome or SEALED
 
 
 def advice(result: Result) -> Advice | None:

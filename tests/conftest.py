@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
 from classifier.models import Membership, Scan, Team, User
+from classifier.models.append_only import remove_triggers
 from classifier.queue import broker
 from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan
 from tests.running import RunningApp, embedded_app, server_app
@@ -25,6 +27,24 @@ def _media(settings, tmp_path: Path) -> None:
 def _fresh_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test inherits another's broken broker."""
     monkeypatch.setattr(broker, "_paused_until", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _without_triggers_at_the_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Drop the triggers after a test with real transactions, so that the append-only tables can be emptied.
+
+    Emptying the tables ends with the signal that creates the triggers again.
+    """
+    marker = request.node.get_closest_marker("django_db")
+    transactional = (marker is not None and marker.kwargs.get("transaction")) or (
+        {"transactional_db", "live_server"} & set(request.fixturenames)
+    )
+    if not transactional:
+        yield
+        return
+    request.getfixturevalue("_django_db_helper")
+    yield
+    remove_triggers(connection)
 
 
 @pytest.fixture

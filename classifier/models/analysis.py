@@ -1,7 +1,7 @@
 """Analyses: what a model found in a scan, and their state in the queue."""
 
 import uuid
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,10 +9,13 @@ from django.db import models
 from django.db.models import Q
 
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
+from classifier.models.sealing import SealingQuerySet
 
 
-class AnalysisQuerySet(models.QuerySet["Analysis"]):
+class AnalysisQuerySet(SealingQuerySet["Analysis"]):
     """Analyses."""
+
+    scan_path = "scan__"
 
     def active(self) -> Self:
         """Return those that wait or run: a few among millions, found through indexes that hold only those few.
@@ -95,6 +98,10 @@ class Analysis(models.Model):
 
     objects = AnalysisQuerySet.as_manager()
 
+    # Whether the result is closed to the person this object was loaded for, and whether one was taken out of it.
+    closed = False
+    sealed = False
+
     class Meta:
         verbose_name_plural = "analyses"
         ordering = ("-queued_at", "-pk")
@@ -145,6 +152,28 @@ class Analysis(models.Model):
 
     def __str__(self) -> str:
         return f"Analysis {str(self.pk)[:8]} ({self.state})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the analysis. Raise TypeError for a sealed one, whose result would be lost."""
+        if self.sealed:
+            raise TypeError("A sealed analysis is never saved.")
+        super().save(*args, **kwargs)
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Load the row again. A closed analysis is sealed again."""
+        super().refresh_from_db(*args, **kwargs)
+        if self.closed:
+            self.seal()
+
+    def seal(self) -> None:
+        """Take the result out of this object. The row keeps it; a succeeded analysis without an outcome is sealed."""
+        self.closed = True
+        if self.state != self.State.SUCCEEDED:
+            return
+        self.sealed = True
+        self.outcome = self.finding = ""
+        self.probabilities = self.confidence = self.ood_score = None
+        self.possible_findings = []
 
     @property
     def is_retry(self) -> bool:

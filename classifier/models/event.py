@@ -1,31 +1,31 @@
 """Events: what happened to what, for the audit trail, webhooks, notifications and live pages."""
 
-from typing import Any, NoReturn
+from typing import ClassVar, NoReturn
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from classifier.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
-class EventQuerySet(models.QuerySet["Event"]):
+
+class EventQuerySet(AppendOnlyQuerySet["Event"]):
     """Events, which are never changed or deleted."""
-
-    def update(self, **kwargs: Any) -> NoReturn:
-        """Refuse."""
-        raise TypeError("Events are append-only.")
 
     def delete(self) -> NoReturn:
         """Refuse."""
         raise TypeError("Events are append-only.")
 
 
-class Event(models.Model):
+class Event(AppendOnlyModel):
     """One thing that happened, written in the transaction that made it happen. `classifier.events` writes the rows.
 
     Rows are append-only. They refer to scans, analyses and actors by id without a database constraint, so that they
     outlive what they describe. The payload holds no patient data and no finding: a reader who needs those fetches the
     analysis, with its own permissions.
     """
+
+    DELETED_WITH_SCAN: ClassVar[bool] = False
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=40, help_text="A value of `classifier.events.Kind`.")
@@ -53,13 +53,3 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"Event {self.pk} ({self.kind})"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store a new event. Raise TypeError for one that is already stored."""
-        if not self._state.adding:
-            raise TypeError("Events are append-only.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse."""
-        raise TypeError("Events are append-only.")

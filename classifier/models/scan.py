@@ -6,11 +6,18 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from classifier.models.review import READING_CHOICES
+from classifier.models.sealing import SealingQuerySet
+
 
 def image_path(scan: "Scan", filename: str) -> str:
     """Return the path of a scan's file below the media root. The client's file name is not part of it."""
     name = str(scan.pk)
     return f"scans/{name[:2]}/{name}/{filename}"
+
+
+class ScanQuerySet(SealingQuerySet["Scan"]):
+    """Scans."""
 
 
 class Scan(models.Model):
@@ -40,10 +47,22 @@ class Scan(models.Model):
     source_format = models.CharField(max_length=8, choices=SourceFormat)
     sample = models.CharField(max_length=40, blank=True, help_text="The bundled sample it was made from.")
     idempotency_key = models.CharField(max_length=255, blank=True, editable=False)
+    reviewed_finding = models.CharField(
+        max_length=16,
+        choices=READING_CHOICES,
+        blank=True,
+        editable=False,
+        help_text="The newest confirmed diagnosis, else the finding of the newest review. For filters.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     current_analysis = models.OneToOneField(
         "classifier.Analysis", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+
+    objects = ScanQuerySet.as_manager()
+
+    # Whether the result is closed to the person this object was loaded for.
+    sealed = False
 
     class Meta:
         ordering = ("-created_at", "-pk")
@@ -72,3 +91,10 @@ class Scan(models.Model):
     def short_id(self) -> str:
         """The first eight characters of the identifier, for people."""
         return str(self.pk)[:8]
+
+    def seal(self) -> None:
+        """Take the result, and what reviews say of it, out of this object."""
+        if self.current_analysis is not None:
+            self.current_analysis.seal()
+            self.sealed = self.current_analysis.sealed
+        self.reviewed_finding = ""

@@ -10,6 +10,13 @@ class Team(models.Model):
 
     name = models.CharField(max_length=80)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
+    sealed_reading_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Scans uploaded from then on stay closed to each member until they have recorded an impression.",
+    )
+    keep_file_names = models.BooleanField(default=False, help_text="Store the names of uploaded files.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

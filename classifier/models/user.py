@@ -19,6 +19,18 @@ class User(AbstractUser):
     email = models.EmailField("e-mail address", unique=True)
     founder = models.BooleanField(null=True, default=None, unique=True, editable=False)
 
+    sealed_reading_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Scans uploaded from then on stay closed until the person has recorded an impression. Empty: off.",
+    )
+    keep_file_names = models.BooleanField(default=False, help_text="Store the names of uploaded files.")
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Name in the IANA database. Empty: the zone of the browser."
+    )
+    email_notifications = models.BooleanField("e-mail notifications", default=False)
+
     class Meta:
         db_table = "classifier_user"
         constraints = (

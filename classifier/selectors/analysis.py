@@ -14,7 +14,7 @@ from classifier.selectors.scan import visible_scans
 def get_analysis(user: User, analysis_id: UUID) -> Analysis:
     """One analysis of a visible scan. Raises `Analysis.DoesNotExist` for any other."""
     scans = visible_scans(user).values("pk")
-    return Analysis.objects.select_related("scan").get(pk=analysis_id, scan__in=scans)
+    return Analysis.objects.for_reader(user).select_related("scan").get(pk=analysis_id, scan__in=scans)
 
 
 def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:

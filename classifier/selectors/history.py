@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan, Team, User
+from classifier.models.review import READING_CHOICES
+from classifier.models.sealing import OPEN
 from classifier.selectors.scan import visible_scans
 from classifier.selectors.team import teams_of
 
@@ -25,12 +27,8 @@ def _teams_of_request(request: object) -> QuerySet[Team]:
 class ScanFilter(django_filters.FilterSet):
     """The filters of the history page and of `GET scans/`. Values that make no sense are form errors, not 500s."""
 
-    finding = django_filters.ChoiceFilter(
-        choices=Analysis.FINDING_CHOICES, field_name="current_analysis__finding", label="Finding"
-    )
-    outcome = django_filters.ChoiceFilter(
-        choices=Analysis.OUTCOME_CHOICES, field_name="current_analysis__outcome", label="Outcome"
-    )
+    finding = django_filters.ChoiceFilter(choices=READING_CHOICES, method="filter_finding", label="Finding")
+    outcome = django_filters.ChoiceFilter(choices=Analysis.OUTCOME_CHOICES, method="filter_outcome", label="Outcome")
     state = django_filters.ChoiceFilter(
         choices=Analysis.State.choices, field_name="current_analysis__state", label="State"
     )
@@ -46,6 +44,16 @@ class ScanFilter(django_filters.FilterSet):
     class Meta:
         model = Scan
         fields = ()
+
+    # A filter on a result that is closed to the person would tell it.
+    def filter_finding(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """Keep scans of which the analysis, a review, or a confirmed diagnosis says so."""
+        said = Q(current_analysis__finding=value) | Q(reviewed_finding=value)
+        return queryset.filter(OPEN, said)
+
+    def filter_outcome(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
+        """Keep scans with this outcome."""
+        return queryset.filter(OPEN, current_analysis__outcome=value)
 
     def filter_mine(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
         """Keep the person's own uploads."""
@@ -70,6 +78,7 @@ class Dashboard:
 
     Attributes:
         total: visible scans.
+        unread: scans whose result is closed until the person has recorded an impression.
         by_finding: classified scans a finding, in the order of `ANSWERS`.
         uncertain: scans whose outcome is `uncertain`.
         not_brain_mri: scans refused as no brain MR image.
@@ -79,6 +88,7 @@ class Dashboard:
     """
 
     total: int
+    unread: int
     by_finding: dict[str, int]
     uncertain: int
     not_brain_mri: int
@@ -92,14 +102,15 @@ def dashboard(user: User) -> Dashboard:
     scans = visible_scans(user).order_by()
     counts = scans.aggregate(
         total=Count("pk"),
-        uncertain=Count("pk", filter=Q(current_analysis__outcome=Outcome.UNCERTAIN)),
-        not_brain_mri=Count("pk", filter=Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI)),
+        unread=Count("pk", filter=~OPEN & Q(current_analysis__state=Analysis.State.SUCCEEDED)),
+        uncertain=Count("pk", filter=OPEN & Q(current_analysis__outcome=Outcome.UNCERTAIN)),
+        not_brain_mri=Count("pk", filter=OPEN & Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI)),
         waiting=Count("pk", filter=Q(current_analysis__state__in=Analysis.ACTIVE)),
         failed=Count(
             "pk",
             filter=Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
         ),
-        **{name: Count("pk", filter=Q(current_analysis__finding=name)) for name in ANSWERS},
+        **{name: Count("pk", filter=OPEN & Q(current_analysis__finding=name)) for name in ANSWERS},
     )
     by_finding = {name: counts.pop(name) for name in ANSWERS}
     return Dashboard(by_finding=by_finding, per_day=_per_day(scans), **counts)

@@ -5,13 +5,22 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from classifier.models import Analysis, Scan, User
+from classifier.models.scan import ScanQuerySet
+from classifier.models.sealing import OPEN
 
 
-def visible_scans(user: User) -> QuerySet[Scan]:
-    """Every scan `user` may see, newest first, with owner, team and current analysis in the same query."""
-    return Scan.objects.filter(Q(owner=user) | Q(team__in=user.memberships.values("team"))).select_related(
-        "owner", "team", "current_analysis"
-    )
+def visible_scans(user: User) -> ScanQuerySet:
+    """Return every scan that `user` may see, newest first, with owner, team and current analysis in the same query.
+
+    The results of scans that are closed to `user` are taken out (`classifier.models.sealing`).
+    """
+    scans = Scan.objects.filter(Q(owner=user) | Q(team__in=user.memberships.values("team")))
+    return scans.select_related("owner", "team", "current_analysis").for_reader(user)
+
+
+def open_scans(user: User) -> ScanQuerySet:
+    """Return the visible scans whose result is not closed to `user`: those that figures and filters may count."""
+    return visible_scans(user).filter(OPEN)
 
 
 def get_scan(user: User, scan_id: UUID) -> Scan:
@@ -21,9 +30,8 @@ def get_scan(user: User, scan_id: UUID) -> Scan:
 
 def scan_analyses(user: User, scan: Scan) -> QuerySet[Analysis]:
     """All analyses of a visible scan, newest first."""
-    return Analysis.objects.filter(scan__in=visible_scans(user).filter(pk=scan.pk).values("pk")).select_related(
-        "requested_by"
-    )
+    analyses = Analysis.objects.filter(scan__in=visible_scans(user).filter(pk=scan.pk).values("pk"))
+    return analyses.select_related("requested_by").for_reader(user)
 
 
 def earlier_scan(user: User, scan: Scan) -> Scan | None:

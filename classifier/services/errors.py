@@ -37,3 +37,12 @@ class StorageFull(ServiceError):
     """The media disk takes no more files."""
 
     code = "storage_full"
+
+
+class Sealed(Conflict):
+    """The result is closed to the person until they have recorded an impression (sealed first read)."""
+
+    code = "sealed"
+
+    def __init__(self) -> None:
+        super().__init__("This result is sealed. Record your own impression of the scan first; then it opens.")

@@ -22,6 +22,7 @@ from classifier.selectors.scan import earlier_scan
 from classifier.services.analysis import next_analysis
 from classifier.services.errors import Conflict, Invalid, NotAllowed, StorageFull
 from classifier.services.model import checked_model_name
+from classifier.services.review import delete_statements
 from classifier.services.storage import remove_files
 
 logger = structlog.get_logger(__name__)
@@ -145,6 +146,7 @@ def delete_scan(scan: Scan, *, by: User) -> None:
         ids = list(analyses.values_list("pk", flat=True))
         if not Scan.objects.filter(pk=scan_id).delete()[0]:
             return
+        delete_statements(scan_id)
         record_events([Event(kind=Kind.SCAN_DELETED, scan_id=scan_id, actor=by)])
         transaction.on_commit(lambda: remove_files(scan_id))
         transaction.on_commit(lambda: publish_finished(ids))
