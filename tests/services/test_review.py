@@ -3,10 +3,12 @@
 from datetime import date, timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from classifier.models import Diagnosis, Event, Impression, Review, Scan, User
+from classifier.models.append_only import remove_triggers
 from classifier.selectors.analysis import get_analysis
 from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
@@ -132,6 +134,16 @@ def test_the_database_refuses_changes(team_scan, owner, table, statement) -> Non
 
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement.format(table))
+
+
+def test_each_migration_creates_the_triggers_again(team_scan, owner) -> None:
+    record_impression(team_scan, by=owner, finding="glioma", certainty="low")
+    remove_triggers(connection)
+
+    call_command("migrate", verbosity=0)
+
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE classifier_impression SET comment = 'changed'")
 
 
 def test_the_models_refuse_changes(team_scan, owner) -> None:
