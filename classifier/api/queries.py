@@ -66,6 +66,9 @@ class ScanQuery(QuerySerializer):
 class SaliencyQuery(QuerySerializer):
     """Which saliency map to show."""
 
+    analysis = serializers.UUIDField(
+        required=False, help_text="One of the analyses of the scan; by default the current one."
+    )
     finding = serializers.ChoiceField(
         choices=[(name, FINDING_LABELS[name]) for name in FINDINGS],
         required=False,

@@ -130,7 +130,8 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         """Return the URL of the saliency map."""
         if not analysis.saliency_finding:
             return None
-        return reverse("api:scan-saliency", args=[analysis.scan_id], request=self.context.get("request"))
+        url = reverse("api:scan-saliency", args=[analysis.scan_id], request=self.context.get("request"))
+        return f"{url}?analysis={analysis.pk}"
 
 
 class ScanSerializer(serializers.ModelSerializer[Scan]):

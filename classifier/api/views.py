@@ -72,7 +72,24 @@ POLL_AFTER = OpenApiParameter(
     description="Seconds to wait before asking for the result; missing when the analysis has finished.",
     response=[200, 202],
 )
-PNG = {(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, description="The image.")}
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of an earlier response. The answer is 304 without a body while the image is the same.",
+)
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    description="The version of the image, for `If-None-Match`.",
+    response=[200, 304],
+)
+IMAGE_PARAMETERS = [IF_NONE_MATCH, ETAG, RETRY_AFTER]
+PNG = {
+    (200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, description="The image."),
+    304: OpenApiResponse(description="The client has this version of the image."),
+}
 IMAGE_ACTIONS = ("image", "thumbnail", "saliency")
 
 
@@ -214,32 +231,33 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         delete_scan(self.get_object(), by=request.user)  # type: ignore[arg-type]
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(parameters=[RETRY_AFTER], responses=PNG | errors(404))
+    @extend_schema(parameters=IMAGE_PARAMETERS, responses=PNG | errors(404))
     def image(self, request: Request, pk: UUID) -> HttpResponse:
         """Return the canonical image, an 8-bit grayscale PNG."""
-        return scan_files.image_response(self.get_object())
+        return scan_files.image_response(request, self.get_object())
 
-    @extend_schema(parameters=[RETRY_AFTER], responses=PNG | errors(404))
+    @extend_schema(parameters=IMAGE_PARAMETERS, responses=PNG | errors(404))
     def thumbnail(self, request: Request, pk: UUID) -> HttpResponse:
         """Return the thumbnail, an 8-bit grayscale PNG."""
-        return scan_files.thumbnail_response(self.get_object())
+        return scan_files.thumbnail_response(request, self.get_object())
 
     @extend_schema(
         responses=PNG
-        | errors(400, status_404="The scan does not exist, or its current analysis has no map of this finding."),
-        parameters=[SaliencyQuery, RETRY_AFTER],
+        | errors(
+            400, status_404="The scan or the analysis does not exist, or the analysis has no map of this finding."
+        ),
+        parameters=[SaliencyQuery, *IMAGE_PARAMETERS],
     )
     def saliency(self, request: Request, pk: UUID) -> HttpResponse:
-        """Return the saliency map of the current analysis.
+        """Return the saliency map of an analysis, by default the current one.
 
         The map is an RGBA PNG of the same size as the image, to be drawn over it. It shows where the evidence for a
         finding lies. `notumor` has no location and therefore no map.
         """
-        finding = self._checked_query(SaliencyQuery).get("finding", "")
-        scan = self.get_object()
-        if scan.current_analysis is None:
-            raise Http404
-        return scan_files.saliency_response(scan, scan.current_analysis, finding=finding)
+        query = self._checked_query(SaliencyQuery)
+        return scan_files.saliency_response(
+            request, self.get_object(), analysis_id=query.get("analysis"), finding=query.get("finding", "")
+        )
 
     @extend_schema(parameters=[RETRY_AFTER], responses={200: AnalysisSerializer(many=True)} | errors(404))
     def analyses(self, request: Request, pk: UUID) -> Response:

@@ -92,7 +92,7 @@ def test_a_result_is_read(api, owner, scan):
     assert (analysis["state"], analysis["outcome"], analysis["finding"]) == ("succeeded", "classified", "meningioma")
     assert list(analysis["probabilities"]) == ["glioma", "meningioma", "notumor", "pituitary"]
     assert sum(analysis["probabilities"].values()) == pytest.approx(1)
-    assert analysis["saliency"] == f"http://testserver{SCANS}{scan.pk}/saliency"
+    assert analysis["saliency"] == f"http://testserver{SCANS}{scan.pk}/saliency?analysis={analysis['id']}"
 
 
 def test_files_are_png(api, owner, scan):
@@ -100,7 +100,33 @@ def test_files_are_png(api, owner, scan):
         response = api(owner).get(f"{SCANS}{scan.pk}/{name}")
         image = Image.open(io.BytesIO(b"".join(response) if response.streaming else response.content))
         assert (image.format, image.mode) == ("PNG", mode)
-        assert response["Cache-Control"].startswith("private")
+        assert response["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("name", ["image", "thumbnail", "saliency"])
+def test_an_image_that_the_client_has_is_not_sent_again(api, owner, outsider, scan, name):
+    url = f"{SCANS}{scan.pk}/{name}"
+    etag = api(owner).get(url)["ETag"]
+    again = api(owner).get(url, headers={"If-None-Match": etag})
+    assert (again.status_code, again["ETag"], again["Cache-Control"]) == (304, etag, "private, no-cache")
+    assert not again.content
+    assert api(owner).get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert api(outsider).get(url, headers={"If-None-Match": etag}).status_code == 404
+
+
+def test_each_analysis_has_its_own_saliency_map(api, owner, scan):
+    make_analysis(scan, state="succeeded", finding="glioma")
+    newer, older = api(owner).get(f"{SCANS}{scan.pk}/analyses/").json()
+    maps = [api(owner).get(analysis["saliency"]) for analysis in (newer, older)]
+    assert [response["ETag"] for response in maps] == [f'"{newer["id"]}-glioma"', f'"{older["id"]}-meningioma"']
+    current = api(owner).get(f"{SCANS}{scan.pk}/saliency")
+    assert (current["ETag"], current.content) == (maps[0]["ETag"], maps[0].content)
+
+
+def test_an_analysis_of_another_scan_has_no_map_here(api, owner, scan, team_scan):
+    url = f"{SCANS}{scan.pk}/saliency"
+    assert api(owner).get(url, {"analysis": str(team_scan.current_analysis_id)}).status_code == 404
+    assert api(owner).get(url, {"analysis": "first"}).status_code == 400
 
 
 @pytest.mark.parametrize(("finding", "status"), [("glioma", 200), ("notumor", 404), ("sarcoma", 400), ("", 400)])

@@ -80,6 +80,15 @@ def test_there_is_no_overlay_where_nothing_is_to_show(browse, owner, fields):
     assert browse(owner).get(f"{scan.get_absolute_url()}saliency.png").status_code == 404
 
 
+def test_an_older_analysis_shows_its_own_map(browse, owner, scan):
+    older = scan.current_analysis
+    newer = make_analysis(scan, state="succeeded", finding="glioma")
+    address = f"{scan.get_absolute_url()}saliency.png"
+    client = browse(owner)
+    assert client.get(address)["ETag"] == f'"{newer.pk}-glioma"'
+    assert client.get(address, {"analysis": str(older.pk)})["ETag"] == f'"{older.pk}-meningioma"'
+
+
 def test_an_analysis_of_another_scan_is_not_shown(browse, owner, scan, team_scan, outsider):
     client = browse(owner)
     address = f"{scan.get_absolute_url()}saliency.png"
