@@ -30,8 +30,8 @@ from classifier.api.serializers import (
     SubmittedScanSerializer,
     UploadSerializer,
 )
-from classifier.api.waiting import waiting_slot
 from classifier.models import Analysis, Scan
+from classifier.queue.waiting_slots import waiting_slot
 from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.scan import get_scan, scan_analyses, visible_scans

@@ -5,6 +5,7 @@ all waiting threads of a process.
 """
 
 import time
+from collections import Counter
 from threading import Condition
 from uuid import UUID
 
@@ -29,39 +30,40 @@ class CompletionWaiter:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._awaited: dict[UUID, int] = {}
+        # How many threads wait for each analysis.
+        self._awaited: Counter[UUID] = Counter()
         self._finished: set[UUID] = set()
         self._polling = False
         self._last_joined = 0.0
         self._poll_seconds = 0.0
         self._listener = FinishedListener(self._mark_finished)
 
-    def wait(self, pk: UUID, *, seconds: float) -> None:
-        """Return when the analysis has finished or was deleted, or after `seconds`."""
+    def wait(self, *pks: UUID, seconds: float) -> None:
+        """Return when one of the analyses has finished or was deleted, or after `seconds`."""
         deadline = time.monotonic() + seconds
+        awaited = set(pks)
         self._listener.start()
         with self._changed:
-            self._awaited[pk] = self._awaited.get(pk, 0) + 1
+            self._awaited.update(awaited)
             self._last_joined = time.monotonic()
         try:
             # No message comes for an analysis that had finished before.
             self._poll()
-            while not self._has_finished(pk) and (left := deadline - time.monotonic()) > 0:
+            while not self._has_finished(awaited) and (left := deadline - time.monotonic()) > 0:
                 if self._begin_polling():
-                    self._poll_until_finished(pk, deadline=deadline)
+                    self._poll_until_finished(awaited, deadline=deadline)
                 else:
                     with self._changed:
-                        self._changed.wait_for(lambda: pk in self._finished or not self._polling, timeout=left)
+                        self._changed.wait_for(lambda: awaited & self._finished or not self._polling, timeout=left)
         finally:
             with self._changed:
-                self._awaited[pk] -= 1
-                if not self._awaited[pk]:
-                    del self._awaited[pk]
-                    self._finished.discard(pk)
+                self._awaited -= Counter(awaited)
+                self._finished &= self._awaited.keys()
 
-    def _has_finished(self, pk: UUID) -> bool:
+    def _has_finished(self, awaited: set[UUID]) -> bool:
+        """Return True if one of them has finished."""
         with self._changed:
-            return pk in self._finished
+            return not awaited.isdisjoint(self._finished)
 
     def _begin_polling(self) -> bool:
         """Return True if no other thread polls."""
@@ -69,12 +71,12 @@ class CompletionWaiter:
             is_first, self._polling = not self._polling, True
             return is_first
 
-    def _poll_until_finished(self, pk: UUID, *, deadline: float) -> None:
+    def _poll_until_finished(self, awaited: set[UUID], *, deadline: float) -> None:
         try:
-            while not self._has_finished(pk) and (left := deadline - time.monotonic()) > 0:
+            while not self._has_finished(awaited) and (left := deadline - time.monotonic()) > 0:
                 with self._changed:
-                    self._changed.wait_for(lambda: pk in self._finished, timeout=min(left, self._interval()))
-                if not self._has_finished(pk):
+                    self._changed.wait_for(lambda: awaited & self._finished, timeout=min(left, self._interval()))
+                if not self._has_finished(awaited):
                     self._poll()
         finally:
             with self._changed:

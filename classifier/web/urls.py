@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classifier.web.views import about, files, history, profile, samples, scans, teams, upload
+from classifier.web.views import about, files, history, profile, samples, scans, status, teams, upload
 
 app_name = "web"
 
@@ -10,9 +10,9 @@ urlpatterns = [
     path("", upload.upload, name="upload"),
     path("scans/", history.history, name="history"),
     path("scans/upload/", upload.scan_upload, name="scan_upload"),
-    path("scans/status/", scans.scan_statuses, name="scan_statuses"),
+    path("scans/status/", status.scan_statuses, name="scan_statuses"),
     path("scans/<uuid:scan_id>/", scans.scan, name="scan"),
-    path("scans/<uuid:scan_id>/status/", scans.scan_status, name="scan_status"),
+    path("scans/<uuid:scan_id>/status/", status.scan_status, name="scan_status"),
     path("scans/<uuid:scan_id>/image.png", files.scan_image, name="scan_image"),
     path("scans/<uuid:scan_id>/thumbnail.png", files.scan_thumbnail, name="scan_thumbnail"),
     path("scans/<uuid:scan_id>/saliency.png", files.scan_saliency, name="scan_saliency"),

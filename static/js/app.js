@@ -42,11 +42,23 @@
     if (place) place.textContent = text;
   }
 
-  // Pause polling while the page is hidden, and show when the server cannot be reached.
+  // The server holds a polling request until something changes, so the next one follows at once. Polling pauses while
+  // the page is hidden, when the server asks for it, and after errors.
   const root = document.documentElement;
+  const ERROR_PAUSE = 2500;
+  const pausedUntil = new WeakMap();
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.matches("[data-poll]")) event.preventDefault();
+    const { elt } = event.detail;
+    if (!elt.matches("[data-poll]")) return;
+    if (document.hidden || Date.now() < (pausedUntil.get(elt) ?? 0)) event.preventDefault();
   });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, xhr, successful } = event.detail;
+    const pause = Math.max(1000 * (xhr?.getResponseHeader("Retry-After") ?? 0), successful ? 0 : ERROR_PAUSE);
+    if (pause > 0) pausedUntil.set(elt, Date.now() + pause);
+  });
+
+  // Show when the server cannot be reached.
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, () => root.classList.add("is-offline"));
   }
@@ -56,24 +68,17 @@
     else if (status > 0) root.classList.remove("is-offline");
   });
 
-  // A list of uploads polls all of its rows in one request, and less often after a while without changes.
-  const list = document.querySelector("[data-rows]");
-  if (list) {
-    const FAST = 500, SLOW = 2500, LONG = 10000, ROWS = 40;
-    let changed = Date.now();
-    const ask = async () => {
-      const rows = [...list.querySelectorAll("[data-row]")].slice(0, ROWS);
-      if (rows.length > 0) {
-        const query = new URLSearchParams(rows.map((row) => ["row", row.dataset.row]));
-        await htmx.ajax("GET", `${list.dataset.rows}?${query}`, { source: list, swap: "none" }).catch(() => {});
-        if (rows.some((row) => !row.isConnected)) changed = Date.now();
-      } else {
-        changed = Date.now();
-      }
-      setTimeout(ask, Date.now() - changed < LONG ? FAST : SLOW);
-    };
-    setTimeout(ask, FAST);
-  }
+  // A list of uploads asks for all of its unfinished rows in one request. While files are still being sent, the request
+  // waits only briefly, because it does not cover the rows that are added meanwhile.
+  const ROWS = 40, WAIT = 4, WAIT_DURING_UPLOAD = 1;
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, formData } = event.detail;
+    if (!elt.matches("[data-rows]")) return;
+    const rows = [...elt.querySelectorAll("[data-row]")].slice(0, ROWS);
+    if (rows.length === 0) event.preventDefault();
+    for (const row of rows) formData.append("row", row.dataset.row);
+    formData.append("wait", elt.querySelector("progress") ? WAIT_DURING_UPLOAD : WAIT);
+  });
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const news = event.target.querySelector("[data-news]") || event.target.closest("[data-news]");

@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from PIL import Image
 
-from classifier.api import waiting
 from classifier.models import Analysis, Scan
+from classifier.queue import waiting_slots
 from classifier.queue.claim import claim_analyses, fail_analysis
 from classifier.queue.waiting import CompletionWaiter
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
@@ -331,22 +331,22 @@ def test_only_some_may_wait_at_once(api, owner, monkeypatch):
     make_analysis(scan)
     monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, **__: pytest.fail("waited"))
     with ExitStack() as stack:
-        for _ in range(waiting.MAX_WAITING_PER_USER):
-            assert stack.enter_context(waiting.waiting_slot(owner.pk))
+        for _ in range(waiting_slots.MAX_WAITING_PER_USER):
+            assert stack.enter_context(waiting_slots.waiting_slot(owner.pk))
         response = api(owner).get(f"{SCANS}{scan.pk}/", headers={"Prefer": "wait=30"})
     assert response.status_code == 200
     assert "Preference-Applied" not in response
     assert response["Retry-After"] == "1"
-    with waiting.waiting_slot(owner.pk) as free:
+    with waiting_slots.waiting_slot(owner.pk) as free:
         assert free
 
 
 def test_one_person_leaves_places_to_others():
     with ExitStack() as stack:
         places = [
-            stack.enter_context(waiting.waiting_slot(person))
+            stack.enter_context(waiting_slots.waiting_slot(person))
             for person in range(10)
-            for _ in range(waiting.MAX_WAITING_PER_USER + 1)
+            for _ in range(waiting_slots.MAX_WAITING_PER_USER + 1)
         ]
-    assert sum(places) == waiting.MAX_WAITING
-    assert places[: waiting.MAX_WAITING_PER_USER + 1] == [True] * waiting.MAX_WAITING_PER_USER + [False]
+    assert sum(places) == waiting_slots.MAX_WAITING
+    assert places[: waiting_slots.MAX_WAITING_PER_USER + 1] == [True] * waiting_slots.MAX_WAITING_PER_USER + [False]

@@ -184,3 +184,13 @@ def test_messages_arrive_over_the_broker(owner, monkeypatch):
     while not waiter._finished and time.monotonic() < deadline:
         time.sleep(0.01)
     assert waiter._finished == {analysis.pk}
+
+
+def test_the_first_of_several_ends_the_wait(owner):
+    waiter = DeafWaiter()
+    active, ended = (make_analysis(make_scan(owner), state=state) for state in ("running", "failed"))
+    began = time.monotonic()
+    waiter.wait(active.pk, ended.pk, seconds=20)
+    assert time.monotonic() - began < 15
+    assert not waiter._awaited
+    assert not waiter._finished

@@ -1,11 +1,15 @@
 """The page of a scan: what it says in every state, and what may be done there."""
 
 import re
+from contextlib import ExitStack
 
 import pytest
 
 from classifier.findings import Outcome
 from classifier.models import Analysis, Scan
+from classifier.queue import waiting_slots
+from classifier.queue.waiting import CompletionWaiter
+from classifier.services.analysis import cancel_analysis
 from tests.factories import TeamFactory, join, make_analysis, make_scan, png_bytes
 
 pytestmark = pytest.mark.django_db
@@ -151,29 +155,65 @@ class TestStatus:
         first = self.poll(client, scan)
         seen = first.context["seen"]
         assert first.status_code == 200
-        assert f"seen={seen}" in first.content.decode()
+        assert f"wait=4&amp;seen={seen}" in first.content.decode()
         assert self.poll(client, scan, seen=seen).status_code == 204
 
     def test_a_finished_analysis_fetches_the_result_once(self, browse, owner, scan):
         client = browse(owner)
-        fragment = self.poll(client, scan, seen="running-0-400").content.decode()
+        fragment = self.poll(client, scan, seen="running-0").content.decode()
         assert 'hx-trigger="load"' in fragment
         assert 'hx-select="#scan"' in fragment
         page = client.get(scan.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
         assert 'hx-trigger="load"' not in page
         assert "data-poll" not in page
 
-    def test_who_waits_long_is_asked_less_often(self, browse, owner):
-        from datetime import timedelta
-
-        from django.utils import timezone
-
+    def test_a_waiting_request_is_answered_when_the_analysis_ends(self, browse, owner, monkeypatch):
         scan = make_scan(owner)
-        analysis = make_analysis(scan)
+        make_analysis(scan)
         client = browse(owner)
-        quick = self.poll(client, scan).context["poll_ms"]
-        Analysis.objects.filter(pk=analysis.pk).update(queued_at=timezone.now() - timedelta(minutes=1))
-        assert self.poll(client, scan).context["poll_ms"] > quick
+        seen = self.poll(client, scan).context["seen"]
+        end_while_waiting(scan, monkeypatch)
+        response = self.poll(client, scan, wait="4", seen=seen)
+        assert "The analysis was canceled" in response.content.decode()
+        assert "Retry-After" not in response
+
+    def test_a_change_before_the_request_is_told_at_once(self, browse, owner, monkeypatch):
+        scan = make_scan(owner)
+        make_analysis(scan)
+        monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, **__: pytest.fail("waited"))
+        assert self.poll(browse(owner), scan, wait="4", seen="queued-7").status_code == 200
+
+    @pytest.mark.parametrize("wait", ["", "0", "-1", "x", "9" * 5000, "²"])
+    def test_a_request_never_waits_longer_than_the_limit(self, browse, owner, monkeypatch, wait):
+        scan = make_scan(owner)
+        make_analysis(scan)
+        waits = []
+        monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, seconds: waits.append(seconds))
+        response = self.poll(browse(owner), scan, wait=wait, seen="queued-1")
+        assert (response.status_code, response["Retry-After"], waits) == (204, "2", [])
+        self.poll(browse(owner), scan, wait="999", seen="queued-1")
+        assert waits == [4]
+
+    def test_where_too_many_wait_the_page_asks_again_later(self, browse, owner, monkeypatch):
+        scan = make_scan(owner)
+        make_analysis(scan)
+        monkeypatch.setattr(CompletionWaiter, "wait", lambda *_, **__: pytest.fail("waited"))
+        with ExitStack() as stack:
+            for _ in range(waiting_slots.MAX_WAITING_PER_USER):
+                stack.enter_context(waiting_slots.waiting_slot(owner.pk))
+            response = self.poll(browse(owner), scan, wait="4", seen="queued-1")
+        assert (response.status_code, response["Retry-After"]) == (204, "2")
+
+
+def end_while_waiting(scan: Scan, monkeypatch) -> None:
+    """Cancel the analysis of a scan as soon as a request waits."""
+    wait = CompletionWaiter.wait
+
+    def end_then_wait(waiter, *pks, seconds):
+        cancel_analysis(scan.current_analysis, by=scan.owner)
+        wait(waiter, *pks, seconds=seconds)
+
+    monkeypatch.setattr(CompletionWaiter, "wait", end_then_wait)
 
 
 class TestManyStatuses:
@@ -204,6 +244,26 @@ class TestManyStatuses:
             answer = self.ask(client, *(f"{scan.pk}~" for scan in scans))
         assert answer.count("data-row") == 20
         assert "20th in the queue" in answer
+
+    def test_the_end_of_one_row_answers_for_all(self, browse, owner, monkeypatch):
+        scans = [make_scan(owner) for _ in range(3)]
+        for scan in scans:
+            make_analysis(scan, state="running")
+        last = make_scan(owner)
+        make_analysis(last)
+        end_while_waiting(last, monkeypatch)
+        rows = [f"{scan.pk}~running-0" for scan in scans]
+        response = browse(owner).get("/scans/status/", {"row": [*rows, f"{last.pk}~queued-1"], "wait": "4"})
+        answer = response.content.decode()
+        assert "The analysis was canceled" in answer
+        assert answer.count("hx-swap-oob") == 1
+        assert "Retry-After" not in response
+
+    def test_a_row_whose_scan_was_deleted_does_not_poll_fast(self, browse, owner, scan):
+        row = f"{scan.pk}~running-0"
+        scan.delete()
+        response = browse(owner).get("/scans/status/", {"row": row, "wait": "4"})
+        assert (response.content.strip(), response["Retry-After"]) == (b"", "2")
 
     def test_others_scans_are_not_there(self, browse, outsider, scan):
         assert self.ask(browse(outsider), f"{scan.pk}~").strip() == ""

@@ -1,8 +1,8 @@
-"""The limit on clients that wait at the same time.
+"""The limit on requests that wait for an analysis at the same time, of pages and API together.
 
-A waiting client occupies a thread of the web server. Uploads and pages need threads too, so only half of the threads
-may wait, and one user may occupy only some of those. A request beyond the limit is answered at once, as if it had not
-asked to wait.
+A waiting request occupies a thread of the web server. Uploads and other requests need threads too, so only half of the
+threads may wait, and one user may occupy only some of those. A request beyond the limit is answered at once, as if it
+had not asked to wait.
 """
 
 from collections import Counter
