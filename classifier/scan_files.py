@@ -69,6 +69,8 @@ def _analysis_of(scan: Scan, analysis_id: UUID | None) -> Analysis:
         analysis = scan.current_analysis
     else:
         analysis = scan.analyses.filter(pk=analysis_id).first()
+        if analysis is not None and scan.closed:
+            analysis.seal()
     if analysis is None:
         raise Http404("There is no such analysis.")
     return analysis

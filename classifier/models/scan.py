@@ -61,7 +61,8 @@ class Scan(models.Model):
 
     objects = ScanQuerySet.as_manager()
 
-    # Whether the result is closed to the person this object was loaded for.
+    # Whether the scan is closed to the person this object was loaded for, and whether a result was taken out of it.
+    closed = False
     sealed = False
 
     class Meta:
@@ -94,6 +95,7 @@ class Scan(models.Model):
 
     def seal(self) -> None:
         """Take the result, and what reviews say of it, out of this object."""
+        self.closed = True
         if self.current_analysis is not None:
             self.current_analysis.seal()
             self.sealed = self.current_analysis.sealed

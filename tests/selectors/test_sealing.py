@@ -103,3 +103,13 @@ def test_scans_from_before_the_setting_stay_open(team_scan: Scan, teammate: User
     teammate.sealed_reading_since = timezone.now() + timedelta(seconds=5)
     teammate.save()
     assert not get_scan(teammate, team_scan.pk).sealed
+
+
+@pytest.mark.parametrize("state", ["queued", "succeeded"])
+def test_the_map_of_an_earlier_analysis_stays_closed(team_scan: Scan, reader: User, browse, state) -> None:
+    earlier = team_scan.current_analysis_id
+    make_analysis(team_scan, state=state)
+    url = f"/scans/{team_scan.pk}/saliency.png?analysis={earlier}"
+
+    assert browse(team_scan.owner).get(url).status_code == 200
+    assert browse(reader).get(url).status_code != 200
