@@ -1,6 +1,6 @@
 """What people read about an analysis: sentences, advice, and figures. Works on plain data, for every edge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,20 @@ STATE_LABELS: dict[str, str] = {
     CANCELLED: "Canceled",
 }
 """Every state of an analysis in one word."""
+
+BATCH_LABELS: dict[str, str] = {
+    "tumor": "tumor",
+    "notumor": "no tumor seen",
+    "uncertain": "uncertain",
+    "not_brain_mri": "not a brain MR image",
+    "unread": "unread",
+    "waiting": "waiting",
+    "failed": "failed",
+    "cancelled": "canceled",
+    "refused": "refused",
+    "gone": "deleted or not visible to you",
+}
+"""What can become of a file of a batch, in the order of a summary."""
 
 SEALED = "sealed"
 """Mark of a result that is closed to the reader: a succeeded analysis without an outcome."""
@@ -190,6 +204,28 @@ def mark(result: Result | None) -> str:
     if result.state != SUCCEEDED:
         return result.state
     return result.finding if result.outcome == Outcome.CLASSIFIED else result.outcome or SEALED
+
+
+def batch_state(result: Result | None) -> str:
+    """Return what became of a stored file: a key of `BATCH_LABELS`."""
+    if result is None or result.state == CANCELLED:
+        return CANCELLED
+    if result.state != SUCCEEDED:
+        return result.state if result.state == "failed" else "waiting"
+    if result.outcome != Outcome.CLASSIFIED:
+        return result.outcome or "unread"
+    return "notumor" if result.finding == "notumor" else "tumor"
+
+
+def batch_summary(counts: Mapping[str, int]) -> str:
+    """Return the summary of a batch: "30 files: 12 tumor, 4 uncertain, 2 refused".
+
+    Args:
+        counts: Number of files for each key of `BATCH_LABELS`, in the order to print.
+    """
+    total = sum(counts.values())
+    parts = [f"{count} {BATCH_LABELS[state]}" for state, count in counts.items()]
+    return f"{total} file{'' if total == 1 else 's'}: {', '.join(parts)}" if parts else "No files"
 
 
 def advice(result: Result) -> Advice | None:

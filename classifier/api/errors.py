@@ -10,12 +10,13 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.response import Response
 
 from classifier.intake import RefusedImage
-from classifier.services.errors import Conflict, NotAllowed, ServiceError, StorageFull
+from classifier.services.errors import Conflict, NotAllowed, NotFound, ServiceError, StorageFull
 
 logger = structlog.get_logger(__name__)
 
 STATUS_OF_SERVICE_ERROR: tuple[tuple[type[ServiceError], int], ...] = (
     (Conflict, status.HTTP_409_CONFLICT),
+    (NotFound, status.HTTP_404_NOT_FOUND),
     (NotAllowed, status.HTTP_403_FORBIDDEN),
     (StorageFull, status.HTTP_507_INSUFFICIENT_STORAGE),
     (ServiceError, status.HTTP_400_BAD_REQUEST),

@@ -232,6 +232,11 @@ class UploadSerializer(serializers.Serializer[Any]):
         required=False, default=None, help_text="Number of one of the caller's teams to share the scan with."
     )
     notes = TextField(default="", max_length=4000, help_text="Free text.")
+    batch = serializers.UUIDField(
+        required=False,
+        default=None,
+        help_text="A UUID that the client chooses for files that belong together; see `batches/`.",
+    )
     model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")
 
 

@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from classifier.api.batches import BatchViewSet
 from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
 app_name = "api"
@@ -24,6 +25,8 @@ urlpatterns = [
         name="scan-analyses",
     ),
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
+    path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
+    path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
     # The `path` converter does not match a line break.
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),
     path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),

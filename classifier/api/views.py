@@ -36,6 +36,7 @@ from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.scan import get_scan, scan_analyses, visible_scans
 from classifier.services.analysis import cancel_analysis, request_analysis
+from classifier.services.batch import Place, open_batch
 from classifier.services.scan import delete_scan, submit_scan
 
 # An analysis takes about a second, so an earlier request would only repeat the answer.
@@ -179,6 +180,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         | errors(
             *(400, 413, 415, 422, 507),
             status_403="The session has no CSRF token.",
+            status_404="The batch belongs to somebody else.",
             status_409="The Idempotency-Key was used for another image.",
         ),
     )
@@ -187,9 +189,11 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         upload = UploadSerializer(data=request.data, context=self.get_serializer_context())
         upload.is_valid(raise_exception=True)
         fields = dict(upload.validated_data)
+        image, batch_id = fields.pop("image"), fields.pop("batch")
         submission = submit_scan(
             owner=request.user,  # type: ignore[arg-type]
-            file=fields.pop("image").file,
+            file=image.file,
+            place=None if batch_id is None else self._place(batch_id, name=image.name or "", fields=fields),
             idempotency_key=request.headers.get("Idempotency-Key", ""),
             **fields,
         )
@@ -283,6 +287,15 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         analysis = request_analysis(scan, by=request.user, model=fields.validated_data["model"])  # type: ignore[arg-type]
         body = AnalysisSerializer(analysis, context=self.get_serializer_context()).data
         return Response(body, status=status.HTTP_202_ACCEPTED)
+
+    def _place(self, batch_id: UUID, *, name: str, fields: dict[str, Any]) -> Place:
+        batch = open_batch(
+            batch_id,
+            owner=self.request.user,  # type: ignore[arg-type]
+            team=fields["team"],
+            patient_reference=fields["patient_reference"],
+        )
+        return Place(batch, name=name)
 
     def _checked_query(self, kind: type[QuerySerializer]) -> dict[str, Any]:
         query = kind(data=self.request.query_params, context=self.get_serializer_context())

@@ -8,7 +8,10 @@ from django.urls import reverse
 
 
 class Batch(models.Model):
-    """Files that one person uploaded together, with what became of each."""
+    """Files that one person uploaded together, with what became of each.
+
+    The client chooses the identifier, so that every request of an upload, and every repetition of one, finds the batch.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="batches")
@@ -16,12 +19,6 @@ class Batch(models.Model):
         "classifier.Team", on_delete=models.SET_NULL, null=True, blank=True, related_name="batches"
     )
     patient_reference = models.CharField(max_length=64, blank=True, help_text="A pseudonym, never a name.")
-    key = models.CharField(
-        max_length=64,
-        blank=True,
-        editable=False,
-        help_text="Identifies the upload; requests with the same key join it.",
-    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -30,9 +27,6 @@ class Batch(models.Model):
         indexes = (
             models.Index(fields=("owner", "-created_at", "-id"), name="batch_owner_newest"),
             models.Index(fields=("team", "-created_at", "-id"), name="batch_team_newest"),
-        )
-        constraints = (
-            models.UniqueConstraint(fields=("owner", "key"), condition=~models.Q(key=""), name="batch_key_once"),
         )
 
     def __str__(self) -> str:
@@ -53,7 +47,7 @@ class BatchFile(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="files")
     number = models.PositiveIntegerField(help_text="Position in the upload, from 1.")
     name = models.CharField(max_length=255, blank=True, help_text="The file's name, if it is kept.")
-    # Empty for a refused file, and after the scan was deleted.
+    # Empty for a refused file, and once the scan is deleted.
     scan = models.ForeignKey(
         "classifier.Scan", on_delete=models.SET_NULL, null=True, blank=True, related_name="batch_files"
     )

@@ -23,6 +23,12 @@ def update_profile(user: User, *, first_name: str, last_name: str, email: str) -
         replace_addresses(user)
 
 
+def set_keep_file_names(user: User, *, on: bool) -> None:
+    """Store the names of files that this person uploads from now on, or stop storing them."""
+    user.keep_file_names = on
+    user.save(update_fields=["keep_file_names"])
+
+
 @transaction.atomic
 def replace_addresses(user: User) -> None:
     """Forget the addresses that an account had before: nobody signs in or resets a password with them any more."""

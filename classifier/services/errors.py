@@ -46,3 +46,9 @@ class Sealed(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This result is sealed. Record your own impression of the scan first; then it opens.")
+
+
+class NotFound(ServiceError):
+    """There is no such object, or the person cannot see it."""
+
+    code = "not_found"

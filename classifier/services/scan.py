@@ -13,14 +13,15 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from classifier.events import Kind, record_events
-from classifier.intake import CanonicalImage, read_image, thumbnail_png
+from classifier.intake import CanonicalImage, RefusedImage, read_image, thumbnail_png
 from classifier.models import Analysis, Event, Scan, Team, User
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
 from classifier.selectors.scan import earlier_scan
 from classifier.services.analysis import next_analysis
-from classifier.services.errors import Conflict, Invalid, NotAllowed, StorageFull
+from classifier.services.batch import Place, record_refusal, record_scan
+from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull
 from classifier.services.model import checked_model_name
 from classifier.services.review import delete_statements
 from classifier.services.storage import remove_files
@@ -60,8 +61,11 @@ def submit_scan(
     model: str | None = None,
     sample: str = "",
     idempotency_key: str = "",
+    place: Place | None = None,
 ) -> Submission:
-    """Store an uploaded image and queue its analysis: both, or neither.
+    """Store an uploaded image, record it in its batch, and queue its analysis: all of it, or nothing.
+
+    A refused file is recorded in the batch with its sentence.
 
     Raises:
         RefusedImage: if the file is not an image that can be analysed, with a sentence for people.
@@ -70,13 +74,39 @@ def submit_scan(
         Conflict: if the idempotency key was used for another upload.
         StorageFull: if the media disk takes no more; nothing is stored then.
     """
-    fields = _checked_fields(patient_reference=patient_reference, notes=notes, idempotency_key=idempotency_key)
+    try:
+        return _submit(
+            owner=owner,
+            file=file,
+            team=team,
+            model=model,
+            place=place,
+            sample=sample,
+            fields=_checked_fields(patient_reference=patient_reference, notes=notes, idempotency_key=idempotency_key),
+        )
+    except (RefusedImage, ServiceError) as error:
+        if place is not None:
+            record_refusal(place, str(error))
+        raise
+
+
+def _submit(
+    *,
+    owner: User,
+    file: BinaryIO | bytes,
+    team: Team | None,
+    model: str | None,
+    place: Place | None,
+    sample: str,
+    fields: dict[str, str],
+) -> Submission:
+    idempotency_key = fields["idempotency_key"]
     model_name = checked_model_name(model)
     if team is not None and not owner.memberships.filter(team=team).exists():
         raise NotAllowed("You are not a member of this team.")
     image = read_image(file)
     if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
-        return replay
+        return _joined(replay, place)
     scan = Scan(
         id=uuid.uuid4(),
         owner=owner,
@@ -95,18 +125,27 @@ def submit_scan(
             scan.current_analysis = analysis
             scan.save(force_insert=True)
             analysis.save(force_insert=True)
+            if place is not None:
+                record_scan(place, scan)
             record_events([Event(kind=Kind.SCAN_CREATED, scan_id=scan.pk, actor=owner)])
             transaction.on_commit(notify_workers)
             files.may_be_needed = True
     except IntegrityError as error:
         # The same request a moment earlier, in another thread, has stored it.
         if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
-            return replay
+            return _joined(replay, place)
         if team is not None and not Team.objects.filter(pk=team.pk).exists():
             raise NotAllowed("This team was deleted.") from error
         raise
     logger.info("scan_submitted", scan=str(scan.pk), owner=owner.pk, source_format=image.source_format)
     return Submission(scan=scan, analysis=analysis, earlier=earlier_scan(owner, scan))
+
+
+def _joined(replay: Submission, place: Place | None) -> Submission:
+    """Record a repeated upload in its batch, too: the first request may have belonged to none."""
+    if place is not None:
+        record_scan(place, replay.scan)
+    return replay
 
 
 def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> Scan:

@@ -85,6 +85,13 @@ def set_role(team: Team, *, by: User, user: User, role: str) -> Membership:
     return membership
 
 
+def set_keep_file_names(team: Team, *, by: User, on: bool) -> None:
+    """Store the names of files that are uploaded for the team from now on, or stop storing them. Owners only."""
+    _require_owner(team, by=by)
+    team.keep_file_names = on
+    team.save(update_fields=["keep_file_names"])
+
+
 def delete_team(team: Team, *, by: User) -> None:
     """Delete the team. Its scans go back to being seen by their owners alone. Owners only."""
     _require_owner(team, by=by)
