@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from classifier.models import Analysis, Scan, Team
+from classifier.models import Analysis, Batch, Scan, Team
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
@@ -47,22 +47,24 @@ rules(
     "web:upload",
     "web:scan_statuses",
     "web:history",
+    "web:batches",
     "web:teams",
     "web:profile",
     "web:about",
     "web:sample_image",
 )
-rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit")
+rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(
     Rule(LOGIN, per_scan=True),
-    "web:scan", "web:scan_status", "web:scan_image", "web:scan_thumbnail", "web:scan_saliency", "web:team",
+    "web:batch", "web:scan", "web:scan_status", "web:scan_image", "web:scan_thumbnail", "web:scan_saliency", "web:team",
 )  # fmt: skip
-rules(Rule(LOGIN, method="post", per_scan=True), "web:scan_analyse", "web:analysis_cancel")
+rules(Rule(LOGIN, method="post", per_scan=True), "web:scan_analyse", "web:analysis_cancel", "web:batch_retry")
 rules(Rule(LOGIN, method="post", per_scan=True, owner_only=True), "web:scan_edit", "web:scan_delete")
-rules(Rule(API), "api:scan-list")
+rules(Rule(API), "api:scan-list", "api:batch-list")
 rules(Rule(API, nothing=True), "api:unknown")
 rules(
     Rule(API, per_scan=True),
+    "api:batch-detail",
     "api:scan-detail", "api:scan-image", "api:scan-thumbnail", "api:scan-saliency", "api:scan-analyses",
 )  # fmt: skip
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
@@ -102,14 +104,23 @@ def address(owner, team) -> Callable[[str], str]:
     """Return a function that fills a URL's arguments with things of the owner's team."""
     scan: Scan = make_scan(owner, team=team)
     analysis: Analysis = make_analysis(scan, state="succeeded")
+    batch = Batch.objects.create(owner=owner, team=team)
 
     def fill(name: str) -> str:
         from django.urls import reverse
 
-        values = {"scan_id": scan.pk, "pk": scan.pk, "analysis_id": analysis.pk, "team_id": team.pk}
+        values = {
+            "scan_id": scan.pk,
+            "pk": scan.pk,
+            "analysis_id": analysis.pk,
+            "team_id": team.pk,
+            "batch_id": batch.pk,
+        }
         values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
         if name == "api:analysis-cancel":
             values["pk"] = analysis.pk
+        if name == "api:batch-detail":
+            values["pk"] = batch.pk
         resolver = get_resolver()
         for part in name.split(":")[:-1]:
             resolver = resolver.namespace_dict[part][1]

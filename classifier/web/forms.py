@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from classifier.models import Scan, Team, User
 from classifier.selectors.team import teams_of
+from classifier.services.batch import MAX_BATCH_FILES
 from classifier.services.scan import MAX_NOTES, PATIENT_REFERENCE
 
 PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
@@ -89,10 +90,13 @@ class UploadForm(ScanFieldsForm):
     """The fields beside the files of an upload.
 
     `upload_key` is generated with the page, so that a form sent twice, by a double click or a reload, stores its files
-    once.
+    once. `batch` identifies the batch of several files, `number` the place of a single file in it: the script sends
+    each file in a request of its own.
     """
 
     upload_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    batch = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    number = forms.IntegerField(required=False, min_value=1, max_value=MAX_BATCH_FILES, widget=forms.HiddenInput)
 
 
 class TeamForm(StyledForm):

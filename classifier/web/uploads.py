@@ -8,7 +8,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
 from classifier.intake import MAX_BYTES, RefusedImage
-from classifier.models import Scan, Team, User
+from classifier.models import Batch, Scan, Team, User
+from classifier.services.batch import Place, record_refusal
 from classifier.services.errors import ServiceError
 from classifier.services.scan import submit_scan
 
@@ -63,6 +64,8 @@ def take_files(
     patient_reference: str = "",
     notes: str = "",
     upload_key: str = "",
+    batch: Batch | None = None,
+    first_number: int = 1,
 ) -> list[UploadResult]:
     """Submit each file. A refused file does not affect the others.
 
@@ -73,11 +76,16 @@ def take_files(
         patient_reference: for all of them.
         notes: for all of them.
         upload_key: identifies this upload; a file sent again with the same key is not stored again.
+        batch: the batch that records what becomes of each file; None for a single file.
+        first_number: the number of the first file in the batch.
     """
     results = []
     for number, file in enumerate(files):
         name = file.name or "unnamed"
+        place = None if batch is None else Place(batch, number=first_number + number, name=name)
         if number >= MAX_FILES:
+            if place is not None:
+                record_refusal(place, TOO_MANY_FILES)
             results.append(UploadResult(name, refusal=TOO_MANY_FILES))
             continue
         try:
@@ -88,6 +96,7 @@ def take_files(
                 patient_reference=patient_reference,
                 notes=notes,
                 idempotency_key=_file_key(upload_key, number=number, file=file),
+                place=place,
             )
         except (RefusedImage, ServiceError) as error:
             results.append(UploadResult(name, refusal=str(error)))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classifier.web.views import about, files, history, profile, samples, scans, status, teams, upload
+from classifier.web.views import about, batches, files, history, profile, samples, scans, status, teams, upload
 
 app_name = "web"
 
@@ -22,8 +22,12 @@ urlpatterns = [
     path("analyses/<uuid:analysis_id>/cancel/", scans.analysis_cancel, name="analysis_cancel"),
     path("samples/<slug:name>/", samples.sample_submit, name="sample_submit"),
     path("samples/<slug:name>.png", samples.sample_image, name="sample_image"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/<uuid:batch_id>/", batches.batch, name="batch"),
+    path("batches/<uuid:batch_id>/retry/", batches.batch_retry, name="batch_retry"),
     path("teams/", teams.teams, name="teams"),
     path("teams/<int:team_id>/", teams.team, name="team"),
     path("profile/", profile.profile, name="profile"),
+    path("profile/file-names/", profile.file_names, name="file_names"),
     path("about/", about.about, name="about"),
 ]

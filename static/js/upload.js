@@ -7,36 +7,53 @@
   const input = form.querySelector("input[type=file]");
   const zone = form.querySelector("[data-dropzone]");
   const list = document.querySelector("[data-upload-list]");
-  const limits = {
-    bytes: Number(form.dataset.maxBytes),
-    tooLarge: form.dataset.tooLarge,
-    files: Number(form.dataset.maxFiles),
-    tooMany: form.dataset.tooMany,
-  };
+  const heading = document.querySelector("[data-uploads-heading]");
+  const mistakes = form.querySelector("[data-mistakes]");
+  const signIn = document.getElementById("sign-in");
+  const { maxBytes, tooLarge, maxFiles, tooMany, batchUrl, nextNumber } = form.dataset;
+  const unsent = new Unsent(form.elements.batch.value);
   const waiting = [];
   let running = 0;
-  let batch = 0;
+  let added = 0;
+  let total = 0;
+  let uploaded = 0;
+  let paused = false;
+  let next = Number(nextNumber);
 
   input.addEventListener("change", take);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     take();
   });
+  // Files may be dropped anywhere on the page.
   for (const name of ["dragenter", "dragover"]) {
-    zone.addEventListener(name, (event) => {
+    window.addEventListener(name, (event) => {
       event.preventDefault();
       zone.classList.add("is-over");
     });
   }
-  for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone.classList.remove("is-over"));
-  zone.addEventListener("drop", (event) => {
+  window.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) zone.classList.remove("is-over");
+  });
+  window.addEventListener("drop", (event) => {
     event.preventDefault();
+    zone.classList.remove("is-over");
     add([...event.dataTransfer.files]);
   });
-  // Keep the browser from opening a file that is dropped outside the zone.
-  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
   window.addEventListener("beforeunload", (event) => {
     if (running + waiting.length > 0) event.preventDefault();
+  });
+  // A corrected field lets the files go on.
+  form.addEventListener("change", (event) => {
+    if (event.target === input || mistakes.hidden) return;
+    mistakes.hidden = true;
+    const fields = new FormData(form);
+    for (const job of waiting) job.fields = fields;
+    resume();
+  });
+  signIn.querySelector("[data-continue]").addEventListener("click", goOn);
+  window.addEventListener("focus", () => {
+    if (signIn.open) goOn();
   });
 
   // Files may have been chosen before this script was loaded.
@@ -53,19 +70,22 @@
     // Replace the hint that there are no scans yet.
     const empty = document.querySelector("[data-after-upload]");
     if (empty) empty.textContent = empty.dataset.afterUpload;
-    batch += 1;
-    const key = `${form.elements.upload_key.value}-${batch}`;
+    added += 1;
     const fields = new FormData(form);
-    fields.delete("image");
-    files.forEach((file, number) => {
+    const alone = files.length === 1 && total === 0 && !unsent.has(files[0]);
+    files.forEach((file, position) => {
       const row = newRow(file);
-      const job = { file, row, fields, key: `${key}-${number}`, alone: files.length === 1 };
-      if (number >= limits.files) refuse(row, limits.tooMany);
-      else if (file.size > limits.bytes) refuse(row, limits.tooLarge);
+      const number = unsent.numberOf(file) ?? next++;
+      const job = { file, row, fields, number, alone, key: `${form.elements.upload_key.value}-${added}-${position}` };
+      total += 1;
+      if (position >= Number(maxFiles)) refuse(row, tooMany);
+      else if (file.size > Number(maxBytes)) refuse(row, tooLarge);
       else waiting.push(job);
+      if (!alone) unsent.add(number, file);
     });
+    count();
     list.firstElementChild.scrollIntoView({ block: "nearest" });
-    next();
+    sendNext();
   }
 
   function newRow(file) {
@@ -76,38 +96,43 @@
     return row;
   }
 
-  function next() {
-    while (running < PARALLEL && waiting.length > 0) {
+  function sendNext() {
+    while (!paused && running < PARALLEL && waiting.length > 0) {
       running += 1;
-      send(waiting.shift(), () => {
-        running -= 1;
-        next();
-      });
+      send(waiting.shift());
     }
   }
 
-  function send(job, done) {
+  function send(job) {
     const request = new XMLHttpRequest();
     const body = new FormData();
-    for (const [name, value] of job.fields) body.append(name, value);
+    for (const [name, value] of job.fields) {
+      if (!["image", "batch", "number", "csrfmiddlewaretoken"].includes(name)) body.append(name, value);
+    }
+    body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
     // The key identifies the file, so that a retry after a lost connection stores it once.
     body.set("upload_key", job.key);
+    if (!job.alone) {
+      body.set("batch", form.elements.batch.value);
+      body.set("number", job.number);
+    }
     body.append("image", job.file, shortened(job.file.name));
     request.upload.addEventListener("progress", (event) => progress(job, event.loaded, event.total));
     request.upload.addEventListener("load", () => say(job.row, "Checking the image"));
     request.addEventListener("load", () => {
-      done();
+      running -= 1;
       answered(job, request);
+      sendNext();
     });
     for (const name of ["error", "timeout"]) {
       request.addEventListener(name, () => {
-        done();
+        running -= 1;
         interrupted(job, "The connection was lost before the upload was complete.");
+        sendNext();
       });
     }
     request.open("POST", form.action);
     request.setRequestHeader("HX-Request", "true");
-    request.setRequestHeader("HX-Current-URL", location.href);
     request.send(body);
   }
 
@@ -119,10 +144,17 @@
   }
 
   function answered(job, request) {
-    const elsewhere = request.getResponseHeader("HX-Redirect");
-    if (elsewhere) {
-      waiting.length = 0;
-      location.assign(elsewhere);
+    // The session has ended, or another sign-in has replaced the form's token.
+    if (request.status === 401 || request.status === 403) {
+      pause(job, "Waiting for you to sign in");
+      if (!signIn.open) signIn.showModal();
+      return;
+    }
+    if (request.status === 422) {
+      pause(job, "Waiting until the fields above are corrected");
+      mistakes.textContent = request.responseText;
+      mistakes.hidden = false;
+      mistakes.scrollIntoView({ block: "nearest" });
       return;
     }
     const holder = document.createElement("template");
@@ -133,13 +165,46 @@
       interrupted(job, busy ? "The server could not accept the file. Try again in a moment." : "The server did not accept the file. Reload the page and try again.");
       return;
     }
+    uploaded += Boolean(row.dataset.scan);
+    unsent.remove(job.number);
+    count();
     row.querySelector("[data-name]").textContent = job.file.name;
     if (job.alone && row.dataset.scan && running + waiting.length === 0) {
       location.assign(row.dataset.scan);
       return;
     }
+    // From now on a reload of the page shows the batch.
+    if (!job.alone) history.replaceState(null, "", batchUrl);
     job.row.replaceWith(row);
     htmx.process(row);
+    htmx.trigger(document.body, "file-uploaded");
+  }
+
+  function pause(job, words) {
+    paused = true;
+    waiting.unshift(job);
+    say(job.row, words);
+  }
+
+  function resume() {
+    paused = false;
+    sendNext();
+  }
+
+  // Fetches the page again, for the token of the new session.
+  async function goOn() {
+    const answer = await fetch(form.dataset.page, { credentials: "same-origin" }).catch(() => null);
+    if (!answer?.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("[data-upload]");
+    if (!fresh) return;
+    if (fresh.dataset.user !== form.dataset.user) {
+      signIn.querySelector("[data-other-user]").hidden = false;
+      return;
+    }
+    form.elements.csrfmiddlewaretoken.value = fresh.elements.csrfmiddlewaretoken.value;
+    signIn.close();
+    resume();
   }
 
   function interrupted(job, sentence) {
@@ -150,7 +215,7 @@
       const row = newRow(job.file);
       job.row.replaceWith(row);
       waiting.push({ ...job, row });
-      next();
+      sendNext();
     };
   }
 
@@ -160,6 +225,10 @@
     line.textContent = sentence;
     row.querySelector(".upload-bytes").replaceWith(line);
     row.classList.add("is-refused");
+  }
+
+  function count() {
+    heading.textContent = total === 1 ? "This upload" : `${uploaded} of ${total} files uploaded`;
   }
 
   function say(row, words) {

@@ -1,16 +1,14 @@
 """The upload page and what comes of the files sent to it."""
 
-import random
-import string
+import uuid
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.test import RequestFactory
 
 from classifier.intake import MAX_BYTES
-from classifier.models import Analysis, Scan
+from classifier.models import Analysis, Batch, Scan
 from classifier.services.sample import list_samples
-from classifier.web.batches import KEPT, NAMES_COOKIE, SESSION_KEY
 from classifier.web.uploads import MAX_FILES, TOO_MANY_FILES
 from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import TeamFactory, make_analysis, make_scan, png_bytes
@@ -83,20 +81,13 @@ def test_every_bad_file_gets_one_sentence_and_leaves_nothing(browse, owner, bad,
 def test_a_refused_file_stops_no_other(browse, owner):
     files = [image("one.png"), image("letter.jpg", b"<html>"), image("empty.png", b""), image("two.png")]
     page = browse(owner).post(UPLOAD, {"image": files}, follow=True).content.decode()
-    assert "2 files uploaded, 2 refused" in page
-    assert [page.index(name) for name in ("one.png", "letter.jpg", "empty.png", "two.png")] == sorted(
-        page.index(name) for name in ("one.png", "letter.jpg", "empty.png", "two.png")
+    assert "4 files: 2 waiting, 2 refused" in page
+    assert [page.index(f"File {number}") for number in (1, 2, 3, 4)] == sorted(
+        page.index(f"File {number}") for number in (1, 2, 3, 4)
     )
     assert "The file is a web page" in page
     assert "The file is empty" in page
     assert Scan.objects.count() == 2
-
-
-def test_names_of_files_are_shown_as_text_and_never_stored(browse, owner):
-    files = [image("<b>Müller, Anna.png"), image()]
-    page = browse(owner).post(UPLOAD, {"image": files}, follow=True).content.decode()
-    assert "&lt;b&gt;Müller, Anna.png" in page
-    assert not any("Anna" in str(value) for value in Scan.objects.values_list())
 
 
 def test_more_files_than_the_limit_are_named_one_by_one(browse, owner):
@@ -110,7 +101,7 @@ def test_more_files_than_the_limit_are_named_one_by_one(browse, owner):
 REFRESH = '<noscript>\n      <meta http-equiv="refresh" content="3">'
 
 
-def test_a_list_of_uploads_is_loaded_again_until_the_last_result(browse, owner):
+def test_a_batch_is_loaded_again_until_the_last_result(browse, owner):
     client = browse(owner)
     response = client.post(UPLOAD, {"image": [image("one.png"), image("letter.jpg", b"<html>"), image("two.png")]})
     assert response.status_code == 302
@@ -122,81 +113,14 @@ def test_a_list_of_uploads_is_loaded_again_until_the_last_result(browse, owner):
         make_analysis(scan, state="succeeded")
     page = client.get(response.url).content.decode()
     assert page.count("Probably meningioma") == 2
-    assert "2 files uploaded, 1 refused" in page
+    assert "3 files: 2 tumor, 1 refused" in page
     assert "The file is a web page" in page
     assert REFRESH not in page
     assert "data-row=" not in page
 
 
-def test_a_list_of_uploads_still_points_to_earlier_ones(browse, owner):
-    content = png_bytes()
-    earlier = make_scan(owner, content=content)
-    page = browse(owner).post(UPLOAD, {"image": [image(content=content), image()]}, follow=True).content.decode()
-    assert "This image was already uploaded" in page
-    assert earlier.get_absolute_url() in page
-
-
-def test_a_list_of_uploads_leaves_out_what_was_deleted(browse, owner):
-    client = browse(owner)
-    address = client.post(UPLOAD, {"image": [image("one.png"), image("two.png")]}).url
-    Scan.objects.latest("created_at").delete()
-    assert "1 file uploaded" in client.get(address).content.decode()
-    Scan.objects.all().delete()
-    assert client.get(address).url == "/"
-
-
-def test_nobody_else_can_open_a_list_of_uploads(browse, owner, outsider):
-    address = browse(owner).post(UPLOAD, {"image": [image("one.png"), image("two.png")]}).url
-    assert browse(outsider).get(address).url == "/"
-    assert browse().get(address).url.startswith("/accounts/login/")
-
-
-def test_a_list_shows_no_scan_that_one_may_no_longer_see(browse, owner, outsider):
-    client = browse(owner)
-    address = client.post(UPLOAD, {"image": [image("one.png"), image("two.png")]}).url
-    Scan.objects.update(owner=outsider)
-    assert client.get(address).url == "/"
-
-
-def test_only_the_latest_lists_of_uploads_are_kept(browse, owner):
-    client = browse(owner)
-    addresses = [client.post(UPLOAD, {"image": [image(), image()]}).url for _ in range(KEPT + 1)]
-    assert client.get(addresses[0]).url == "/"
-    assert all(client.get(address).status_code == 200 for address in addresses[1:])
-    assert len(client.session[SESSION_KEY]) == KEPT
-
-
-def test_file_names_stay_on_the_persons_device(browse, owner):
-    client = browse(owner)
-    response = client.post(UPLOAD, {"image": [image("Mustermann_Erika.png"), image("Mustermann_Max.png", b"no")]})
-    assert b"Mustermann_Max.png" in client.get(response.url).content
-    assert "Mustermann" not in str(dict(client.session.items()))
-    cookie = response.cookies[NAMES_COOKIE]
-    assert cookie["httponly"]
-    assert cookie["path"] == UPLOAD
-    del client.cookies[NAMES_COOKIE]
-    page = client.get(response.url).content
-    assert b"Mustermann" not in page
-    assert b"File 2" in page
-
-
-def test_names_that_find_no_room_in_the_cookie_are_told_by_number(browse, owner):
-    client = browse(owner)
-    letters = random.Random(1)
-    names = ["".join(letters.choices(string.ascii_letters, k=90)) + ".png" for _ in range(MAX_FILES)]
-    response = client.post(
-        UPLOAD, {"image": [image(name, png_bytes() if i == 0 else b"") for i, name in enumerate(names)]}
-    )
-    assert len(response.cookies[NAMES_COOKIE].value) <= 3800
-    page = client.get(response.url).content.decode()
-    assert names[0] in page
-    assert names[-1] not in page
-    assert f"File {MAX_FILES}" in page
-
-
-@pytest.mark.parametrize("query", [{}, {"batch": ""}, {"batch": "nothing"}])
-def test_without_a_list_the_address_leads_to_the_upload_page(browse, owner, query):
-    assert browse(owner).get(UPLOAD, query).url == "/"
+def test_the_address_of_uploads_leads_to_the_upload_page(browse, owner):
+    assert browse(owner).get(UPLOAD).url == "/"
 
 
 def test_no_file_at_all_says_so(browse, owner):
@@ -243,10 +167,40 @@ def test_the_script_gets_the_sentence_beside_the_name(browse, owner):
     assert b'class="refusal"' in response.content
 
 
-def test_the_script_gets_a_mistake_in_the_fields_beside_the_name(browse, owner):
+def test_the_script_gets_a_mistake_in_the_fields_as_a_sentence(browse, owner):
     response = by_script(browse(owner), image=image(), patient_reference="?")
-    assert response.status_code == 400
+    assert response.status_code == 422
     assert b"Enter a pseudonym, never a name." in response.content
+    assert b"<" not in response.content
+
+
+def test_the_script_sends_each_file_of_a_batch_in_its_own_request(browse, owner):
+    client, batch = browse(owner), uuid.uuid4()
+    for number in (2, 1):
+        response = by_script(client, image=image(), batch=batch, number=number, upload_key=f"k-{number}")
+        assert response.status_code == 200
+    by_script(client, image=image(content=b"<html>"), batch=batch, number=3)
+
+    files = list(Batch.objects.get(pk=batch).files.all())
+    assert [(file.number, file.scan is not None) for file in files] == [(1, True), (2, True), (3, False)]
+    assert files[2].refusal.startswith("The file is a web page")
+
+
+def test_a_batch_is_continued_at_its_next_number(browse, owner, outsider):
+    batch = Batch.objects.create(owner=owner, patient_reference="P-9")
+    batch.files.create(number=4, refusal="The file is empty.")
+    page = browse(owner).get("/", {"batch": str(batch.pk)}).content.decode()
+    assert f'data-batch-url="/batches/{batch.pk}/"' in page
+    assert 'data-next-number="5"' in page
+    assert 'value="P-9"' in page
+    assert str(batch.pk) not in browse(outsider).get("/", {"batch": str(batch.pk)}).content.decode()
+
+
+def test_nobody_adds_files_to_the_batch_of_somebody_else(browse, owner, outsider):
+    batch = Batch.objects.create(owner=owner)
+    response = by_script(browse(outsider), image=image(), batch=batch.pk, number=1)
+    assert response.status_code == 404
+    assert not Scan.objects.exists()
 
 
 def test_an_earlier_upload_of_the_same_pixels_is_pointed_to(browse, owner):

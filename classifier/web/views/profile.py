@@ -5,9 +5,9 @@ from copy import copy
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from classifier.services.account import update_profile
+from classifier.services.account import set_keep_file_names, update_profile
 from classifier.services.errors import ServiceError
 from classifier.web.forms import ProfileForm
 from classifier.web.http import SignedInRequest
@@ -32,3 +32,12 @@ def profile(request: SignedInRequest) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("web:profile")
     return render(request, "web/profile.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@require_POST
+def file_names(request: SignedInRequest) -> HttpResponse:
+    """Store the names of the user's files, or stop storing them."""
+    on = request.POST.get("on") == "yes"
+    set_keep_file_names(request.user, on=on)
+    messages.success(request, f"File names are {'stored' if on else 'not stored'} from now on.")
+    return redirect("web:profile")

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
+from classifier.selectors.batch import file_of_scan
 from classifier.selectors.scan import earlier_scan, scan_analyses
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
@@ -28,7 +29,10 @@ def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     shown = scan_or_404(request, scan_id)
     analysis = shown.current_analysis
     probabilities = _probabilities(analysis)
+    batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
     context = {
+        "batch_file": batch_file,
+        "batch_files": batch_files,
         **progress_of(shown),
         "took": _milliseconds_taken(analysis),
         "user_teams": list(teams_of(request.user)),

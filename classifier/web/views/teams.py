@@ -87,6 +87,13 @@ def _set_role(request: SignedInRequest, shown: Team) -> HttpResponse:
     return redirect(shown)
 
 
+def _file_names(request: SignedInRequest, shown: Team) -> HttpResponse:
+    on = request.POST.get("on") == "yes"
+    services.set_keep_file_names(shown, by=request.user, on=on)
+    messages.success(request, f"File names are {'stored' if on else 'not stored'} from now on.")
+    return redirect(shown)
+
+
 def _leave(request: SignedInRequest, shown: Team) -> HttpResponse:
     services.leave_team(shown, by=request.user)
     messages.success(request, f"You have left “{shown.name}”.")
@@ -112,6 +119,7 @@ ACTIONS: dict[str, Callable[[SignedInRequest, Team], HttpResponse]] = {
     "add": _add_member,
     "remove": _remove_member,
     "role": _set_role,
+    "file_names": _file_names,
     "leave": _leave,
     "delete": _delete,
 }
