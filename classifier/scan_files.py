@@ -13,6 +13,7 @@ from classifier.inference.saliency import overlay_png
 from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import model_card
+from classifier.services.errors import Sealed
 
 # A browser may keep an image but must ask each time whether the user may still see it: workstations are shared.
 CACHE_CONTROL = "private, no-cache"
@@ -51,7 +52,10 @@ def saliency_response(
 
     Raises:
         Http404: If the scan has no such analysis, or the analysis has no map of this finding.
+        Sealed: If the result is closed to the user.
     """
+    if scan.closed:
+        raise Sealed
     analysis = _analysis_of(scan, analysis_id)
     shown = finding or analysis.saliency_finding
     if not analysis.saliency_finding or shown not in TUMORS:
@@ -69,8 +73,6 @@ def _analysis_of(scan: Scan, analysis_id: UUID | None) -> Analysis:
         analysis = scan.current_analysis
     else:
         analysis = scan.analyses.filter(pk=analysis_id).first()
-        if analysis is not None and scan.closed:
-            analysis.seal()
     if analysis is None:
         raise Http404("There is no such analysis.")
     return analysis

@@ -2,6 +2,7 @@
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.utils import timezone
 
 from classifier.models import User
 from classifier.services.errors import Conflict
@@ -27,6 +28,17 @@ def set_keep_file_names(user: User, *, on: bool) -> None:
     """Store the names of files that this person uploads from now on, or stop storing them."""
     user.keep_file_names = on
     user.save(update_fields=["keep_file_names"])
+
+
+def set_sealed_reading(user: User, *, on: bool) -> None:
+    """Turn the sealed first read of a person on or off. What was recorded stays.
+
+    It holds for scans uploaded from now on: the person may have seen the results of earlier ones.
+    """
+    if on == (user.sealed_reading_since is not None):
+        return
+    user.sealed_reading_since = timezone.now() if on else None
+    user.save(update_fields=["sealed_reading_since"])
 
 
 @transaction.atomic

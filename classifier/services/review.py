@@ -14,6 +14,7 @@ from classifier.events import Kind, record_events
 from classifier.findings import FINDING_LABELS, READINGS
 from classifier.models import Analysis, Certainty, Diagnosis, Event, Impression, Review, Scan, User
 from classifier.models.review import MAX_COMMENT
+from classifier.models.sealing import sealed_condition
 from classifier.permissions import can_review
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
 
@@ -29,12 +30,14 @@ def record_impression(scan: Scan, *, by: User, finding: str, certainty: str, com
     Raises:
         Invalid: if a field is missing or unknown.
         NotAllowed: if the reader cannot review the scan.
-        Conflict: if the reader has recorded an impression of this scan, or the scan was deleted.
+        Conflict: if the result is open to the reader, if they have recorded an impression of this scan, or if the
+            scan was deleted.
     """
     values = _checked(scan, by=by, finding=finding, certainty=certainty, comment=comment)
     try:
         with transaction.atomic():
             _lock(scan)
+            _require_no_open_result(scan, by=by)
             last = Impression.objects.filter(reader=by).order_by("-number").first()
             impression = Impression(
                 scan=scan,
@@ -141,7 +144,7 @@ def submit_review(
             number = Review.objects.filter(analysis=analysis, reviewer=by).count()
             if seen is not None and seen != number:
                 raise Conflict(
-                    "You reviewed this analysis in another window. Reload the page to see that review.",
+                    "You reviewed this analysis in another window. Send this review again to revise that one.",
                     code="stale",
                 )
             review = Review.objects.create(
@@ -158,17 +161,33 @@ def submit_review(
 
 
 def record_diagnosis(
-    scan: Scan, *, by: User, finding: str, source: str, confirmed_on: date, comment: str = ""
+    scan: Scan,
+    *,
+    by: User,
+    finding: str,
+    source: str,
+    confirmed_on: date,
+    comment: str = "",
+    seen: int | None = None,
 ) -> Diagnosis:
     """Record a confirmed diagnosis. A further one replaces it; both are kept.
+
+    Args:
+        scan: as loaded for `by`, so that a closed one is known to be closed.
+        by: the person who records it.
+        finding: one of `READINGS`.
+        source: a value of `Diagnosis.Source`.
+        confirmed_on: date of the histology or of the follow-up imaging.
+        comment: free text.
+        seen: number of diagnoses of this scan that the form showed; None skips the check.
 
     Raises:
         Invalid: if a field is missing or unknown, or the date lies in the future.
         NotAllowed: if the person cannot review the scan.
         Sealed: if the result is closed to the person: a diagnosis would end their first read.
-        Conflict: if the scan was deleted.
+        Conflict: if there are more diagnoses than the form showed, or the scan was deleted.
     """
-    if scan.sealed:
+    if scan.closed:
         raise Sealed
     if source not in Diagnosis.Source.values:
         raise Invalid("Choose what confirmed the diagnosis.", code="invalid_source")
@@ -178,6 +197,8 @@ def record_diagnosis(
     values.pop("certainty")
     with transaction.atomic():
         _lock(scan)
+        if seen is not None and seen != Diagnosis.objects.filter(scan=scan).count():
+            raise Conflict("Another diagnosis was recorded meanwhile. Send this one again to replace it.", code="stale")
         diagnosis = Diagnosis.objects.create(
             scan=scan, recorded_by=by, source=source, confirmed_on=confirmed_on, **values
         )
@@ -215,6 +236,15 @@ def _lock(scan: Scan) -> None:
     """Lock the scan's row, so that it is not deleted meanwhile."""
     if not Scan.objects.filter(pk=scan.pk).select_for_update().values_list("pk").first():
         raise Conflict(SCAN_DELETED, code="scan_deleted")
+
+
+def _require_no_open_result(scan: Scan, *, by: User) -> None:
+    """Raise `Conflict` if the reader may have seen the result: an impression would no longer be a first read."""
+    if Impression.objects.filter(scan=scan, reader=by).exists():
+        return  # The unique constraint answers.
+    seen = Scan.objects.filter(pk=scan.pk, current_analysis__state=Analysis.State.SUCCEEDED)
+    if seen.exclude(sealed_condition(by)).exists():
+        raise Conflict("The result of this scan is already open to you. Record a review instead.", code="not_sealed")
 
 
 def _update_reviewed_finding(scan: Scan) -> None:

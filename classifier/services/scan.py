@@ -18,7 +18,7 @@ from classifier.models import Analysis, Event, Scan, Team, User
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
-from classifier.selectors.scan import earlier_scan
+from classifier.selectors.scan import earlier_scan, visible_scans
 from classifier.services.analysis import next_analysis
 from classifier.services.batch import Place, record_refusal, record_scan
 from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull
@@ -211,7 +211,7 @@ def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Subm
     """Return the submission that this key made before; raise `Conflict` if it was made of another image."""
     if not idempotency_key:
         return None
-    scan = owner.scans.select_related("current_analysis").filter(idempotency_key=idempotency_key).first()
+    scan = visible_scans(owner).filter(owner=owner, idempotency_key=idempotency_key).first()
     if scan is None:
         return None
     if scan.pixels_sha256 != image.sha256 or scan.current_analysis is None:

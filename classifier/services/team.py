@@ -2,6 +2,7 @@
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from classifier.models import Membership, Team, User
 from classifier.services.errors import Conflict, Invalid, NotAllowed
@@ -90,6 +91,18 @@ def set_keep_file_names(team: Team, *, by: User, on: bool) -> None:
     _require_owner(team, by=by)
     team.keep_file_names = on
     team.save(update_fields=["keep_file_names"])
+
+
+def set_sealed_reading(team: Team, *, by: User, on: bool) -> None:
+    """Turn the sealed first read of the team's scans on or off, for every member. Owners only.
+
+    It holds for scans uploaded from now on. What was recorded stays.
+    """
+    _require_owner(team, by=by)
+    if on == (team.sealed_reading_since is not None):
+        return
+    team.sealed_reading_since = timezone.now() if on else None
+    team.save(update_fields=["sealed_reading_since"])
 
 
 def delete_team(team: Team, *, by: User) -> None:

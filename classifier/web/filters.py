@@ -8,17 +8,21 @@ from django.db.models import Q, QuerySet
 
 from classifier.findings import ANSWERS, FINDING_LABELS, Outcome
 from classifier.models import Analysis, Scan
+from classifier.models.sealing import OPEN
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.team import teams_of
 from classifier.web.forms import style
-from classifier.wording import OUTCOME_LABELS
+from classifier.wording import OUTCOME_LABELS, SEALED
 
 MINE = "mine"
 
 RESULTS: dict[str, Q] = {
-    **{name: Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name) for name in ANSWERS},
-    Outcome.UNCERTAIN: Q(current_analysis__outcome=Outcome.UNCERTAIN),
-    Outcome.NOT_BRAIN_MRI: Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI),
+    **{
+        name: OPEN & Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name) for name in ANSWERS
+    },
+    Outcome.UNCERTAIN: OPEN & Q(current_analysis__outcome=Outcome.UNCERTAIN),
+    Outcome.NOT_BRAIN_MRI: OPEN & Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI),
+    SEALED: ~OPEN & Q(current_analysis__state=Analysis.State.SUCCEEDED),
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
     "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
 }
@@ -27,6 +31,7 @@ RESULTS: dict[str, Q] = {
 RESULT_CHOICES = [
     *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
     *((name, OUTCOME_LABELS[name]) for name in (Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)),
+    (SEALED, "Unread, sealed"),
     ("waiting", "Waiting or running"),
     ("failed", "Failed or canceled"),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from classifier.web.views import about, batches, files, history, profile, samples, scans, status, teams, upload
+from classifier.web.views import about, batches, files, history, profile, reviews, samples, scans, status, teams, upload
 
 app_name = "web"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("scans/", history.history, name="history"),
     path("scans/upload/", upload.scan_upload, name="scan_upload"),
     path("scans/status/", status.scan_statuses, name="scan_statuses"),
+    path("scans/unread/", reviews.unread, name="unread"),
     path("scans/<uuid:scan_id>/", scans.scan, name="scan"),
     path("scans/<uuid:scan_id>/status/", status.scan_status, name="scan_status"),
     path("scans/<uuid:scan_id>/image.png", files.scan_image, name="scan_image"),
@@ -19,6 +20,9 @@ urlpatterns = [
     path("scans/<uuid:scan_id>/analyse/", scans.scan_analyse, name="scan_analyse"),
     path("scans/<uuid:scan_id>/edit/", scans.scan_edit, name="scan_edit"),
     path("scans/<uuid:scan_id>/delete/", scans.scan_delete, name="scan_delete"),
+    path("scans/<uuid:scan_id>/impressions/", reviews.impression_create, name="impression_create"),
+    path("scans/<uuid:scan_id>/diagnoses/", reviews.diagnosis_create, name="diagnosis_create"),
+    path("analyses/<uuid:analysis_id>/reviews/", reviews.review_create, name="review_create"),
     path("analyses/<uuid:analysis_id>/cancel/", scans.analysis_cancel, name="analysis_cancel"),
     path("samples/<slug:name>/", samples.sample_submit, name="sample_submit"),
     path("samples/<slug:name>.png", samples.sample_image, name="sample_image"),
@@ -29,5 +33,6 @@ urlpatterns = [
     path("teams/<int:team_id>/", teams.team, name="team"),
     path("profile/", profile.profile, name="profile"),
     path("profile/file-names/", profile.file_names, name="file_names"),
+    path("profile/sealed-reading/", profile.sealed_reading, name="sealed_reading"),
     path("about/", about.about, name="about"),
 ]

@@ -101,6 +101,12 @@ def test_a_sealed_result_opens_with_the_impression(team_scan, teammate) -> None:
         record_impression(team_scan, by=teammate, finding="glioma", certainty="low")
 
 
+def test_an_impression_of_an_open_result_is_refused(team_scan, teammate) -> None:
+    with pytest.raises(Conflict, match="already open") as error:
+        record_impression(team_scan, by=teammate, finding="glioma", certainty="low")
+    assert error.value.code == "not_sealed"
+
+
 def test_impressions_form_a_chain_that_shows_a_change(owner) -> None:
     for _ in range(3):
         record_impression(make_scan(owner), by=owner, finding="glioma", certainty="medium")
@@ -119,6 +125,14 @@ def test_a_confirmed_diagnosis_outranks_reviews(team_scan, teammate, owner) -> N
     assert get_scan(owner, team_scan.pk).reviewed_finding == "glioma"
 
 
+def test_a_stale_form_replaces_no_diagnosis(team_scan, owner) -> None:
+    fields = {"by": owner, "finding": "glioma", "source": "histology", "confirmed_on": date(2026, 1, 2)}
+    record_diagnosis(team_scan, seen=0, **fields)
+    with pytest.raises(Conflict, match="meanwhile"):
+        record_diagnosis(team_scan, seen=0, **fields)
+    assert Diagnosis.objects.count() == 1
+
+
 def test_a_diagnosis_from_the_future_is_refused(team_scan, owner) -> None:
     tomorrow = timezone.localdate() + timedelta(days=1)
     with pytest.raises(Invalid, match="future"):
@@ -128,6 +142,7 @@ def test_a_diagnosis_from_the_future_is_refused(team_scan, owner) -> None:
 @pytest.mark.parametrize("table", ["review", "impression", "diagnosis"])
 @pytest.mark.parametrize("statement", ["UPDATE classifier_{} SET comment = 'changed'", "DELETE FROM classifier_{}"])
 def test_the_database_refuses_changes(team_scan, owner, table, statement) -> None:
+    seal(owner)
     record_impression(team_scan, by=owner, finding="glioma", certainty="low")
     submit_review(the_analysis(team_scan, owner), by=owner, verdict="agree", **CERTAIN)
     record_diagnosis(team_scan, by=owner, finding="glioma", source="other", confirmed_on=date(2026, 1, 2))
@@ -137,6 +152,7 @@ def test_the_database_refuses_changes(team_scan, owner, table, statement) -> Non
 
 
 def test_each_migration_creates_the_triggers_again(team_scan, owner) -> None:
+    seal(owner)
     record_impression(team_scan, by=owner, finding="glioma", certainty="low")
     remove_triggers(connection)
 
@@ -157,8 +173,9 @@ def test_the_models_refuse_changes(team_scan, owner) -> None:
 
 
 def test_deleting_a_scan_deletes_what_was_said_about_it(team_scan, owner) -> None:
-    submit_review(the_analysis(team_scan, owner), by=owner, verdict="agree", **CERTAIN)
+    seal(owner)
     record_impression(team_scan, by=owner, finding="glioma", certainty="low")
+    submit_review(the_analysis(team_scan, owner), by=owner, verdict="agree", **CERTAIN)
     record_diagnosis(team_scan, by=owner, finding="glioma", source="other", confirmed_on=date(2026, 1, 2))
     analysis = the_analysis(team_scan, owner)
 

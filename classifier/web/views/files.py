@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
 from classifier import scan_files
+from classifier.services.errors import Sealed
 from classifier.web.http import SignedInRequest, scan_or_404
 
 
@@ -27,13 +28,17 @@ def scan_saliency(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
 
     The parameter `analysis` selects one of the scan's analyses (default: the current one), `finding` a tumor (default:
     the one that the analysis reports). There is no map for "no tumor" or for an image that is not a brain MR.
+    While the result is sealed for the user, the response is 409.
     """
-    return scan_files.saliency_response(
-        request,
-        scan_or_404(request, scan_id),
-        analysis_id=_analysis_id(request.GET.get("analysis", "")),
-        finding=request.GET.get("finding", ""),
-    )
+    try:
+        return scan_files.saliency_response(
+            request,
+            scan_or_404(request, scan_id),
+            analysis_id=_analysis_id(request.GET.get("analysis", "")),
+            finding=request.GET.get("finding", ""),
+        )
+    except Sealed as error:
+        return HttpResponse(str(error), status=409, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
 def _analysis_id(text: str) -> UUID | None:

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from classifier.services.account import set_keep_file_names, update_profile
+from classifier.services.account import set_keep_file_names, set_sealed_reading, update_profile
 from classifier.services.errors import ServiceError
 from classifier.web.forms import ProfileForm
 from classifier.web.http import SignedInRequest
@@ -40,4 +40,13 @@ def file_names(request: SignedInRequest) -> HttpResponse:
     on = request.POST.get("on") == "yes"
     set_keep_file_names(request.user, on=on)
     messages.success(request, f"File names are {'stored' if on else 'not stored'} from now on.")
+    return redirect("web:profile")
+
+
+@require_POST
+def sealed_reading(request: SignedInRequest) -> HttpResponse:
+    """Turn the user's sealed first read on or off."""
+    on = request.POST.get("on") == "yes"
+    set_sealed_reading(request.user, on=on)
+    messages.success(request, f"Sealed first read is {'on' if on else 'off'}.")
     return redirect("web:profile")

@@ -21,12 +21,27 @@ from classifier.services.scan import delete_scan, move_scan, update_scan
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 from classifier.web.progress import progress_of
+from classifier.web.reading import reading_of
+from classifier.web.reading_forms import ReadingForm
 
 
 @require_safe
 def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     """Show the result, or the progress of the analysis."""
-    shown = scan_or_404(request, scan_id)
+    return scan_page(request, scan_or_404(request, scan_id))
+
+
+def scan_page(
+    request: SignedInRequest, shown: Scan, *, bound: ReadingForm | None = None, status: int = 200
+) -> HttpResponse:
+    """Return the page of a scan.
+
+    Args:
+        request: The request.
+        shown: The scan, as loaded for the user.
+        bound: A form about the scan that was refused, with what the user entered.
+        status: The status code of the response.
+    """
     analysis = shown.current_analysis
     probabilities = _probabilities(analysis)
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
@@ -41,8 +56,9 @@ def scan(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         "previous": [other for other in scan_analyses(request.user, shown) if other != analysis],
         "probabilities": probabilities,
         "chart": [{"name": name, "value": round(value, 4)} for name, value in probabilities],
+        **reading_of(request.user, shown, bound=bound),
     }
-    return render(request, "web/scan.html", context)
+    return render(request, "web/scan.html", context, status=status)
 
 
 @require_POST

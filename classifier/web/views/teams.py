@@ -94,6 +94,13 @@ def _file_names(request: SignedInRequest, shown: Team) -> HttpResponse:
     return redirect(shown)
 
 
+def _sealed_reading(request: SignedInRequest, shown: Team) -> HttpResponse:
+    on = request.POST.get("on") == "yes"
+    services.set_sealed_reading(shown, by=request.user, on=on)
+    messages.success(request, f"Sealed first read is {'on' if on else 'off'} for “{shown.name}”.")
+    return redirect(shown)
+
+
 def _leave(request: SignedInRequest, shown: Team) -> HttpResponse:
     services.leave_team(shown, by=request.user)
     messages.success(request, f"You have left “{shown.name}”.")
@@ -120,6 +127,7 @@ ACTIONS: dict[str, Callable[[SignedInRequest, Team], HttpResponse]] = {
     "remove": _remove_member,
     "role": _set_role,
     "file_names": _file_names,
+    "sealed_reading": _sealed_reading,
     "leave": _leave,
     "delete": _delete,
 }
