@@ -283,7 +283,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"ErrorTypeEnum": "classifier.api.schema.ERROR_TYPES"},
+    "ENUM_NAME_OVERRIDES": {
+        "ErrorTypeEnum": "classifier.api.schema.ERROR_TYPES",
+        "ReadingEnum": "classifier.models.review.READING_CHOICES",
+    },
 }
 
 # --- language, time, logs ---------------------------------------------------------------------------------------

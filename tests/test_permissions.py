@@ -77,6 +77,7 @@ rules(
     "api:scan-detail", "api:scan-image", "api:scan-thumbnail", "api:scan-saliency", "api:scan-analyses",
 )  # fmt: skip
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
+rules(Rule(API, per_scan=True), "api:scan-impressions", "api:scan-diagnoses", "api:analysis-reviews")
 rules(Rule(LOGIN), "api:schema", "api:docs")
 rules(Rule(OPEN), "health_live", "health_ready", "favicon")
 # To programs on this machine, as tests are. Who else may read it and who may not is in `tests/web/test_metrics.py`.
@@ -126,7 +127,7 @@ def address(owner, team) -> Callable[[str], str]:
             "batch_id": batch.pk,
         }
         values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
-        if name == "api:analysis-cancel":
+        if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
         if name == "api:batch-detail":
             values["pk"] = batch.pk

@@ -7,8 +7,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from classifier.api.fields import IsoDateField, OwnTeamField, TextField, TrueOrFalseField, WholeNumberField
-from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
+from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
 from classifier.models import Analysis
+from classifier.models.review import READING_CHOICES
 
 MAX_PAGE_SIZE = 200
 
@@ -35,14 +36,15 @@ class ScanQuery(QuerySerializer):
     """What `GET scans/` can be narrowed to. An empty text filter is the same as none."""
 
     finding = serializers.ChoiceField(
-        choices=[(name, FINDING_LABELS[name]) for name in ANSWERS],
+        choices=READING_CHOICES,
         required=False,
-        help_text="The finding of the current analysis.",
+        help_text="What the current analysis, the newest review, or the newest confirmed diagnosis says. "
+        "Sealed results are left out.",
     )
     outcome = serializers.ChoiceField(
         choices=[outcome.value for outcome in Outcome],
         required=False,
-        help_text="The outcome of the current analysis.",
+        help_text="The outcome of the current analysis. Sealed results are left out.",
     )
     state = serializers.ChoiceField(
         choices=Analysis.State.choices, required=False, help_text="The state of the current analysis."

@@ -40,7 +40,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         choices=[outcome.value for outcome in Outcome],
         allow_blank=True,
         read_only=True,
-        help_text="Empty until the analysis has succeeded.",
+        help_text="Empty until the analysis has succeeded, and while the result is sealed for the caller.",
     )
     finding = serializers.ChoiceField(
         choices=[(name, FINDING_LABELS[name]) for name in ANSWERS],
@@ -146,6 +146,10 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
     analysis = AnalysisSerializer(
         source="current_analysis", read_only=True, allow_null=True, help_text="The newest analysis."
     )
+    sealed = serializers.BooleanField(
+        read_only=True,
+        help_text="Whether there is a result that is closed to the caller until they have recorded an impression.",
+    )
     url = serializers.SerializerMethodField(help_text="URL of the scan.")
     image = serializers.SerializerMethodField(help_text="URL of the canonical image, an 8-bit grayscale PNG.")
     thumbnail = serializers.SerializerMethodField(help_text="URL of the thumbnail, an 8-bit grayscale PNG.")
@@ -166,6 +170,7 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
             "created_at",
             "image",
             "thumbnail",
+            "sealed",
             "analysis",
         )
         read_only_fields = fields

@@ -1,16 +1,21 @@
 """The API's URLs: resources end in a slash, files do not."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from classifier.api.batches import BatchViewSet
+from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
 app_name = "api"
 
 scans = ScanViewSet.as_view({"get": "list", "post": "create"})
 scan = ScanViewSet.as_view({"get": "retrieve", "delete": "destroy"})
+
+LISTED_AND_CREATED: dict[str, Any] = {"get": "list", "post": "create"}
 
 urlpatterns = [
     path("v1/scans/", scans, name="scan-list"),
@@ -24,6 +29,9 @@ urlpatterns = [
         ScanViewSet.as_view({"get": "analyses", "post": "analyse"}, pagination_class=None, filterset_class=None),
         name="scan-analyses",
     ),
+    path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
+    path("v1/scans/<uuid:pk>/diagnoses/", DiagnosisViewSet.as_view(LISTED_AND_CREATED), name="scan-diagnoses"),
+    path("v1/analyses/<uuid:pk>/reviews/", ReviewViewSet.as_view(LISTED_AND_CREATED), name="analysis-reviews"),
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),

@@ -37,6 +37,7 @@ from classifier.selectors.history import ScanFilter
 from classifier.selectors.scan import get_scan, scan_analyses, visible_scans
 from classifier.services.analysis import cancel_analysis, request_analysis
 from classifier.services.batch import Place, open_batch
+from classifier.services.errors import Sealed
 from classifier.services.scan import delete_scan, submit_scan
 
 # An analysis takes about a second, so an earlier request would only repeat the answer.
@@ -87,6 +88,7 @@ ETAG = OpenApiParameter(
     response=[200, 304],
 )
 IMAGE_PARAMETERS = [IF_NONE_MATCH, ETAG, RETRY_AFTER]
+SEALED = "The result is sealed until the caller has recorded an impression (code `sealed`)."
 PNG = {
     (200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, description="The image."),
     304: OpenApiResponse(description="The client has this version of the image."),
@@ -209,7 +211,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
 
     @extend_schema(
         parameters=[PREFER, PREFERENCE_APPLIED, POLL_AFTER, RETRY_AFTER],
-        responses={200: ScanSerializer} | errors(404),
+        responses={200: ScanSerializer} | errors(404, status_409=SEALED),
     )
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """Return one scan with its current analysis."""
@@ -221,6 +223,8 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
                 if may_wait:
                     scan.current_analysis = _waited_for(scan.current_analysis, seconds=seconds)
                     headers["Preference-Applied"] = f"wait={seconds}"
+        if scan.current_analysis is not None and scan.current_analysis.sealed:
+            raise Sealed
         if scan.current_analysis is not None and not scan.current_analysis.is_finished:
             headers["Retry-After"] = RETRY_AFTER_SECONDS
         return Response(self.get_serializer(scan).data, headers=headers)
@@ -248,7 +252,9 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
     @extend_schema(
         responses=PNG
         | errors(
-            400, status_404="The scan or the analysis does not exist, or the analysis has no map of this finding."
+            400,
+            status_404="The scan or the analysis does not exist, or the analysis has no map of this finding.",
+            status_409=SEALED,
         ),
         parameters=[SaliencyQuery, *IMAGE_PARAMETERS],
     )
@@ -263,10 +269,14 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
             request, self.get_object(), analysis_id=query.get("analysis"), finding=query.get("finding", "")
         )
 
-    @extend_schema(parameters=[RETRY_AFTER], responses={200: AnalysisSerializer(many=True)} | errors(404))
+    @extend_schema(
+        parameters=[RETRY_AFTER], responses={200: AnalysisSerializer(many=True)} | errors(404, status_409=SEALED)
+    )
     def analyses(self, request: Request, pk: UUID) -> Response:
         """List all analyses of a scan, newest first."""
-        rows = scan_analyses(request.user, self.get_object())  # type: ignore[arg-type]
+        rows = list(scan_analyses(request.user, self.get_object()))  # type: ignore[arg-type]
+        if any(row.sealed for row in rows):
+            raise Sealed
         return Response(AnalysisSerializer(rows, many=True, context=self.get_serializer_context()).data)
 
     @extend_schema(

@@ -20,6 +20,7 @@ from knox.models import AuthToken
 from schemathesis.core import NotSet
 from schemathesis.transport.serialization import Binary
 
+from classifier.findings import READINGS
 from classifier.models import Scan
 from tests.factories import make_analysis, make_scan, png_bytes
 
@@ -76,11 +77,11 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
 
     def real_id(case: schemathesis.Case) -> UUID:
         scan = scans[UUID(case.path_parameters["id"]).int % len(scans)]
-        if case.method == "DELETE" or "/analyses/" in case.path:
+        if case.method == "DELETE" or case.path.endswith(("/analyses/", "/cancel/")):
             # These requests change what they name.
             scan = make_scan(owner)
             make_analysis(scan, state="queued" if "cancel" in case.path else "succeeded")
-        return scan.current_analysis_id if "cancel" in case.path else scan.pk
+        return scan.current_analysis_id if "/v1/analyses/" in case.path else scan.pk
 
     def refer(case: schemathesis.Case) -> None:
         if is_uuid(case.path_parameters.get("id")):
@@ -94,10 +95,20 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             model = case.body.get("model")
             if isinstance(model, str) and re.fullmatch(r"[^\x00]{1,64}", model):
                 case.body["model"] = "xception"
+            if case.body.get("verdict") == "correct" and case.body.get("finding") in READINGS:
+                # No analysis says so: a correction that repeats the analysis is refused.
+                case.body["finding"] = "other_disease"
+            if is_date(case.body.get("confirmed_on")):
+                # Dates in the future are refused.
+                case.body["confirmed_on"] = "2026-01-02"
             if isinstance(case.body.get("image"), bytes | Binary):
                 case.body["image"] = IMAGE
 
     return refer
+
+
+def is_date(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
 
 
 def is_uuid(value: object) -> bool:
