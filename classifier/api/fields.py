@@ -13,6 +13,7 @@ from classifier.services.scan import PATIENT_REFERENCE
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # PostgreSQL cannot store a null character.
 _NO_NULL = RegexValidator(r"^[^\x00]*\Z", "Null characters are not allowed.", code="null_characters_not_allowed")
 _PATIENT_REFERENCE = RegexValidator(
@@ -48,6 +49,19 @@ class WholeNumberField(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
         """Return the number. Unlike its base, refuse `5.0` and surrounding spaces."""
         if not _INTEGER.fullmatch(str(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+@extend_schema_field({"type": "string", "pattern": f"^({_UUID.pattern})?$"})
+class HyphenatedUuidField(serializers.UUIDField):
+    """A UUID of 32 hexadecimal digits with hyphens. Forms send an empty text for none."""
+
+    default_error_messages = {"invalid": "Enter a UUID with hyphens."}  # noqa: RUF012 - as the base class has it
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the UUID. Unlike its base, refuse integers, braces, URNs, and digits without hyphens."""
+        if not _UUID.fullmatch(str(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
 

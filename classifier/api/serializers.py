@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from classifier.api.fields import OwnTeamField, PatientReferenceField, TextField
+from classifier.api.fields import HyphenatedUuidField, OwnTeamField, PatientReferenceField, TextField
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
 from classifier.models import Analysis, Scan, Team
 from classifier.queue.order import queue_position
@@ -237,10 +237,10 @@ class UploadSerializer(serializers.Serializer[Any]):
         required=False, default=None, help_text="Number of one of the caller's teams to share the scan with."
     )
     notes = TextField(default="", max_length=4000, help_text="Free text.")
-    batch = serializers.UUIDField(
+    batch = HyphenatedUuidField(
         required=False,
         default=None,
-        help_text="A UUID that the client chooses for files that belong together; see `batches/`.",
+        help_text="A UUID with hyphens that the client chooses for files that belong together; see `batches/`.",
     )
     model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")
 

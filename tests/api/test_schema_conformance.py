@@ -107,6 +107,14 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
     return refer
 
 
+def is_form(body: object) -> bool:
+    """Return whether a form can carry these values without changing their type."""
+    values = dict(body) if isinstance(body, dict) else {}
+    return isinstance(values.pop("team", 1), int) and all(
+        isinstance(value, str | bytes | Binary) for value in values.values()
+    )
+
+
 def is_date(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value) is not None
 
@@ -125,5 +133,7 @@ def is_uuid(value: object) -> bool:
 def test_requests_and_responses_are_as_the_schema_says(case, token, refer):
     if case.media_type == "multipart/form-data" and not isinstance(case.body, dict | NotSet):
         return  # Werkzeug's client cannot encode a form that has no fields.
+    if case.media_type == "multipart/form-data" and not is_form(case.body):
+        return  # A form carries only text and files: a number or an object arrives as valid text.
     refer(case)
     case.call_and_validate(headers={"Authorization": f"Token {token}"})
