@@ -1,5 +1,6 @@
 """Findings and outcomes of an analysis: the words that every layer shares."""
 
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 FINDINGS: tuple[str, ...] = ("glioma", "meningioma", "notumor", "pituitary")
@@ -35,3 +36,27 @@ class Outcome(StrEnum):
     CLASSIFIED = "classified"
     UNCERTAIN = "uncertain"
     NOT_BRAIN_MRI = "not_brain_mri"
+
+
+def ranked(probabilities: Sequence[float]) -> tuple[str, ...]:
+    """Return the findings, most probable first; equal ones in the order of `FINDINGS`.
+
+    Args:
+        probabilities: Four values in [0, 1], in the order of `FINDINGS`.
+    """
+    return tuple(sorted(FINDINGS, key=lambda name: -probabilities[FINDINGS.index(name)]))
+
+
+def remaining(probabilities: Sequence[float], reached: Collection[str]) -> tuple[str, ...]:
+    """Return the findings that remain possible, most probable first; at least the most probable one.
+
+    A finding remains possible if it has reached its threshold, or if it is more probable than one that has. Without the
+    second half, a list could name a finding and leave out a more probable one, because thresholds differ.
+
+    Args:
+        probabilities: Four values in [0, 1], in the order of `FINDINGS`.
+        reached: The findings that have reached their thresholds.
+    """
+    order = ranked(probabilities)
+    last = max((place for place, name in enumerate(order) if name in reached), default=0)
+    return order[: last + 1]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
+from classifier.evidence import AnswerRule, Ground, ground
+from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome, remaining
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -54,6 +55,7 @@ class Result(Protocol):
         probabilities: Calibrated, in [0, 1], in the order of `FINDINGS`; None without any.
         possible_findings: Findings that remain possible, most probable first.
         confidence: Probability of what is said, in [0, 1]; None without any.
+        answer_rule: The thresholds that the answer was given with; None if they are not known.
     """
 
     @property
@@ -68,6 +70,8 @@ class Result(Protocol):
     def possible_findings(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def confidence(self) -> float | None: ...  # noqa: D102
+    @property
+    def answer_rule(self) -> AnswerRule | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class ResultData:
     possible_findings: Sequence[str] = ()
     confidence: float | None = None
     state: str = SUCCEEDED
+    answer_rule: AnswerRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,27 +179,24 @@ def short_sentence(result: Result | None) -> str:
 
 def alternatives(result: Result) -> str:
     """Return the findings that remain possible, most probable first: "glioma, meningioma, or no tumor"."""
-    if len(result.possible_findings) < 2:
-        return f"possibly {choice(result.possible_findings) or 'none of the four findings'}"
-    return choice(result.possible_findings)
+    names = remaining_findings(result)
+    if len(names) < 2:
+        return f"possibly {choice(names) or 'none of the four findings'}"
+    return choice(names)
+
+
+def remaining_findings(result: Result) -> tuple[str, ...]:
+    """Return the findings that remain possible, most probable first. No other finding is more probable."""
+    if not result.probabilities:
+        return tuple(result.possible_findings)
+    return remaining(result.probabilities, result.possible_findings)
 
 
 def likely_kinds(result: Result) -> list[str]:
     """Return the kinds of tumor that remain possible, most probable first; at least one."""
     values = result.probabilities or [0.0] * len(FINDINGS)
-    ranked = sorted(TUMORS, key=lambda name: -values[FINDINGS.index(name)])
-    return [name for name in ranked if name in result.possible_findings] or ranked[:1]
-
-
-def badge(result: Result | None) -> str:
-    """Return the result in one to five words."""
-    if result is None:
-        return "Not analyzed"
-    if result.state != SUCCEEDED:
-        return STATE_LABELS[result.state]
-    if result.outcome == Outcome.CLASSIFIED:
-        return FINDING_LABELS[result.finding].capitalize()
-    return OUTCOME_LABELS[result.outcome] if result.outcome else "Unread"
+    kinds = sorted(TUMORS, key=lambda name: -values[FINDINGS.index(name)])
+    return [name for name in kinds if name in remaining_findings(result)] or kinds[:1]
 
 
 def mark(result: Result | None) -> str:
@@ -228,13 +230,25 @@ def batch_summary(counts: Mapping[str, int]) -> str:
     return f"{total} file{'' if total == 1 else 's'}: {', '.join(parts)}" if parts else "No files"
 
 
-def advice(result: Result) -> Advice | None:
-    """Return what to do next after a succeeded analysis; None for any other."""
-    if result.outcome == Outcome.CLASSIFIED:
-        return {"notumor": _NO_TUMOR, TUMOR: _TUMOR_OF_UNKNOWN_KIND}.get(result.finding, _TUMOR)
+def advice(result: Result, *, has_overlay: bool = True) -> Advice | None:
+    """Return what to do next after a succeeded analysis; None for any other.
+
+    Args:
+        result: The result of the analysis.
+        has_overlay: Whether an overlay is shown beside it.
+    """
+    if result.outcome == Outcome.NOT_BRAIN_MRI:
+        return _NOT_BRAIN_MRI
     if result.outcome == Outcome.UNCERTAIN:
-        return _UNCERTAIN
-    return _NOT_BRAIN_MRI if result.outcome == Outcome.NOT_BRAIN_MRI else None
+        reason = ground(outcome=result.outcome, finding="", probabilities=result.probabilities)
+        meaning = _SPLIT if reason is Ground.SPLIT else _BELOW
+        return Advice(meaning=f"{meaning} Do not rely on any of the four probabilities.", steps=_UNCERTAIN_STEPS)
+    if result.outcome != Outcome.CLASSIFIED:
+        return None
+    if result.finding == "notumor":
+        return _NO_TUMOR
+    found = _TUMOR_OF_UNKNOWN_KIND if result.finding == TUMOR else _TUMOR
+    return Advice(meaning=found.meaning, steps=(_READ_FIRST if has_overlay else _READ_IMAGE, *found.steps))
 
 
 _STATE_SENTENCES: dict[str, str] = {
@@ -245,13 +259,13 @@ _STATE_SENTENCES: dict[str, str] = {
 }
 
 _READ_FIRST = (
-    "Read the image yourself before you look at the overlay again. The overlay shows where the evidence lies, not "
-    "where the lesion ends."
+    "Read the image alone first, then with the overlay. The overlay shows where the evidence lies, not where the "
+    "lesion ends."
 )
+_READ_IMAGE = "Read the image yourself. No single place in it stands out, so there is no overlay to compare with."
 _TUMOR = Advice(
     meaning="Of the four findings, the network considers this one the most likely in this single image.",
     steps=(
-        _READ_FIRST,
         "Compare with the neighboring slices and the other sequences; the network has seen none of them.",
         "Have a neuroradiologist confirm or reject the finding. A confident answer can be wrong.",
     ),
@@ -259,7 +273,6 @@ _TUMOR = Advice(
 _TUMOR_OF_UNKNOWN_KIND = Advice(
     meaning="The network sees a tumor in this single image but cannot determine its kind.",
     steps=(
-        _READ_FIRST,
         "Upload other slices or a contrast-enhanced T1 series of the same patient, which often shows the kind.",
         "Have a neuroradiologist confirm or reject the tumor and determine its kind. A confident answer can be wrong.",
     ),
@@ -273,14 +286,13 @@ _NO_TUMOR = Advice(
         "Rely on the symptoms and the full examination, not on this result.",
     ),
 )
-_UNCERTAIN = Advice(
-    meaning="The evidence is divided. Do not rely on any of the four probabilities.",
-    steps=(
-        "Upload another slice or sequence of the same patient. A contrast-enhanced T1 slice through the lesion is "
-        "most informative.",
-        "Check that the image is upright, uncropped, and free of annotations.",
-        "If the result remains uncertain, disregard it and ask a neuroradiologist.",
-    ),
+_SPLIT = "The evidence is split between several findings."
+_BELOW = "The most probable finding does not reach the probability that this model requires."
+_UNCERTAIN_STEPS = (
+    "Upload another slice or sequence of the same patient. A contrast-enhanced T1 slice through the lesion is "
+    "most informative.",
+    "Check that the image is upright, uncropped, and free of annotations.",
+    "If the result remains uncertain, disregard it and ask a neuroradiologist.",
 )
 _NOT_BRAIN_MRI = Advice(
     meaning="No finding is reported, because a finding would be meaningless for this kind of image.",

@@ -42,7 +42,6 @@ def test_places_in_the_queue(position, shown):
 def test_every_state_has_words_and_a_mark(state):
     analysis = Analysis(state=state, outcome=Outcome.NOT_BRAIN_MRI if state == "succeeded" else "")
     assert wording.sentence(analysis)
-    assert wording.badge(analysis)
     assert wording.mark(analysis)
 
 
@@ -78,7 +77,7 @@ def test_one_possible_finding_is_not_called_a_choice():
 
 
 def test_a_scan_without_analysis_has_words():
-    assert wording.sentence(None) == wording.badge(None) == "Not analyzed"
+    assert wording.sentence(None) == wording.short_sentence(None) == "Not analyzed"
 
 
 def test_a_tumor_of_unknown_kind_is_said_with_the_kinds_that_remain():
@@ -92,7 +91,6 @@ def test_a_tumor_of_unknown_kind_is_said_with_the_kinds_that_remain():
     )
     assert wording.sentence(analysis) == "Probably a tumor (96%), kind uncertain: meningioma or glioma"
     assert wording.short_sentence(analysis) == "Probably a tumor"
-    assert wording.badge(analysis) == "Tumor of unknown kind"
     assert wording.mark(analysis) == analysis.finding
     assert analysis.saliency_finding == "meningioma"
     assert analysis.tumor_probability == pytest.approx(0.96)

@@ -59,9 +59,10 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         "Null where `probabilities` is null.",
     )
     possible_findings = serializers.ListField(
+        source="remaining_findings",
         child=serializers.ChoiceField(choices=FINDINGS),
         read_only=True,
-        help_text="The findings that remain possible, most probable first.",
+        help_text="The findings that remain possible, most probable first. None of the others is more probable.",
     )
     confidence = probability(
         allow_null=True,

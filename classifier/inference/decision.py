@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from classifier.findings import FINDINGS, TUMOR, Outcome
+from classifier.evidence import AnswerRule
+from classifier.findings import FINDINGS, TUMOR, Outcome, remaining
 from classifier.inference.calibration import NOTUMOR, tumor_probability
 from classifier.inference.ood import LIMIT
 from classifier.inference.preprocessing import Float32Array
@@ -23,6 +22,7 @@ class Decision:
         confidence: Probability of what is said; if uncertain, the largest one. None if the image is no brain MR.
         ood_score: How far the image is from brain MR; above 1 it is none. None if the model cannot tell.
         possible: Findings that remain possible, most probable first; empty if the image is no brain MR.
+        rule: The thresholds behind `finding` and `possible`; None if the image is no brain MR. See `answer_rule`.
     """
 
     outcome: Outcome
@@ -31,6 +31,7 @@ class Decision:
     confidence: float | None
     ood_score: float | None
     possible: tuple[str, ...] = ()
+    rule: AnswerRule | None = None
 
     @property
     def tumor_probability(self) -> float | None:
@@ -63,6 +64,7 @@ def decide(logits: Float32Array, card: ModelCard, *, ood_score: float | None = N
         confidence=float(confidence),
         ood_score=ood_score,
         possible=possible_findings(calibrated, card.possible_from),
+        rule=answer_rule(card),
     )
 
 
@@ -91,7 +93,20 @@ def possible_findings(calibrated: Float32Array, possible_from: Sequence[float]) 
         possible_from: For each finding, the smallest probability at which it remains possible. Those of a
             calibrated card make these sets class-conditionally conformal: for each true finding, the set holds it
             with the card's coverage (Vovk, "Conditional validity of inductive conformal predictors", 2013).
+            `remaining` then adds every finding that is more probable than one of the set, so the set holds the true
+            finding at least that often.
     """
-    order = [int(index) for index in np.argsort(-calibrated, kind="stable")]
-    likely = [index for index in order if calibrated[index] >= possible_from[index]]
-    return tuple(FINDINGS[index] for index in likely or order[:1])
+    values = [float(value) for value in calibrated]
+    pairs = zip(FINDINGS, values, possible_from, strict=True)
+    return remaining(values, [name for name, value, smallest in pairs if value >= smallest])
+
+
+def answer_rule(card: ModelCard) -> AnswerRule:
+    """Return the thresholds of a card as plain data, to be stored with an analysis."""
+    thresholds = card.thresholds
+    return AnswerRule(
+        finding=thresholds.finding,
+        notumor=thresholds.notumor,
+        tumor=thresholds.tumor,
+        possible=dict(zip(FINDINGS, card.possible_from, strict=True)),
+    )

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome, remaining
 from classifier.models.sealing import SealingQuerySet
 
 
@@ -76,6 +76,9 @@ class Analysis(models.Model):
     probabilities = models.JSONField(null=True, blank=True, help_text="Calibrated, in the order of FINDINGS.")
     possible_findings = models.JSONField(
         default=list, blank=True, help_text="Those that remain possible, most probable first."
+    )
+    answer_rule = models.JSONField(
+        null=True, blank=True, editable=False, help_text="The thresholds that the answer was given with."
     )
     confidence = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)])
     ood_score = models.FloatField(null=True, blank=True)
@@ -174,6 +177,7 @@ class Analysis(models.Model):
         self.outcome = self.finding = ""
         self.probabilities = self.confidence = self.ood_score = None
         self.possible_findings = []
+        self.answer_rule = None
 
     @property
     def is_retry(self) -> bool:
@@ -194,6 +198,11 @@ class Analysis(models.Model):
             return ""
         tumors = [name for name in self.possible_findings if name in TUMORS]
         return tumors[0] if tumors else (self.likeliest_kinds[0] if self.finding == TUMOR else "")
+
+    @property
+    def remaining_findings(self) -> tuple[str, ...]:
+        """Findings that remain possible, most probable first; also of rows that older versions stored."""
+        return remaining(self.probabilities, self.possible_findings) if self.probabilities else ()
 
     @property
     def tumor_probability(self) -> float | None:

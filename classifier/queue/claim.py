@@ -212,6 +212,7 @@ def _success(result: Result) -> End:
             "finding": decision.finding or "",
             "probabilities": _rounded(decision.probabilities),
             "possible_findings": list(decision.possible),
+            "answer_rule": decision.rule,
             "confidence": decision.confidence,
             "ood_score": decision.ood_score,
             "model_version": result.model_version,

@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from classifier import wording
+from classifier import explanation, wording
 from classifier.findings import FINDING_LABELS
 from classifier.models import Analysis
 from classifier.web import cards
@@ -30,11 +30,13 @@ LABELS = {
 
 register.filter("probability", wording.probability)
 register.filter("sentence", wording.sentence)
-register.filter("badge", wording.badge)
+register.filter("short_sentence", wording.short_sentence)
 register.filter("mark_of", wording.mark)
 register.filter("duration", wording.duration)
 register.filter("advice", wording.advice)
-register.filter("alternatives", wording.alternatives)
+register.filter("choice", wording.choice)
+register.filter("reason", explanation.reason)
+register.filter("remaining_reasons", explanation.remaining_reasons)
 register.filter("measurements", cards.measurements)
 register.filter("hospital_figures", cards.hospital_figures)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from classifier.findings import FINDINGS, TUMOR, TUMORS
 from classifier.inference.appearance import appearance_statistics, describe
-from classifier.inference.decision import answer
+from classifier.inference.decision import answer, possible_findings
 from classifier.inference.engines import Engine, load_engine
 from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
@@ -114,8 +114,8 @@ class Evaluation:
 
     def possible(self) -> dict[str, Any]:
         """Return how often the true finding is among those that remain possible, and how many those are."""
-        sets = self.p >= np.array(self.card.possible_from)
-        sets[np.arange(len(sets)), self.p.argmax(axis=1)] = True
+        possible = [possible_findings(row, self.card.possible_from) for row in self.p]
+        sets = np.array([[name in names for name in FINDINGS] for names in possible])
         held = sets[np.arange(len(sets)), self.labels]
         return {
             "coverage": float(held.mean()),

@@ -15,7 +15,7 @@
   const kinds = { probabilities, counts, days };
 
   function probabilities(rows) {
-    return bars(rows.map((row) => row.name), rows.map((row) => row.value), { max: 1 });
+    return bars(rows.map((row) => (row.muted ? "line-strong" : row.name)), rows.map((row) => row.value), { max: 1 });
   }
 
   function counts(rows) {

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from classifier import wording
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
@@ -45,6 +46,7 @@ def scan_page(
     analysis = shown.current_analysis
     probabilities = _probabilities(analysis)
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
+    remaining = wording.remaining_findings(analysis) if analysis is not None else ()
     context = {
         "batch_file": batch_file,
         "batch_files": batch_files,
@@ -55,7 +57,10 @@ def scan_page(
         "earlier": earlier_scan(request.user, shown),
         "previous": [other for other in scan_analyses(request.user, shown) if other != analysis],
         "probabilities": probabilities,
-        "chart": [{"name": name, "value": round(value, 4)} for name, value in probabilities],
+        "remaining": remaining,
+        "chart": [
+            {"name": name, "value": round(value, 4), "muted": name not in remaining} for name, value in probabilities
+        ],
         **reading_of(request.user, shown, bound=bound),
     }
     return render(request, "web/scan.html", context, status=status)
