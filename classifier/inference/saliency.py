@@ -20,6 +20,9 @@ RAMP: tuple[tuple[float, tuple[int, int, int]], ...] = (
 )
 """One warm ramp that rises in lightness: readable on gray tissue, and by colour-blind eyes through lightness."""
 
+VISIBLE_FROM = 0.15
+"""Evidence, in [0, 1], below which an overlay is too faint to point to a place."""
+
 MAX_ALPHA = 0.85
 """Full evidence still lets the anatomy below it be seen."""
 
@@ -65,6 +68,17 @@ def class_evidence(
     raised = contrast(maps, finding_index=finding_index) - scale.floor
     result: Float32Array = np.clip(raised / max(scale.ceiling - scale.floor, 1e-6), 0.0, 1.0)
     return result
+
+
+def stands_out(class_maps: npt.ArrayLike, *, finding: str, scale: SaliencyScale | None = None) -> bool:
+    """Return whether the evidence for a tumor is strong enough anywhere to be seen in an overlay.
+
+    Args:
+        class_maps: Array `(h, w, 4)` in units of logits.
+        finding: A tumor of `FINDINGS`.
+        scale: See `class_evidence`.
+    """
+    return bool(class_evidence(class_maps, FINDINGS.index(finding), scale=scale).max() >= VISIBLE_FROM)
 
 
 def overlay_png(

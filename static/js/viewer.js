@@ -1,12 +1,14 @@
 // Sets the strength of the saliency overlay.
 (() => {
   const KEY = "overlay-strength";
+  // A slider left at 0 would make the next map look empty.
+  const LEAST = 10;
 
   function apply(root) {
     for (const slider of root.querySelectorAll("[data-strength]")) {
       try {
         const kept = sessionStorage.getItem(KEY);
-        if (kept !== null) slider.value = kept;
+        if (kept !== null) slider.value = Math.max(LEAST, Number(kept));
       } catch {
         // Without storage every scan starts at the default strength.
       }

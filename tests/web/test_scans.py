@@ -3,10 +3,11 @@
 import re
 from contextlib import ExitStack
 
+import numpy as np
 import pytest
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, Scan
+from classifier.models import Analysis, ClassMaps, Scan
 from classifier.queue import waiting_slots
 from classifier.queue.waiting import CompletionWaiter
 from classifier.services.analysis import cancel_analysis
@@ -381,3 +382,13 @@ def test_links_change_nothing(browse, owner, scan, path):
     before = (Scan.objects.count(), Analysis.objects.count())
     browse(owner).get(f"{scan.get_absolute_url()}{path}")
     assert (Scan.objects.count(), Analysis.objects.count()) == before
+
+
+def test_a_map_without_evidence_is_not_shown_as_an_overlay(browse, owner):
+    scan = analyzed(owner, finding="glioma")
+    ClassMaps.objects.filter(analysis__scan=scan).update(data=np.zeros((10, 10, 4), "<f2").tobytes())
+    page = page_of(browse(owner), scan)
+    assert "No single place stands out." in page
+    assert "saliency.png" not in page
+    assert "data-strength" not in page
+    assert "with the overlay" not in page

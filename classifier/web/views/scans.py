@@ -11,9 +11,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier import wording
 from classifier.findings import FINDINGS
-from classifier.models import Analysis, Scan
+from classifier.inference.registry import ModelError
+from classifier.inference.saliency import stands_out
+from classifier.models import Analysis, ClassMaps, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
+from classifier.selectors.analysis import class_maps
 from classifier.selectors.batch import file_of_scan
+from classifier.selectors.model import model_card
 from classifier.selectors.scan import earlier_scan, scan_analyses
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
@@ -47,6 +51,7 @@ def scan_page(
     probabilities = _probabilities(analysis)
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
     remaining = wording.remaining_findings(analysis) if analysis is not None else ()
+    has_overlay = analysis is not None and _has_overlay(analysis)
     context = {
         "batch_file": batch_file,
         "batch_files": batch_files,
@@ -57,6 +62,8 @@ def scan_page(
         "earlier": earlier_scan(request.user, shown),
         "previous": [other for other in scan_analyses(request.user, shown) if other != analysis],
         "probabilities": probabilities,
+        "has_overlay": has_overlay,
+        "advice": wording.advice(analysis, has_overlay=has_overlay) if analysis is not None else None,
         "remaining": remaining,
         "chart": [
             {"name": name, "value": round(value, 4), "muted": name not in remaining} for name, value in probabilities
@@ -141,6 +148,18 @@ def _milliseconds_taken(analysis: Analysis | None) -> float | None:
 
 def _fields(shown: Scan) -> dict[str, Any]:
     return {"patient_reference": shown.patient_reference, "notes": shown.notes, "team": shown.team_id}
+
+
+def _has_overlay(analysis: Analysis) -> bool:
+    """Return whether the map of the analysis shows a place; an empty map gets no overlay."""
+    finding = analysis.saliency_finding
+    if not finding:
+        return False
+    try:
+        maps, card = class_maps(analysis), model_card(analysis.model_name)
+    except (ClassMaps.DoesNotExist, ModelError):
+        return False
+    return stands_out(maps, finding=finding, scale=None if card is None else card.saliency)
 
 
 def _probabilities(analysis: Analysis | None) -> list[tuple[str, float]]:
