@@ -83,7 +83,7 @@ class ApiSchema(AutoSchema):
             schema.update(schema.pop("oneOf")[0])
 
     def _get_request_body(self, direction: str = "request") -> dict[str, Any] | None:
-        body = super()._get_request_body(direction)
+        body: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         # The base class overlooks that each form of a body with several forms has required fields.
         if body and isinstance(self.get_request_serializer(), PolymorphicProxySerializer):
             body["required"] = True
