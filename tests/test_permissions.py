@@ -8,6 +8,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from classifier.models import Analysis, Batch, Scan, Team
+from classifier.services.token import issue_token
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
@@ -52,12 +53,15 @@ rules(
     "web:batches",
     "web:teams",
     "web:profile",
+    "web:tokens",
     "web:about",
     "web:sample_image",
 )
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(Rule(LOGIN), "web:unread")
 rules(Rule(LOGIN, method="post"), "web:sealed_reading")
+# To their owner only: `tests/web/test_tokens.py`.
+rules(Rule(LOGIN, method="post"), "web:token_delete")
 rules(
     Rule(LOGIN, per_scan=True),
     "web:batch", "web:scan", "web:scan_status", "web:scan_image", "web:scan_thumbnail", "web:scan_saliency", "web:team",
@@ -126,6 +130,7 @@ def address(owner, team) -> Callable[[str], str]:
             "team_id": team.pk,
             "batch_id": batch.pk,
         }
+        values["token_id"] = issue_token(owner, name="PACS")[0].pk
         values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk

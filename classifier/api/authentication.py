@@ -7,6 +7,8 @@ from knox.auth import TokenAuthentication as KnoxAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from classifier.services.token import record_use
+
 
 class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]  # knox has no types
     """`Authorization: Token …`. A header that is not text is an invalid token, not a server error."""
@@ -14,9 +16,12 @@ class TokenAuthentication(KnoxAuthentication):  # type: ignore[misc]  # knox has
     def authenticate(self, request: Request) -> Any:
         """Return the user and the token, or `None` without the header."""
         try:
-            return super().authenticate(request)
+            authenticated = super().authenticate(request)
         except UnicodeError as error:
             raise AuthenticationFailed("Invalid token.") from error
+        if authenticated is not None:
+            record_use(authenticated[1])
+        return authenticated
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,8 +1,10 @@
 """The database: one module an aggregate."""
 
 from classifier.models.analysis import Analysis, ClassMaps
+from classifier.models.api_token import ApiToken
 from classifier.models.batch import Batch, BatchFile
 from classifier.models.event import Event
+from classifier.models.notification import Dismissal, EventCursor, Notification
 from classifier.models.review import Certainty, Diagnosis, Impression, Review
 from classifier.models.scan import Scan
 from classifier.models.team import Membership, Team
@@ -11,14 +13,18 @@ from classifier.models.worker_process import WorkerProcess
 
 __all__ = [
     "Analysis",
+    "ApiToken",
     "Batch",
     "BatchFile",
     "Certainty",
     "ClassMaps",
     "Diagnosis",
+    "Dismissal",
     "Event",
+    "EventCursor",
     "Impression",
     "Membership",
+    "Notification",
     "Review",
     "Scan",
     "Team",

@@ -9,6 +9,7 @@ from classifier.models import Scan, Team, User
 from classifier.selectors.team import teams_of
 from classifier.services.batch import MAX_BATCH_FILES
 from classifier.services.scan import MAX_NOTES, PATIENT_REFERENCE
+from classifier.services.token import MAX_NAME as MAX_TOKEN_NAME
 
 PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
 
@@ -116,6 +117,22 @@ class MemberForm(StyledForm):
         label="User name or e-mail address",
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class TokenForm(StyledForm):
+    """A new API token."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=MAX_TOKEN_NAME,
+        help_text="The program that will use it, for example “PACS export”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    days = forms.ChoiceField(
+        label="Valid for",
+        required=False,
+        choices=[("", "No limit"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")],
     )
 
 

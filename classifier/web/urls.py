@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from classifier.web.views import about, batches, files, history, profile, reviews, samples, scans, status, teams, upload
+from classifier.web.views import (
+    about,
+    batches,
+    files,
+    history,
+    profile,
+    reviews,
+    samples,
+    scans,
+    status,
+    teams,
+    tokens,
+    upload,
+)
 
 app_name = "web"
 
@@ -34,5 +47,7 @@ urlpatterns = [
     path("profile/", profile.profile, name="profile"),
     path("profile/file-names/", profile.file_names, name="file_names"),
     path("profile/sealed-reading/", profile.sealed_reading, name="sealed_reading"),
+    path("profile/tokens/", tokens.tokens, name="tokens"),
+    path("profile/tokens/<int:token_id>/delete/", tokens.token_delete, name="token_delete"),
     path("about/", about.about, name="about"),
 ]

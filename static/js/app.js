@@ -37,6 +37,27 @@
     });
   }
 
+  for (const button of document.querySelectorAll("[data-show-password]")) {
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.showPassword);
+      const show = field.type === "password";
+      field.type = show ? "text" : "password";
+      button.textContent = show ? "Hide" : "Show";
+      button.setAttribute("aria-pressed", String(show));
+    });
+    // Password managers must not find a text field.
+    button.form?.addEventListener("submit", () => {
+      document.getElementById(button.dataset.showPassword).type = "password";
+    });
+  }
+
+  // A box that checks all boxes of its form.
+  for (const box of document.querySelectorAll("[data-check-all]")) {
+    box.addEventListener("change", () => {
+      for (const other of box.form.querySelectorAll("input[type=checkbox]:not(:disabled)")) other.checked = box.checked;
+    });
+  }
+
   function announce(text) {
     const place = document.querySelector("[data-announce]");
     if (place) place.textContent = text;

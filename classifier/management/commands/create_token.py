@@ -6,9 +6,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from knox.models import AuthToken
 
 from classifier.models import User
+from classifier.services.token import issue_token
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no account {options['user']!r}. Add --create to make it.")
         if not user.is_active:
             raise CommandError(f"The account {options['user']!r} is deactivated.")
-        _, token = AuthToken.objects.create(user=user)
+        _, token = issue_token(user, name="Created on the command line")
         self.stdout.write(token)
 
     def _find(self, name: str) -> User | None:
