@@ -242,6 +242,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 # What a program shows as `Authorization: Bearer …` to read /metrics. Empty: this machine and signed-in staff may.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "").strip()
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "classifier.web.views.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ("/api/docs/",),
     "DIRECTIVES": {

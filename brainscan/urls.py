@@ -13,6 +13,9 @@ from classifier.web.metrics import metrics
 # The e-mail page is left out: it changes an address without asking for the password. The profile page asks.
 account_urls = [pattern for pattern in account.urlpatterns if pattern.name != "account_email"]
 
+handler400 = "classifier.web.views.errors.bad_request"
+handler403 = "classifier.web.views.errors.permission_denied"
+handler404 = "classifier.web.views.errors.page_not_found"
 handler500 = "classifier.web.views.errors.server_error"
 
 urlpatterns = [

@@ -6,6 +6,7 @@ from pathlib import Path
 from django.conf import settings
 
 from classifier.inference.registry import ModelCard, load_card
+from classifier.models import Analysis, Scan
 
 
 def available_models() -> list[str]:
@@ -19,6 +20,15 @@ def model_card(name: str) -> ModelCard | None:
         return None
     folder = Path(settings.MODELS_DIR) / name
     return _card(folder, (folder / "card.json").stat().st_mtime_ns)
+
+
+def would_repeat(scan: Scan) -> bool:
+    """Return True if the default model has analyzed the scan already, in its present version."""
+    analysis = scan.current_analysis
+    if analysis is None or analysis.state != Analysis.State.SUCCEEDED or analysis.model_name != settings.MODEL:
+        return False
+    card = model_card(settings.MODEL)
+    return card is not None and analysis.model_version == card.version
 
 
 @lru_cache(maxsize=16)

@@ -5,14 +5,15 @@ from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
-from django.forms import BoundField
+from django.forms import BaseForm, BoundField
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from classifier import explanation, wording
 from classifier.findings import FINDING_LABELS
-from classifier.models import Analysis
+from classifier.models import Analysis, User
 from classifier.web import cards
 from classifier.web.forms import style
 
@@ -81,6 +82,32 @@ def styled(field: BoundField, label: str = "") -> BoundField:
     style(field.field)
     field.field.widget.attrs.pop("placeholder", None)
     return field
+
+
+@register.filter
+def without_help(field: BoundField) -> BoundField:
+    """Leave out the help of a field, so that nothing refers to it either."""
+    field.help_text = ""
+    return field
+
+
+@register.simple_tag
+def autofocus(form: BaseForm) -> str:
+    """Put the cursor into the first invalid field of a form, else into its first field."""
+    fields = form.visible_fields()
+    first = next((field for field in fields if field.errors), fields[0] if fields else None)
+    if first is not None:
+        first.field.widget.attrs["autofocus"] = True
+    return ""
+
+
+@register.inclusion_tag("web/_first_steps.html", takes_context=True)
+def first_steps(context: dict[str, Any]) -> dict[str, Any]:
+    """Show the first account of an installation what to do, until there is another account."""
+    user = context["user"]
+    shown = bool(user.founder) and not User.objects.exclude(pk=user.pk).exists()
+    sign_up_url = context["request"].build_absolute_uri(reverse("account_signup")) if shown else ""
+    return {"shown": shown, "user": user, "sign_up_url": sign_up_url, "sign_up_open": bool(settings.SIGN_UP)}
 
 
 @register.simple_tag

@@ -218,3 +218,36 @@ def test_after_changing_the_address_one_signs_in_with_it(browse, owner):
     browse(owner).post("/profile/", fields)
     response = browse().post("/accounts/login/", {"login": "new@hospital.example", "password": PASSWORD})
     assert response.status_code == 302
+
+
+def test_the_first_account_is_told_what_to_do_until_there_is_another(browse):
+    client = browse()
+    client.post("/accounts/signup/", fields_of("first"))
+    page = client.get("/").content.decode()
+    assert "You are the administrator of this installation" in page
+    assert "http://testserver/accounts/signup/" in page
+    UserFactory()
+    assert "You are the administrator" not in client.get("/").content.decode()
+
+
+def test_nobody_else_is_told_so(browse, owner, staff):
+    for user in (owner, staff):
+        assert "You are the administrator" not in browse(user).get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("page", "sent", "field"),
+    [
+        ("/accounts/login/", None, "id_login"),
+        ("/accounts/signup/", None, "id_username"),
+        ("/accounts/password/reset/", None, "id_email"),
+        ("/accounts/signup/", {"username": "someone", "email": "x"}, "id_email"),
+    ],
+)
+def test_the_cursor_is_where_something_is_to_be_entered(browse, page, sent, field):
+    client = browse()
+    content = (client.post(page, sent) if sent else client.get(page)).content.decode()
+    focused = re.findall(r"<input[^>]* autofocus[^>]*>", content)
+    assert len(focused) == 1
+    assert f'id="{field}"' in focused[0]
+    assert ('aria-invalid="true"' in focused[0]) == bool(sent)

@@ -4,14 +4,17 @@ import json
 import shutil
 
 import pytest
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
-from django.test import RequestFactory, override_settings
+from django.http import Http404
+from django.test import Client, RequestFactory, override_settings
 from django.urls import path
+from django.utils.functional import SimpleLazyObject
 
-from brainscan.urls import handler500
+from brainscan.urls import handler400, handler403, handler404, handler500
 from brainscan.urls import urlpatterns as product_urls
 from classifier.models import User
-from classifier.web.views.errors import server_error
+from classifier.web.views.errors import page_not_found, server_error
 from tests.factories import UserFactory, make_analysis, make_scan
 
 
@@ -23,8 +26,22 @@ def away(request):
     raise OperationalError("the connection was refused by db.internal")
 
 
-urlpatterns = [*product_urls, path("broken/", broken), path("away/", away)]
-assert handler500  # Django looks for it in the module of the addresses.
+def forbidden(request):
+    raise PermissionDenied("You don't have permission to change this scan.")
+
+
+def malformed(request):
+    raise SuspiciousOperation
+
+
+urlpatterns = [
+    *product_urls,
+    path("broken/", broken),
+    path("away/", away),
+    path("forbidden/", forbidden),
+    path("malformed/", malformed),
+]
+assert all((handler400, handler403, handler404, handler500))  # Django looks for it in the module of the addresses.
 
 
 @pytest.mark.django_db
@@ -113,19 +130,57 @@ def test_a_database_that_is_away_asks_for_patience(browse, owner):
     assert b"db.internal" not in response.content
 
 
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF="tests.web.test_responses")
+@pytest.mark.parametrize("page", ["/nowhere/", "/broken/", "/away/", "/forbidden/", "/malformed/"])
+def test_error_pages_keep_the_navigation_for_those_who_are_signed_in(browse, owner, page):
+    for user in (owner, None):
+        client = browse(user)
+        client.raise_request_exception = False
+        content = client.get(page).content
+        assert (b'aria-label="Main"' in content) == (user is not None)
+
+
+@pytest.mark.django_db
+def test_an_error_page_survives_the_navigation(browse, owner, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("made to fail")
+
+    monkeypatch.setattr("classifier.web.views.errors.get_token", fail)
+    response = browse(owner).get("/nowhere/")
+    assert response.status_code == 404
+    assert b"Page not found" in response.content
+
+
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF="tests.web.test_responses")
+def test_a_database_that_fails_while_the_user_is_looked_up_gives_a_page(monkeypatch):
+    request = RequestFactory().get("/nowhere/")
+    request.user = SimpleLazyObject(lambda: away(request))
+    assert b"Page not found" in page_not_found(request, Http404()).content
+
+
 def test_the_error_page_needs_neither_request_nor_database():
     assert b"Something went wrong" in server_error(RequestFactory().get("/")).content
 
 
 @pytest.mark.django_db
-def test_a_form_without_its_token_says_what_to_do(owner):
-    from django.test import Client
-
+@pytest.mark.parametrize(
+    ("headers", "cookie", "sentence"),
+    [
+        ({}, "", b"Cookies are blocked"),
+        ({"origin": "https://elsewhere.example"}, "x" * 32, b"This address is not trusted"),
+        ({}, "x" * 32, b"This page has expired"),
+    ],
+)
+def test_a_refused_form_says_the_cause(owner, headers, cookie, sentence):
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner)
-    response = client.post("/teams/", {"name": "x"})
+    if cookie:
+        client.cookies["csrftoken"] = cookie
+    response = client.post("/teams/", {"name": "x"}, headers=headers)
     assert response.status_code == 403
-    assert b"This page has expired" in response.content
+    assert sentence in response.content
 
 
 @pytest.mark.django_db

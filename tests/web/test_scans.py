@@ -10,6 +10,7 @@ from classifier.findings import Outcome
 from classifier.models import Analysis, ClassMaps, Scan
 from classifier.queue import waiting_slots
 from classifier.queue.waiting import CompletionWaiter
+from classifier.selectors.model import model_card
 from classifier.services.analysis import cancel_analysis
 from tests.factories import TeamFactory, join, make_analysis, make_scan, png_bytes
 
@@ -392,3 +393,19 @@ def test_a_map_without_evidence_is_not_shown_as_an_overlay(browse, owner):
     assert "saliency.png" not in page
     assert "data-strength" not in page
     assert "with the overlay" not in page
+
+
+def test_analyzing_again_asks_if_nothing_would_change(browse, owner, settings):
+    version = model_card(settings.MODEL).version
+    scan = analyzed(owner, model_version=version)
+    client, page = browse(owner), f"{scan.get_absolute_url()}analyse/"
+    assert "Nothing would change" in client.post(page).content.decode()
+    assert scan.analyses.count() == 1
+    assert client.post(page, {"confirmed": "yes"}).status_code == 302
+    assert scan.analyses.count() == 2
+
+
+def test_analyzing_again_with_another_version_does_not_ask(browse, owner):
+    scan = analyzed(owner, model_version="an earlier one")
+    assert browse(owner).post(f"{scan.get_absolute_url()}analyse/").status_code == 302
+    assert scan.analyses.count() == 2

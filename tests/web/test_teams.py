@@ -59,8 +59,19 @@ def test_owners_rename_promote_and_remove(browse, owner, team):
     act(client, team, "role", user=member.pk, role="owner")
     team.refresh_from_db()
     assert (team.name, roles(team)["teammate"]) == ("Neuro-oncology", "owner")
-    act(client, team, "remove", user=member.pk)
+    assert "Remove teammate from" in act(client, team, "remove", user=member.pk)
+    assert "teammate" in roles(team)
+    act(client, team, "remove", user=member.pk, confirmed="yes")
     assert "teammate" not in roles(team)
+
+
+def test_giving_up_ownership_asks(browse, owner, team, teammate):
+    client = browse(owner)
+    act(client, team, "role", user=teammate.pk, role="owner")
+    assert "Give up ownership of" in act(client, team, "role", user=owner.pk, role="member")
+    assert roles(team)["owner"] == "owner"
+    act(client, team, "role", user=owner.pk, role="member", confirmed="yes")
+    assert roles(team)["owner"] == "member"
 
 
 def test_an_empty_name_keeps_the_old_one_and_says_why(browse, owner, team):

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -17,12 +18,13 @@ from classifier.models import Analysis, ClassMaps, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.batch import file_of_scan
-from classifier.selectors.model import model_card
+from classifier.selectors.model import model_card, would_repeat
 from classifier.selectors.scan import earlier_scan, scan_analyses
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
 from classifier.services.errors import ServiceError
 from classifier.services.scan import delete_scan, move_scan, update_scan
+from classifier.web.confirm import ask, is_confirmed
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 from classifier.web.progress import progress_of
@@ -75,8 +77,19 @@ def scan_page(
 
 @require_POST
 def scan_analyse(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Queue another analysis."""
+    """Queue another analysis. Ask first if it would give the same result."""
     shown = scan_or_404(request, scan_id)
+    if not is_confirmed(request) and would_repeat(shown):
+        return ask(
+            request,
+            heading="Analyze again? Nothing would change.",
+            text=f"The current result comes from the same model and version that would run now ({settings.MODEL} "
+            f"{shown.current_analysis.model_version if shown.current_analysis else ''}), and the same image gives "
+            "the same result.",
+            button="Analyze again",
+            back=shown.get_absolute_url(),
+            dangerous=False,
+        )
     try:
         request_analysis(shown, by=request.user)
     except ServiceError as error:

@@ -11,6 +11,7 @@ from classifier.models import Membership, Team, User
 from classifier.selectors.team import teams_of
 from classifier.services import team as services
 from classifier.services.errors import ServiceError
+from classifier.web.confirm import ask, is_confirmed
 from classifier.web.forms import MemberForm, TeamForm
 from classifier.web.http import SignedInRequest, team_or_404
 
@@ -76,13 +77,35 @@ def _add_member(request: SignedInRequest, shown: Team) -> HttpResponse:
 
 def _remove_member(request: SignedInRequest, shown: Team) -> HttpResponse:
     member = _member(request, shown)
+    if not is_confirmed(request) and services.is_owner(shown, request.user):
+        return ask(
+            request,
+            heading=f"Remove {member.display_name} from “{shown.name}”?",
+            text=f"{member.display_name} will no longer see the scans of this team. The scans that they shared with "
+            "it stay visible to the team. An owner can add them again.",
+            button="Remove from team",
+            back=shown.get_absolute_url(),
+            fields={"action": "remove", "user": str(member.pk)},
+        )
     services.remove_member(shown, by=request.user, user=member)
     messages.success(request, f"{member.display_name} is no longer a member of “{shown.name}”.")
     return redirect(shown)
 
 
 def _set_role(request: SignedInRequest, shown: Team) -> HttpResponse:
-    services.set_role(shown, by=request.user, user=_member(request, shown), role=request.POST.get("role", ""))
+    member, role = _member(request, shown), request.POST.get("role", "")
+    gives_up = member == request.user and role == Membership.Role.MEMBER and services.is_owner(shown, request.user)
+    if gives_up and not is_confirmed(request):
+        return ask(
+            request,
+            heading=f"Give up ownership of “{shown.name}”?",
+            text="You stay a member and still see its scans, but you can no longer rename the team or change its "
+            "members. Only another owner can make you an owner again.",
+            button="Become a member",
+            back=shown.get_absolute_url(),
+            fields={"action": "role", "user": str(member.pk), "role": role},
+        )
+    services.set_role(shown, by=request.user, user=member, role=role)
     messages.success(request, "Saved.")
     return redirect(shown)
 
