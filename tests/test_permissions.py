@@ -53,6 +53,7 @@ rules(
     "web:batches",
     "web:teams",
     "web:profile",
+    "web:attention",
     "web:tokens",
     "web:about",
     "web:sample_image",

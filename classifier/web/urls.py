@@ -4,6 +4,7 @@ from django.urls import path
 
 from classifier.web.views import (
     about,
+    attention,
     batches,
     files,
     history,
@@ -42,6 +43,7 @@ urlpatterns = [
     path("batches/", batches.batches, name="batches"),
     path("batches/<uuid:batch_id>/", batches.batch, name="batch"),
     path("batches/<uuid:batch_id>/retry/", batches.batch_retry, name="batch_retry"),
+    path("attention/", attention.attention, name="attention"),
     path("teams/", teams.teams, name="teams"),
     path("teams/<int:team_id>/", teams.team, name="team"),
     path("profile/", profile.profile, name="profile"),
