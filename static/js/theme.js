@@ -7,6 +7,8 @@
   function stored() {
     try {
       const choice = localStorage.getItem("theme");
+      // An earlier version stored "system", which the administration pages do not know.
+      if (choice === "system") localStorage.setItem("theme", "auto");
       return choices.includes(choice) ? choice : "system";
     } catch {
       return "system"; // Storage is disabled: follow the system.
@@ -37,7 +39,8 @@
     if (!event.target.closest("[data-theme-switch]")) return;
     const next = choices[(choices.indexOf(root.dataset.themeChoice) + 1) % choices.length];
     try {
-      localStorage.setItem("theme", next);
+      // The administration pages read the same key. Their name for "system" is "auto".
+      localStorage.setItem("theme", next === "system" ? "auto" : next);
     } catch {
       // Without storage the choice lasts until the page is left.
     }
