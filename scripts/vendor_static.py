@@ -25,7 +25,6 @@ VERSIONS = VENDOR / "versions.json"
 SOURCE_MAP = re.compile(rb"(//[#@] sourceMappingURL=\S+|/\*[#@] sourceMappingURL=.*?\*/)\s*$")
 SPRITE_ICONS = (
     "arrow-clockwise",
-    "bell",
     "box-arrow-right",
     "check-lg",
     "chevron-left",

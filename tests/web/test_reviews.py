@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 
 from classifier.models import Diagnosis, Impression, Review
+from classifier.selectors.analysis import get_analysis
+from classifier.services.review import submit_review
 from classifier.services.scan import delete_scan
 from tests.factories import make_analysis, make_scan
 
@@ -222,3 +224,15 @@ def test_saving_goes_on_to_the_next_unread_scan(browse, owner, team):
     assert client.post(review_url(third), AGREE | {"next": "yes"}).url == first.get_absolute_url()
     assert client.post(review_url(first), AGREE | {"next": "yes"}).url == first.get_absolute_url()
     assert client.get(go).url == "/scans/"
+
+
+def test_history_leads_to_unread_scans_and_names_corrections(browse, owner, teammate, team_scan):
+    page = browse(teammate).get("/scans/").content.decode()
+    assert "1 unread" in page
+    analysis = get_analysis(teammate, team_scan.current_analysis_id)
+    submit_review(analysis, by=teammate, verdict="correct", finding="other_disease", certainty="high")
+
+    page = browse(teammate).get("/scans/", {"finding": "other_disease"}).content.decode()
+    assert "unread" not in page
+    assert "Corrected to other disease" in page
+    assert team_scan.get_absolute_url() in browse(teammate).get("/scans/", {"result": "meningioma"}).content.decode()

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from classifier.findings import ANSWERS, FINDING_LABELS, Outcome
 from classifier.selectors.attention import attention_count
 from classifier.selectors.history import Dashboard, dashboard
+from classifier.selectors.review import unread_count
 from classifier.selectors.scan import visible_scans
 from classifier.web.filters import HistoryFilter
 from classifier.web.http import SignedInRequest
@@ -35,6 +36,7 @@ def history(request: SignedInRequest) -> HttpResponse:
         "kept": kept,
         "figures": figures,
         "attention_count": attention_count(request.user),
+        "unread": unread_count(request.user),
         "counts": _counts(figures),
         "per_day": {
             "labels": [f"{day:%-d %b}" for day, _ in figures.per_day],
