@@ -16,6 +16,8 @@ class Kind(StrEnum):
     IMPRESSION_RECORDED = "impression.recorded"
     REVIEW_CREATED = "review.created"
     DIAGNOSIS_RECORDED = "diagnosis.recorded"
+    REPORT_SIGNED = "report.signed"
+    REPORT_ADDENDUM = "report.addendum"
     ANALYSIS_SUCCEEDED = "analysis.succeeded"
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"

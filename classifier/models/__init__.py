@@ -5,6 +5,8 @@ from classifier.models.api_token import ApiToken
 from classifier.models.batch import Batch, BatchFile
 from classifier.models.event import Event
 from classifier.models.notification import Dismissal, EventCursor, Notification
+from classifier.models.report import Report, ReportAddendum, ReportTemplate, SignedReport
+from classifier.models.report_archive import ReportArchive
 from classifier.models.review import Certainty, Diagnosis, Impression, Review
 from classifier.models.scan import Scan
 from classifier.models.team import Membership, Team
@@ -25,8 +27,13 @@ __all__ = [
     "Impression",
     "Membership",
     "Notification",
+    "Report",
+    "ReportAddendum",
+    "ReportArchive",
+    "ReportTemplate",
     "Review",
     "Scan",
+    "SignedReport",
     "Team",
     "User",
     "WorkerProcess",

@@ -12,7 +12,18 @@ from django.utils import timezone
 
 from classifier.events import Kind, record_events
 from classifier.findings import FINDING_LABELS, READINGS
-from classifier.models import Analysis, Certainty, Diagnosis, Event, Impression, Review, Scan, User
+from classifier.models import (
+    Analysis,
+    Certainty,
+    Diagnosis,
+    Event,
+    Impression,
+    ReportAddendum,
+    Review,
+    Scan,
+    SignedReport,
+    User,
+)
 from classifier.models.review import MAX_COMMENT
 from classifier.models.sealing import sealed_condition
 from classifier.permissions import can_review
@@ -210,7 +221,7 @@ def record_diagnosis(
 
 def delete_statements(scan_id: Any) -> None:
     """Delete what was said about a scan. Called after the scan's row is deleted: the triggers refuse it before."""
-    for model in (Review, Impression, Diagnosis):
+    for model in (Review, Impression, Diagnosis, ReportAddendum, SignedReport):
         rows = model.objects.filter(scan_id=scan_id)  # type: ignore[attr-defined]  # each model has its manager
         rows._raw_delete(rows.db)
 

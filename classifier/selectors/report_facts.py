@@ -1,0 +1,227 @@
+"""The facts of a report: what is known about a scan, as plain data that can be stored in a signed report.
+
+Facts are JSON values: texts that people read, numbers, and times in ISO 8601 with their offset. They come from rows and
+from the model's card only; nothing in them was typed into a report.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from classifier import wording
+from classifier.findings import FINDING_LABELS, FINDINGS
+from classifier.inference.registry import ModelCard, ModelError, Thresholds
+from classifier.inference.saliency import class_evidence
+from classifier.models import Analysis, ClassMaps, Diagnosis, Review, Scan, User
+from classifier.selectors.analysis import class_maps
+from classifier.selectors.model import model_card
+from classifier.selectors.model_figures import model_figures, model_limits
+
+Facts = dict[str, Any]
+
+# Evidence that is drawn so weakly that nobody sees it does not point to a place.
+VISIBLE_EVIDENCE = 0.05
+LIMITS: tuple[str, ...] = (
+    "The network reads one slice. It sees neither the other slices, nor other sequences, nor the patient.",
+    "It knows three kinds of tumors. Metastases, hemorrhage, infarction, and other diseases are reported as "
+    "“no tumor”.",
+    "The overlay shows where the evidence lies. It does not outline the lesion.",
+    "For research and decision support only. Not a medical device, and not a diagnosis.",
+)
+"""What holds for every model."""
+
+
+def scan_facts(user: User, scan: Scan) -> Facts:
+    """Return the facts of a scan as `user` may read them.
+
+    Args:
+        user: the reader.
+        scan: loaded by a selector for `user`, and not sealed.
+
+    Returns:
+        `scan`, `analysis` (None before the first), `input_problems`, `reviews`, `diagnoses`, and `model` (None without
+        an analysis). Two calls return equal facts unless a row or the card changed in between.
+
+    Raises:
+        ValueError: if the result is closed to the user. Callers check that and answer with a sentence.
+    """
+    if scan.sealed:
+        raise ValueError(f"The facts of a sealed scan are closed to the reader. Received: {scan.pk}")
+    analysis = scan.current_analysis
+    card = None if analysis is None else _card_of(analysis)
+    return {
+        "scan": {
+            "id": str(scan.pk),
+            "short_id": scan.short_id,
+            "patient_reference": scan.patient_reference,
+            "uploaded_at": _time(scan.created_at),
+            "uploaded_by": scan.owner.display_name,
+            "width": scan.width,
+            "height": scan.height,
+            "source_format": scan.source_format,
+            "pixels_sha256": scan.pixels_sha256,
+        },
+        "analysis": None if analysis is None else _analysis_facts(analysis, card),
+        "input_problems": [str(problem) for problem in getattr(scan, "input_problems", None) or ()],
+        "reviews": _reviews(scan),
+        "diagnoses": [_diagnosis(row) for row in scan.diagnoses.select_related("recorded_by")],
+        "model": None if analysis is None else _model_facts(analysis, card),
+        "limits": list(LIMITS),
+    }
+
+
+def facts_hash(facts: Facts) -> str:
+    """Return the SHA-256 of facts, to find out whether they changed since a page showed them."""
+    return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
+
+
+def canonical_json(content: Any) -> str:
+    """Return JSON with sorted keys and without spaces: equal content gives equal text."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _card_of(analysis: Analysis) -> ModelCard | None:
+    """Return the card of the version that ran, or would run; None if another version is installed."""
+    try:
+        card = model_card(analysis.model_name)
+    except ModelError:
+        return None
+    if card is None or (analysis.model_version and card.version != analysis.model_version):
+        return None
+    return card
+
+
+def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
+    advice = wording.advice(analysis)
+    return {
+        "id": str(analysis.pk),
+        "state": analysis.state,
+        "outcome": analysis.outcome,
+        "finding": analysis.finding,
+        "sentence": wording.sentence(analysis),
+        "short_sentence": wording.short_sentence(analysis),
+        "mark": wording.mark(analysis),
+        "reason": analysis.failure_message,
+        "meaning": advice.meaning if advice else "",
+        "steps": list(advice.steps) if advice else [],
+        "queued_at": _time(analysis.queued_at),
+        "finished_at": _time(analysis.finished_at),
+        "probabilities": _probabilities(analysis, None if card is None else card.thresholds),
+        "tumor": _tumor(analysis, None if card is None else card.thresholds),
+        "overlay": _overlay(analysis, card),
+    }
+
+
+def _probabilities(analysis: Analysis, thresholds: Thresholds | None) -> list[Facts]:
+    if not analysis.probabilities:
+        return []
+    return [
+        {
+            "finding": name,
+            "label": FINDING_LABELS[name].capitalize(),
+            "value": value,
+            "text": wording.probability(value),
+            "threshold": "" if thresholds is None else wording.percent(_threshold(name, thresholds), digits=1),
+            "reported": name == analysis.finding,
+            "possible": name in analysis.possible_findings,
+        }
+        for name, value in zip(FINDINGS, analysis.probabilities, strict=True)
+    ]
+
+
+def _threshold(finding: str, thresholds: Thresholds) -> float:
+    return thresholds.notumor if finding == "notumor" else thresholds.finding
+
+
+def _tumor(analysis: Analysis, thresholds: Thresholds | None) -> Facts | None:
+    """Return the probability of a tumor of any kind; None where the network gives none."""
+    if analysis.tumor_probability is None:
+        return None
+    threshold = None if thresholds is None else thresholds.tumor
+    return {
+        "value": round(analysis.tumor_probability, 6),
+        "text": wording.probability(analysis.tumor_probability),
+        "threshold": "" if threshold is None else wording.percent(threshold, digits=1),
+    }
+
+
+def _overlay(analysis: Analysis, card: ModelCard | None) -> Facts | None:
+    """Return what is needed to draw the same overlay again; None if there is none."""
+    finding = analysis.saliency_finding
+    if not finding:
+        return None
+    try:
+        maps = class_maps(analysis)
+    except ClassMaps.DoesNotExist:
+        return None
+    scale = None if card is None else card.saliency
+    evidence = class_evidence(maps, FINDINGS.index(finding), scale=scale)
+    return {
+        "finding": finding,
+        "label": FINDING_LABELS[finding],
+        "floor": None if scale is None else scale.floor,
+        "ceiling": None if scale is None else scale.ceiling,
+        "maps_sha256": hashlib.sha256(maps.tobytes()).hexdigest(),
+        "points_to_a_place": bool(evidence.max() >= VISIBLE_EVIDENCE),
+    }
+
+
+def _reviews(scan: Scan) -> list[Facts]:
+    """Return the newest review of each reader of each analysis, oldest first."""
+    newest: dict[tuple[Any, int], Review] = {}
+    for review in scan.reviews.select_related("reviewer"):
+        newest[review.analysis_id, review.reviewer_id] = review
+    return [
+        {
+            "reader": review.reviewer.display_name,
+            "verdict": review.verdict,
+            "text": _verdict(review),
+            "certainty": review.get_certainty_display().lower(),
+            "comment": review.comment,
+            "revised": review.number - 1,
+            "of_current_analysis": review.analysis_id == scan.current_analysis_id,
+            "at": _time(review.created_at),
+        }
+        for review in sorted(newest.values(), key=lambda row: (row.created_at, str(row.pk)))
+    ]
+
+
+def _verdict(review: Review) -> str:
+    label = FINDING_LABELS.get(review.finding, "")
+    if review.verdict == Review.Verdict.CORRECT:
+        return f"Corrects the result: {label}"
+    return f"Agrees with the result: {label}" if label else "Agrees with the result"
+
+
+def _diagnosis(row: Diagnosis) -> Facts:
+    return {
+        "label": FINDING_LABELS[row.finding].capitalize(),
+        "source": row.get_source_display(),
+        "confirmed_on": row.confirmed_on.isoformat(),
+        "recorded_by": row.recorded_by.display_name,
+        "comment": row.comment,
+        "at": _time(row.created_at),
+    }
+
+
+def _model_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
+    return {
+        "name": analysis.model_name,
+        "version": analysis.model_version or ("" if card is None else card.version),
+        "title": "" if card is None else str(card.details.get("title", "")),
+        "installed": card is not None,
+        "figures": [] if card is None else model_figures(card),
+        "limits": [] if card is None else model_limits(card),
+    }
+
+
+def _time(value: datetime | None) -> str:
+    return "" if value is None else value.isoformat()
+
+
+def reference_of(facts: Iterable[Facts]) -> str:
+    """Return the patient reference that all facts share; "" if they differ or have none."""
+    references = {entry["scan"]["patient_reference"] for entry in facts}
+    return references.pop() if len(references) == 1 else ""
