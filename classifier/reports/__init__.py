@@ -1,0 +1,1 @@
+"""Reports as HTML and PDF: pictures, pages, the process that makes PDF files, and archives of many."""

@@ -1,0 +1,245 @@
+"""Reports as HTML: one set of templates for pages, documents and PDF files."""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from classifier import wording
+from classifier.findings import FINDING_LABELS
+from classifier.models import Diagnosis, Report, ReportAddendum, Review, Scan, SignedReport, User
+from classifier.models.report import TEXTS
+from classifier.reports.pictures import STRENGTH, image_uri, overlay_uri
+from classifier.selectors.report import addenda_of, newest_signed_report, signed_reports
+from classifier.selectors.report_facts import LIMITS, Facts, scan_facts
+from classifier.services.errors import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """What the templates show of a report.
+
+    Attributes:
+        facts: see `classifier.selectors.report_facts.scan_facts`.
+        status: whether it is signed, in a sentence.
+        texts: heading and text of each part that a clinician wrote; empty without a draft.
+        since: sentences about what happened after the signature.
+        image: the image as a `data:` URI; "" if its file is missing.
+        overlay: the image with the evidence; "" if there is none.
+        number: the number of a signed report, else "".
+        signer: the name of the person who signed, else "".
+        signed_at: when, in ISO 8601, else "".
+        sha256: the hash of the signed content, else "".
+        addenda: what was added.
+        made_at: when this copy was made; None on a page, which is never older than itself.
+    """
+
+    facts: Facts
+    status: str
+    texts: tuple[tuple[str, str], ...] = ()
+    since: tuple[str, ...] = ()
+    image: str = ""
+    overlay: str = ""
+    number: str = ""
+    signer: str = ""
+    signed_at: str = ""
+    sha256: str = ""
+    addenda: tuple[ReportAddendum, ...] = ()
+    made_at: datetime | None = None
+
+    @property
+    def strength(self) -> str:
+        """The strength at which the overlay is drawn."""
+        return f"{wording.percent(STRENGTH)} strength"
+
+    @property
+    def title(self) -> str:
+        """The title of the document."""
+        scan = self.facts["scan"]
+        reference = f", {scan['patient_reference']}" if scan["patient_reference"] else ""
+        return f"Report on scan {scan['short_id']}{reference}"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The scans of a patient or a batch in one table.
+
+    Attributes:
+        title: the heading.
+        status: how many scans there are, and how many reports are signed.
+        rows: a mapping for each scan.
+        notices: sentences about what is left out.
+        limits: what holds for every result.
+        made_at: when this copy was made; None on a page.
+    """
+
+    title: str
+    status: str
+    rows: tuple[dict[str, Any], ...]
+    notices: tuple[str, ...] = ()
+    limits: tuple[str, ...] = LIMITS
+    made_at: datetime | None = None
+
+
+def scan_report(user: User, scan: Scan) -> ReportView:
+    """Return the report that holds: the newest signed one, else the current facts.
+
+    Args:
+        user: the reader.
+        scan: as loaded by a selector for `user`.
+
+    Raises:
+        Sealed: if the result is closed to the reader.
+    """
+    if scan.sealed:
+        raise Sealed
+    signed = newest_signed_report(user, scan)
+    if signed is not None:
+        return signed_view(signed, scan)
+    facts = scan_facts(user, scan)
+    return _with_pictures(ReportView(facts=facts, status="Not signed: the facts as they are stored now"), scan)
+
+
+def draft_view(report: Report, scan: Scan, *, user: User) -> ReportView:
+    """Return the preview of a draft. Raise `Sealed` if the result is closed to the reader."""
+    if scan.sealed:
+        raise Sealed
+    facts = scan_facts(user, scan)
+    view = ReportView(facts=facts, status="Draft, not signed", texts=_texts(report.texts))
+    return _with_pictures(view, scan)
+
+
+def signed_view(report: SignedReport, scan: Scan) -> ReportView:
+    """Return a signed report with its addenda. The caller has read it through a selector."""
+    snapshot = report.snapshot
+    view = ReportView(
+        facts=snapshot["facts"],
+        status=f"Signed by {report.signer_name}",
+        texts=_texts(snapshot["texts"]),
+        since=tuple(_since(report, scan)),
+        number=report.number,
+        signer=report.signer_name,
+        signed_at=snapshot["signed_at"],
+        sha256=report.sha256,
+        addenda=tuple(addenda_of(report)),
+    )
+    return _with_pictures(view, scan)
+
+
+def summary_of(user: User, scans: Sequence[Scan], *, title: str) -> Summary:
+    """Return the table of several scans. Sealed ones are listed without their result.
+
+    Args:
+        user: the reader.
+        scans: as loaded by a selector for `user`.
+        title: the heading.
+    """
+    numbers: dict[Any, str] = {}
+    for report in signed_reports(user).filter(scan__in=[scan.pk for scan in scans]).order_by("signed_at"):
+        numbers[report.scan_id] = f"signed, {report.number}"
+    said = _said(scans)
+    rows = tuple(
+        {
+            "short_id": scan.short_id,
+            "url": scan.get_absolute_url(),
+            "patient_reference": scan.patient_reference,
+            "uploaded_at": scan.created_at,
+            "result": wording.sentence(scan.current_analysis),
+            "said": "" if scan.sealed else said.get(scan.pk, ""),
+            "report": numbers.get(scan.pk, ""),
+        }
+        for scan in scans
+    )
+    sealed = sum(scan.sealed for scan in scans)
+    notices = (f"{sealed} of these scans are sealed until you record your impression.",) if sealed else ()
+    status = f"{len(rows)} scan{'' if len(rows) == 1 else 's'}, {len(numbers)} with a signed report"
+    return Summary(title=title, status=status, rows=rows, notices=notices)
+
+
+def fragment(view: ReportView) -> str:
+    """Return a report as a part of a page."""
+    return render_to_string("reports/_report.html", {"report": view})
+
+
+def document(view: ReportView) -> str:
+    """Return a report as a document of its own: pictures and styles inside."""
+    view = replace(view, made_at=timezone.now())
+    scan = view.facts["scan"]
+    signature = f"report {view.number}" if view.number else "not signed"
+    words = ("BrainScan", scan["patient_reference"], f"scan {scan['short_id']}", signature, "not a diagnosis")
+    context = {
+        "report": view,
+        "title": view.title,
+        "author": view.signer,
+        "description": f"{view.status}. SHA-256 {view.sha256}" if view.sha256 else view.status,
+        "footer": " · ".join(word for word in words if word),
+        "style": style(),
+    }
+    return render_to_string("reports/document.html", context)
+
+
+def summary_document(summary: Summary) -> str:
+    """Return a summary as a document of its own."""
+    summary = replace(summary, made_at=timezone.now())
+    context = {
+        "summary": summary,
+        "title": summary.title,
+        "author": "",
+        "description": summary.status,
+        "footer": f"BrainScan · {summary.title} · not a diagnosis",
+        "style": style(),
+    }
+    return render_to_string("reports/document.html", context)
+
+
+@functools.cache
+def style() -> str:
+    """Return the style sheet inside documents."""
+    shared = Path(settings.BASE_DIR) / "static" / "css" / "report.css"
+    return render_to_string("reports/document.css") + shared.read_text(encoding="utf-8")
+
+
+@functools.cache
+def style_source() -> str:
+    """Return the expression that lets a Content-Security-Policy accept the style sheet inside documents."""
+    digest = hashlib.sha256(style().encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _with_pictures(view: ReportView, scan: Scan) -> ReportView:
+    return replace(view, image=image_uri(scan), overlay=overlay_uri(scan, view.facts["analysis"]))
+
+
+def _texts(texts: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.capitalize(), texts[name]) for name in TEXTS)
+
+
+def _since(report: SignedReport, scan: Scan) -> Iterable[str]:
+    """Tell what happened to the scan after the signature, so that nobody takes old facts for current ones."""
+    analysis = report.snapshot["facts"]["analysis"]
+    if str(scan.current_analysis_id) != (analysis["id"] if analysis else "None"):
+        yield "The scan was analyzed again after this report was signed. The result below is the earlier one."
+    reviews = Review.objects.filter(scan=scan, created_at__gt=report.signed_at).count()
+    diagnoses = Diagnosis.objects.filter(scan=scan, created_at__gt=report.signed_at).count()
+    if reviews or diagnoses:
+        yield f"Recorded after this report was signed: {reviews} reviews and {diagnoses} confirmed diagnoses."
+
+
+def _said(scans: Sequence[Scan]) -> dict[Any, str]:
+    """Return what the newest confirmed diagnosis, else the newest review, says of each scan."""
+    ids = [scan.pk for scan in scans]
+    said: dict[Any, str] = {}
+    for review in Review.objects.filter(scan__in=ids).order_by("created_at", "pk").select_related("reviewer"):
+        label = FINDING_LABELS.get(review.finding, "agrees")
+        said[review.scan_id] = f"{label} ({review.reviewer.display_name})"
+    for diagnosis in Diagnosis.objects.filter(scan__in=ids).order_by("created_at", "pk"):
+        said[diagnosis.scan_id] = f"{FINDING_LABELS[diagnosis.finding]} (confirmed)"
+    return said

@@ -1,0 +1,134 @@
+"""What reports say."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from classifier.models import Analysis
+from classifier.reports import formatting
+from classifier.reports.html import document, scan_report, summary_of
+from classifier.selectors.scan import get_scan, visible_scans
+from classifier.services.errors import Sealed
+from classifier.services.report import add_addendum
+from classifier.services.review import record_diagnosis, submit_review
+from tests.factories import make_analysis, make_scan
+from tests.reports.conftest import signed_report
+
+
+def said(scan, user) -> str:
+    """Return the document about a scan as one line of text."""
+    return " ".join(document(scan_report(user, get_scan(user, scan.pk))).split())
+
+
+def test_a_result_comes_with_thresholds_figures_limits_and_its_origin(current_scan, owner) -> None:
+    text = said(current_scan(), owner)
+    for words in (
+        "Probably meningioma (91%)",
+        "AI-generated",
+        "55.4%",  # the card's threshold of a finding
+        "94.2%",  # of no tumor
+        "xception 2.0.0",
+        "sensitivity for a tumor 58.6%, specificity 96.1%",
+        "86.6% of the most probable findings are right",
+        "Not for: ruling out a tumor.",
+        "drawn at 50% strength",
+        "This report is not signed.",
+        "No review is recorded.",
+        "UTC",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": "queued"}, "Waiting for analysis"),
+        ({"state": "running"}, "Analysis in progress"),
+        ({"state": "failed"}, "It stopped."),
+        ({"state": "cancelled"}, "The analysis was canceled"),
+    ],
+)
+def test_without_a_result_the_report_says_so(owner, fields, words) -> None:
+    scan = make_scan(owner)
+    make_analysis(scan, **fields)
+    text = said(scan, owner)
+    assert words in text
+    assert "no statement of the network" in text
+
+
+def test_a_refused_image_has_no_probabilities(current_scan, owner) -> None:
+    none = {"finding": "", "probabilities": None, "confidence": None}
+    text = said(current_scan(outcome="not_brain_mri", **none), owner)
+    assert "This does not look like a brain MR image" in text
+    assert "<table>" not in text
+
+
+def test_a_version_that_is_no_longer_installed_lends_no_figures(current_scan, owner) -> None:
+    text = said(current_scan(model_version="1.0.0"), owner)
+    assert "model card of this version is no longer installed" in text
+    assert "not known" in text
+    assert "58.6%" not in text
+
+
+def test_reviews_and_diagnoses_are_facts(current_scan, owner) -> None:
+    scan = current_scan()
+    submit_review(scan.current_analysis, by=owner, verdict="agree", certainty="low")
+    submit_review(
+        scan.current_analysis, by=owner, verdict="correct", finding="glioma", certainty="high", comment="Ring."
+    )
+    record_diagnosis(scan, by=owner, finding="glioma", source="histology", confirmed_on=date(2026, 3, 2))
+    text = said(scan, owner)
+    assert "Corrects the result: glioma (certainty high)" in text
+    assert "Agrees with the result" not in text
+    assert "Ring." in text
+    assert "<strong>Glioma</strong>. Source: histology of 2 Mar 2026" in text
+
+
+def test_a_problem_with_the_input_is_shown(current_scan, owner) -> None:
+    scan = current_scan()
+    scan.input_problems = ["The image seems to be turned."]
+    assert "The image seems to be turned." in document(scan_report(owner, scan))
+
+
+def test_a_sealed_scan_has_no_report(scan, owner) -> None:
+    owner.sealed_reading_since = timezone.now() - timedelta(days=1)
+    owner.save()
+    with pytest.raises(Sealed):
+        scan_report(owner, get_scan(owner, scan.pk))
+    summary = summary_of(owner, list(visible_scans(owner)), title="All")
+    assert summary.rows[0]["result"] == "Ready for your first read"
+    assert summary.notices
+
+
+def test_a_signed_report_keeps_its_facts_and_tells_what_came_later(current_scan, owner) -> None:
+    scan = current_scan()
+    signed = signed_report(scan, owner)
+    add_addendum(signed, by=owner, text="Compared with March.")
+    Analysis.objects.filter(pk=scan.current_analysis_id).update(confidence=0.2)
+    make_analysis(scan, state="failed", model_name="other")
+
+    text = said(scan, owner)
+
+    for words in ("Signed by owner", signed.number, signed.sha256, "Compared with March.", "(91%)", "analyzed again"):
+        assert words in text
+
+
+def test_what_a_clinician_writes_is_never_markup(current_scan, owner) -> None:
+    scan = current_scan()
+    scan.patient_reference = "<script>"
+    assert "<script>" not in document(scan_report(owner, scan))
+
+
+def test_a_document_needs_nothing_from_outside_but_fonts(current_scan, owner) -> None:
+    text = said(current_scan(), owner)
+    assert "http:" not in text
+    assert "https:" not in text
+    assert text.count('src="data:image/png;base64,') == 2
+
+
+def test_times_name_their_zone() -> None:
+    at = datetime(2026, 7, 1, 12, 0, 5, tzinfo=UTC)
+    assert formatting.moment(at) == "1 Jul 2026, 12:00:05 UTC"
+    with timezone.override("Europe/Berlin"):
+        assert formatting.moment(at.isoformat()) == "1 Jul 2026, 14:00:05 CEST (UTC+02:00)"
