@@ -1,5 +1,6 @@
 """Celery tasks and signals: doorbells and the life of a worker process. The work itself is in `classifier.worker`."""
 
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -7,12 +8,16 @@ from celery import shared_task, signals
 from django.conf import settings
 
 from classifier.queue import claim
-from classifier.services import storage
+from classifier.reports import archive
+from classifier.services import report_archive, storage
 
 if TYPE_CHECKING:
     from classifier.worker.process import Worker
 
 logger = structlog.get_logger(__name__)
+
+_stopping = Event()
+"""Set when this worker process stops."""
 
 _worker: "Worker | None" = None
 """The one of this process; none in web processes."""
@@ -28,12 +33,20 @@ def process_queue() -> None:
 def sweep() -> None:
     """Find what a lost message or a dead worker left behind."""
     claim.sweep()
+    report_archive.sweep_archives()
 
 
 @shared_task(name="classifier.remove_orphaned_files")
 def remove_orphaned_files() -> None:
     """Remove images whose row does not exist: a process died between writing the one and the other."""
     storage.remove_orphaned_files()
+    report_archive.remove_orphaned_archives()
+
+
+@shared_task(name="classifier.make_report_archives")
+def make_report_archives() -> None:
+    """Make the archives of reports that wait. The pipeline has threads of its own and does not wait for this."""
+    archive.make_archives(_stopping)
 
 
 @signals.worker_init.connect
@@ -62,6 +75,7 @@ def wake(**_: Any) -> None:
 @signals.worker_shutting_down.connect
 def stop_claiming(**_: Any) -> None:
     """Take nothing further."""
+    _stopping.set()
     if _worker is not None:
         _worker.pipeline.stop_claiming()
 

@@ -17,6 +17,12 @@ def notify_workers() -> bool:
     return try_publish(_notify)
 
 
+def notify_archive_workers() -> bool:
+    """Notify the workers that archives of reports wait. Return True if the broker accepted the message; never raise."""
+    task = "classifier.make_report_archives"
+    return try_publish(lambda producer: current_app.send_task(task, producer=producer, retry=False))
+
+
 def _notify(producer: Any) -> None:
     if not _has_message(producer.channel):
         current_app.send_task("classifier.process_queue", producer=producer, retry=False)

@@ -14,7 +14,7 @@ logger = structlog.get_logger(__name__)
 
 WEB_SECONDS = 2.0
 """A request never waits longer for its file; beyond that, a job makes it."""
-JOB_SECONDS = 90.0
+JOB_SECONDS = 45.0
 # More at once would only make each slower.
 _MAX_CHILDREN: Final = 2
 _LOWEST: Final = 19

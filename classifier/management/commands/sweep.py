@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from classifier.queue import claim
-from classifier.services import storage
+from classifier.services import report_archive, storage
 
 
 class Command(BaseCommand):
@@ -16,5 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep once and print the counts."""
         swept = claim.sweep()
+        report_archive.sweep_archives()
+        report_archive.remove_orphaned_archives()
         removed = storage.remove_orphaned_files()
         self.stdout.write(f"failed: {swept.failed}, waiting: {swept.waiting}, orphaned files removed: {removed}")

@@ -1,0 +1,185 @@
+"""Archives of reports: requests by people, and what workers do to the rows."""
+
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from classifier.models import ReportArchive, Scan, User
+from classifier.queue.notify import notify_archive_workers
+from classifier.services.errors import Conflict, Invalid
+
+logger = structlog.get_logger(__name__)
+
+# At half a second a report, this is four minutes of one process.
+MAX_SCANS = 500
+MAX_ACTIVE = 3
+MAX_ATTEMPTS = 3
+# A report is given up after 45 s; a worker that is silent for longer has died.
+LEASE = timedelta(seconds=60)
+# Long enough to fetch it after a night shift; it holds images, so it does not stay.
+KEPT = timedelta(days=1)
+LOST = "The reports could not be made: the process that made them was interrupted three times. Request them again."
+
+
+@dataclass(slots=True)
+class ArchiveClaim:
+    """An archive that this worker makes until the lease expires, and the token that proves it."""
+
+    archive: ReportArchive
+    token: UUID
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_held(self) -> Q:
+        """The condition under which the claim still holds."""
+        return Q(pk=self.archive.pk, state=ReportArchive.State.RUNNING, lease_token=self.token)
+
+
+def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> ReportArchive:
+    """Request the reports of scans as one ZIP file.
+
+    Args:
+        owner: who asks, and may fetch the file.
+        scans: as loaded by a selector for `owner`. Sealed ones are left out of the file.
+        title: what the file holds, for people.
+
+    Raises:
+        Invalid: if there is no scan, or more than `MAX_SCANS`.
+        Conflict: if the owner already waits for `MAX_ACTIVE` archives.
+    """
+    if not scans:
+        raise Invalid("There is no scan to make a report of.", code="no_scans")
+    if len(scans) > MAX_SCANS:
+        raise Invalid(
+            f"A ZIP file holds the reports of at most {MAX_SCANS} scans; these are {len(scans):,}. "
+            "Narrow the selection and request several files.",
+            code="too_many_scans",
+        )
+    if ReportArchive.objects.filter(owner=owner, state__in=ReportArchive.ACTIVE).count() >= MAX_ACTIVE:
+        raise Conflict(
+            f"You are already waiting for {MAX_ACTIVE} ZIP files. Request the next when one of them is ready.",
+            code="too_many_archives",
+        )
+    with transaction.atomic():
+        archive = ReportArchive.objects.create(
+            owner=owner,
+            title=title[:120],
+            scan_ids=[str(scan.pk) for scan in scans],
+            total=len(scans),
+            time_zone=timezone.get_current_timezone_name(),
+        )
+        transaction.on_commit(notify_archive_workers)
+    logger.info("archive_requested", archive=str(archive.pk), owner=owner.pk, scans=len(scans))
+    return archive
+
+
+def delete_archive(archive: ReportArchive) -> None:
+    """Delete an archive with its files. A worker that still makes it loses its claim."""
+    archive_id = archive.pk
+    ReportArchive.objects.filter(pk=archive_id).delete()
+    shutil.rmtree(archive_folder(archive_id), ignore_errors=True)
+
+
+def archive_folder(archive_id: UUID) -> Path:
+    """Return the folder of an archive's files, outside of what the web server serves by itself."""
+    return Path(settings.MEDIA_ROOT) / "reports" / str(archive_id)
+
+
+def archive_file(archive_id: UUID) -> Path:
+    """Return the path of the finished ZIP file."""
+    return archive_folder(archive_id) / "reports.zip"
+
+
+def claim_archive(*, now: datetime | None = None) -> ArchiveClaim | None:
+    """Claim the oldest archive that waits, or whose worker died; None if there is none."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        row = _due(now).order_by("created_at", "pk").select_for_update(skip_locked=True).first()
+        if row is None:
+            return None
+        token = uuid.uuid4()
+        ReportArchive.objects.filter(pk=row.pk).update(
+            state=ReportArchive.State.RUNNING,
+            attempts=F("attempts") + 1,
+            lease_token=token,
+            lease_expires_at=now + LEASE,
+        )
+    return ArchiveClaim(row, token, left_out=dict(row.left_out))
+
+
+def report_progress(claim: ArchiveClaim, *, done: int) -> bool:
+    """Store how many reports are made, and renew the lease. Return True if the claim still holds."""
+    rows = ReportArchive.objects.filter(claim.is_held)
+    return bool(rows.update(done=done, left_out=claim.left_out, lease_expires_at=timezone.now() + LEASE))
+
+
+def finish_archive(claim: ArchiveClaim, *, size: int) -> bool:
+    """Mark the file as ready. Return True if the claim still held."""
+    return _end(claim, state=ReportArchive.State.SUCCEEDED, done=claim.archive.total, bytes=size)
+
+
+def fail_archive(claim: ArchiveClaim, message: str) -> bool:
+    """End the archive for good, with a sentence for people. Return True if the claim still held."""
+    return _end(claim, state=ReportArchive.State.FAILED, failure_message=message[:300])
+
+
+def release_archive(claim: ArchiveClaim) -> None:
+    """Queue the archive again without counting the attempt: the worker stops. What is made stays."""
+    ReportArchive.objects.filter(claim.is_held).update(
+        state=ReportArchive.State.QUEUED, attempts=F("attempts") - 1, lease_token=None, lease_expires_at=None
+    )
+
+
+def sweep_archives(*, now: datetime | None = None) -> None:
+    """Fail archives that were interrupted too often, remove old ones, and notify the workers if any wait."""
+    now = now or timezone.now()
+    lost = Q(state=ReportArchive.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS)
+    ReportArchive.objects.filter(lost).update(
+        state=ReportArchive.State.FAILED,
+        failure_message=LOST,
+        finished_at=now,
+        lease_token=None,
+        lease_expires_at=None,
+    )
+    finished = (ReportArchive.State.SUCCEEDED, ReportArchive.State.FAILED)
+    for archive in ReportArchive.objects.filter(state__in=finished, finished_at__lt=now - KEPT)[:100]:
+        delete_archive(archive)
+        logger.info("archive_removed", archive=str(archive.pk))
+    if _due(now).exists():
+        notify_archive_workers()
+
+
+def remove_orphaned_archives() -> None:
+    """Remove the folders of archives that do not exist any more."""
+    for folder in (Path(settings.MEDIA_ROOT) / "reports").glob("*"):
+        try:
+            known = ReportArchive.objects.filter(pk=UUID(folder.name)).exists()
+        except ValueError:
+            continue
+        if not known:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _due(now: datetime) -> QuerySet[ReportArchive]:
+    free = Q(state=ReportArchive.State.QUEUED)
+    orphaned = Q(state=ReportArchive.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
+    return ReportArchive.objects.filter(free | orphaned)
+
+
+def _end(claim: ArchiveClaim, **fields: object) -> bool:
+    rows = ReportArchive.objects.filter(claim.is_held)
+    return bool(
+        rows.update(
+            finished_at=timezone.now(), left_out=claim.left_out, lease_token=None, lease_expires_at=None, **fields
+        )
+    )
