@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from classifier.models import Analysis, Batch, Scan, Team
+from classifier.models import Analysis, Batch, BatchFile, Scan, Team
+from classifier.selectors.scan import get_scan
+from classifier.services.report import save_draft
+from classifier.services.report_archive import request_archive
+from classifier.services.report_template import save_template
 from classifier.services.token import issue_token
 from tests.factories import make_analysis, make_scan
+from tests.reports.conftest import signed_report
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +32,7 @@ class Rule:
         per_scan: whether it shows or changes a scan or team: then outsiders get 404 and teammates get in.
         nothing: whether there is nothing for anybody.
         incomplete: whether a request without fields, as these tests send it, is refused with 400.
+        per_person: whether it belongs to one person: then teammates get 404, too.
         owner_only: whether a teammate, who sees the thing, may not do this to it (403).
     """
 
@@ -35,6 +41,7 @@ class Rule:
     per_scan: bool = False
     owner_only: bool = False
     incomplete: bool = False
+    per_person: bool = False
     nothing: bool = False
 
 
@@ -58,6 +65,7 @@ rules(
     "web:about",
     "web:sample_image",
 )
+rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(Rule(LOGIN), "web:unread")
 rules(Rule(LOGIN, method="post"), "web:sealed_reading")
@@ -74,6 +82,16 @@ rules(
     "web:review_create", "web:impression_create", "web:diagnosis_create",
 )  # fmt: skip
 rules(Rule(LOGIN, method="post", per_scan=True, owner_only=True), "web:scan_edit", "web:scan_delete")
+rules(
+    Rule(LOGIN, per_scan=True),
+    "web:report_compose", "web:scan_report_file", "web:batch_report", "web:batch_report_file",
+    "web:report", "web:report_file", "web:patient_report", "web:patient_report_file",
+)  # fmt: skip
+rules(Rule(LOGIN, method="post", per_scan=True), "web:report_addendum")
+# A draft, and a ZIP file, are their author's alone.
+rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
+rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
+rules(Rule(LOGIN, method="post"), "web:report_archive_request")
 rules(Rule(API), "api:scan-list", "api:batch-list")
 rules(Rule(API, nothing=True), "api:unknown")
 rules(
@@ -117,9 +135,15 @@ def test_every_url_is_listed():
 @pytest.fixture
 def address(owner, team) -> Callable[[str], str]:
     """Return a function that fills a URL's arguments with things of the owner's team."""
-    scan: Scan = make_scan(owner, team=team)
+    scan: Scan = make_scan(owner, team=team, patient_reference="P-9")
     analysis: Analysis = make_analysis(scan, state="succeeded")
     batch = Batch.objects.create(owner=owner, team=team)
+    signed = signed_report(scan, owner)
+    draft = save_draft(get_scan(owner, scan.pk), by=owner, texts={})
+    archive = request_archive(owner, [scan], title="P-9")
+    template = save_template(None, by=owner, name="MR head", team=team, texts={})
+    batch = Batch.objects.create(owner=owner, team=team)
+    BatchFile.objects.create(batch=batch, number=1, scan=scan)
 
     def fill(name: str) -> str:
         from django.urls import reverse
@@ -133,6 +157,8 @@ def address(owner, team) -> Callable[[str], str]:
         }
         values["token_id"] = issue_token(owner, name="PACS")[0].pk
         values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
+        values |= {"batch_id": batch.pk, "archive_id": archive.pk, "template_id": template.pk, "kind": "html"}
+        values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
         if name == "api:batch-detail":
@@ -141,7 +167,8 @@ def address(owner, team) -> Callable[[str], str]:
         for part in name.split(":")[:-1]:
             resolver = resolver.namespace_dict[part][1]
         wanted = resolver.reverse_dict.getlist(name.split(":")[-1])[0][0][0][1]
-        return reverse(name, kwargs={key: values[key] for key in wanted})
+        query = "?patient_reference=P-9" if "patient" in name else ""
+        return reverse(name, kwargs={key: values[key] for key in wanted}) + query
 
     return fill
 
@@ -186,6 +213,13 @@ def test_teammates_get_in(name, address, browse, api, teammate):
     # A cancelled or repeated analysis may conflict; what counts is that it is neither hidden nor forbidden.
     accepted = (400,) if RULES[name].incomplete else (200, 202, 302, 409)
     assert getattr(client, RULES[name].method)(address(name)).status_code in accepted
+
+
+@pytest.mark.parametrize("name", of(per_person=True))
+@pytest.mark.parametrize("person", ["teammate", "outsider", "staff"])
+def test_what_belongs_to_one_person_is_nobody_elses(name, person, address, browse, request):
+    client = browse(request.getfixturevalue(person))
+    assert getattr(client, RULES[name].method)(address(name)).status_code == 404
 
 
 @pytest.mark.parametrize("name", of(owner_only=True))

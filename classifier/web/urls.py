@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from classifier.web import report_urls
 from classifier.web.views import (
     about,
     attention,
@@ -44,6 +45,7 @@ urlpatterns = [
     path("batches/<uuid:batch_id>/", batches.batch, name="batch"),
     path("batches/<uuid:batch_id>/retry/", batches.batch_retry, name="batch_retry"),
     path("attention/", attention.attention, name="attention"),
+    *report_urls.urlpatterns,
     path("teams/", teams.teams, name="teams"),
     path("teams/<int:team_id>/", teams.team, name="team"),
     path("profile/", profile.profile, name="profile"),

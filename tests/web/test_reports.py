@@ -1,0 +1,125 @@
+"""Pages of reports."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier.models import Batch, BatchFile, Report, ReportArchive, ReportTemplate, SignedReport
+from classifier.reports.pdf import PdfTimeout, for_pages
+from tests.reports.conftest import signed_report
+
+TEXTS = {"findings": "A mass.", "impression": "Meningioma.", "recommendation": ""}
+
+
+def hidden(page: str, name: str) -> str:
+    """Return the value of a hidden field of a page."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found, name
+    return found[1]
+
+
+def compose(scan) -> str:
+    return reverse("web:report_compose", args=[scan.pk])
+
+
+def test_a_report_is_written_read_signed_and_added_to(scan, owner, browse) -> None:
+    client = browse(owner)
+    saved = client.post(compose(scan), TEXTS | {"version": 0, "action": "sign"})
+    page = client.get(saved.url).content.decode()
+    assert "Draft, not signed" in page
+    assert "Probably meningioma (91%)" in page
+
+    fields = {name: hidden(page, name) for name in ("version", "facts")}
+    signed = client.post(saved.url, fields, follow=True)
+
+    assert "Signed by owner" in signed.content.decode()
+    report = SignedReport.objects.get()
+    added = client.post(reverse("web:report_addendum", args=[report.pk]), {"text": "Later.", "seen": 0}, follow=True)
+    assert "Addendum 1" in added.content.decode()
+    assert report.number in client.get(reverse("web:report_list")).content.decode()
+
+
+def test_a_second_window_is_told_and_keeps_its_text(scan, owner, browse) -> None:
+    client = browse(owner)
+    client.post(compose(scan), TEXTS | {"version": 0})
+    late = client.post(compose(scan), TEXTS | {"version": 0, "findings": "Typed in the second window."})
+    assert late.status_code == 409
+    assert "another window" in late.content.decode()
+    assert "Typed in the second window." in late.content.decode()
+    assert Report.objects.get().findings == "A mass."
+
+
+def test_a_template_fills_what_is_empty(scan, owner, browse) -> None:
+    client = browse(owner)
+    client.post(reverse("web:report_templates"), {"name": "MR", "findings": "T: {outcome}", "impression": "I"})
+    client.post(compose(scan), {"findings": "", "impression": "Mine.", "recommendation": "", "version": 0})
+    page = client.get(compose(scan), {"template": ReportTemplate.objects.get().pk}).content.decode()
+    assert "T: Probably meningioma (91%)" in page
+    assert "Mine." in page
+
+
+def test_an_unknown_field_of_a_template_is_named(owner, browse) -> None:
+    answer = browse(owner).post(reverse("web:report_templates"), {"name": "MR", "findings": "{verdict}"})
+    assert answer.status_code == 400
+    assert "unknown field {verdict}" in answer.content.decode()
+
+
+def test_sealed_scans_lead_back_to_their_page(scan, owner, browse) -> None:
+    owner.sealed_reading_since = timezone.now() - timedelta(days=1)
+    owner.save()
+    for url in (compose(scan), reverse("web:scan_report_file", args=[scan.pk, "html"])):
+        assert browse(owner).get(url).url == scan.get_absolute_url()
+
+
+def test_a_stranger_learns_from_verifying_only_who_signed_and_when(scan, owner, outsider, browse) -> None:
+    report = signed_report(scan, owner)
+    page = browse(outsider).get(reverse("web:report_verify"), {"code": report.sha256}).content.decode()
+    assert f"Known. Report {report.number} was signed by owner" in page
+    for secret in ("P-1", "eningioma", scan.short_id):
+        assert secret not in page
+    unknown = browse(outsider).get(reverse("web:report_verify"), {"code": "0" * 64}).content.decode()
+    assert "No signed report here" in unknown
+
+
+def test_the_page_to_print_carries_its_style_and_the_policy_allows_it(scan, owner, browse) -> None:
+    answer = browse(owner).get(reverse("web:scan_report_file", args=[scan.pk, "html"]))
+    assert "'sha256-" in answer["Content-Security-Policy"]
+    assert "'unsafe-inline'" not in answer["Content-Security-Policy"]
+    assert answer["Cache-Control"] == "private, no-store"
+
+
+def test_a_pdf_that_takes_long_becomes_a_job(scan, owner, browse, monkeypatch) -> None:
+    def slow(document: str, *, seconds: float) -> bytes:
+        raise PdfTimeout
+
+    monkeypatch.setattr(for_pages, "render", slow)
+    answer = browse(owner).get(reverse("web:scan_report_file", args=[scan.pk, "pdf"]))
+    archive = ReportArchive.objects.get()
+    assert answer.url == archive.get_absolute_url()
+    assert archive.scan_ids == [str(scan.pk)]
+
+
+def test_a_zip_file_with_a_scan_that_is_gone_is_not_handed_out(team_scan, teammate, browse) -> None:
+    client = browse(teammate)
+    client.post(reverse("web:report_archive_request"), {"patient_reference": "P-2"})
+    ReportArchive.objects.update(state="succeeded", finished_at=timezone.now())
+    team_scan.team = None
+    team_scan.save()
+    answer = client.get(reverse("web:report_archive_file", args=[ReportArchive.objects.get().pk]), follow=True)
+    assert "no longer visible to you" in answer.content.decode()
+
+
+@pytest.mark.parametrize("kind", ["patient", "batch"])
+def test_the_scans_of_a_patient_or_batch_stand_in_one_table(kind, scan, owner, browse) -> None:
+    batch = Batch.objects.create(owner=owner)
+    BatchFile.objects.create(batch=batch, number=1, scan=scan)
+    url = reverse("web:batch_report", args=[batch.pk])
+    if kind == "patient":
+        url = reverse("web:patient_report") + "?patient_reference=p-1"
+    page = browse(owner).get(url).content.decode()
+    assert scan.short_id in page
+    assert "Probably meningioma (91%)" in page
+    assert "1 scan, 0 with a signed report" in page
