@@ -98,6 +98,7 @@ rules(
     Rule(API, per_scan=True),
     "api:batch-detail",
     "api:scan-detail", "api:scan-image", "api:scan-thumbnail", "api:scan-saliency", "api:scan-analyses",
+    "api:scan-report-pdf", "api:scan-report-html", "api:scan-reports", "api:report-detail",
 )  # fmt: skip
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
 rules(Rule(API, per_scan=True), "api:scan-impressions", "api:scan-diagnoses", "api:analysis-reviews")
@@ -137,7 +138,6 @@ def address(owner, team) -> Callable[[str], str]:
     """Return a function that fills a URL's arguments with things of the owner's team."""
     scan: Scan = make_scan(owner, team=team, patient_reference="P-9")
     analysis: Analysis = make_analysis(scan, state="succeeded")
-    batch = Batch.objects.create(owner=owner, team=team)
     signed = signed_report(scan, owner)
     draft = save_draft(get_scan(owner, scan.pk), by=owner, texts={})
     archive = request_archive(owner, [scan], title="P-9")
@@ -159,6 +159,8 @@ def address(owner, team) -> Callable[[str], str]:
         values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
         values |= {"batch_id": batch.pk, "archive_id": archive.pk, "template_id": template.pk, "kind": "html"}
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
+        if name == "api:report-detail":
+            values["pk"] = signed.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
         if name == "api:batch-detail":

@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from classifier.api.batches import BatchViewSet
+from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
@@ -32,6 +33,10 @@ urlpatterns = [
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
     path("v1/scans/<uuid:pk>/diagnoses/", DiagnosisViewSet.as_view(LISTED_AND_CREATED), name="scan-diagnoses"),
     path("v1/analyses/<uuid:pk>/reviews/", ReviewViewSet.as_view(LISTED_AND_CREATED), name="analysis-reviews"),
+    path("v1/scans/<uuid:pk>/report.pdf", ReportPdfView.as_view(), name="scan-report-pdf"),
+    path("v1/scans/<uuid:pk>/report.html", ReportHtmlView.as_view(), name="scan-report-html"),
+    path("v1/scans/<uuid:pk>/reports/", ScanReportsView.as_view(), name="scan-reports"),
+    path("v1/reports/<uuid:pk>/", ReportView.as_view(), name="report-detail"),
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),

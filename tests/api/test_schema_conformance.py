@@ -22,6 +22,8 @@ from schemathesis.transport.serialization import Binary
 
 from classifier.findings import READINGS
 from classifier.models import Scan
+from classifier.selectors.scan import get_scan
+from classifier.services.report import save_draft
 from tests.factories import make_analysis, make_scan, png_bytes
 
 CONFIG = schemathesis.Config.from_dict(
@@ -83,9 +85,14 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             make_analysis(scan, state="queued" if "cancel" in case.path else "succeeded")
         return scan.current_analysis_id if "/v1/analyses/" in case.path else scan.pk
 
+    def draft_of_another_scan() -> UUID:
+        return save_draft(get_scan(owner, make_scan(owner).pk), by=owner, texts={}).pk
+
     def refer(case: schemathesis.Case) -> None:
         if is_uuid(case.path_parameters.get("id")):
             case.path_parameters["id"] = str(real_id(case))
+            if case.path.startswith("/api/v1/reports/"):
+                case.path_parameters["id"] = str(draft_of_another_scan())
         for values in (case.query, case.body):
             if not isinstance(values, dict):
                 continue

@@ -1,0 +1,93 @@
+"""Reports as the API reads and writes them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from classifier.api.fields import TextField, WholeNumberField
+from classifier.models import Report, SignedReport
+from classifier.models.report import MAX_TEXT, TEXTS
+from classifier.selectors.report import addenda_of
+
+
+class AddendumSerializer(serializers.Serializer[Any]):
+    """What was added to a signed report."""
+
+    number = serializers.IntegerField(read_only=True, help_text="Counts the addenda from 1.")
+    author = serializers.CharField(source="author_name", read_only=True, help_text="Name of the author.")
+    text = serializers.CharField(read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    hash = serializers.CharField(read_only=True, help_text="SHA-256 of the addendum and of the hash before it.")
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """A draft of the caller, or a signed report."""
+
+    id = serializers.UUIDField(read_only=True)
+    scan = serializers.UUIDField(read_only=True, help_text="Identifier of the scan.")
+    state = serializers.ChoiceField(choices=Report.State.choices, read_only=True)
+    version = serializers.IntegerField(
+        read_only=True, min_value=0, help_text="Counts the saved versions of a draft; 0 when signed."
+    )
+    author = serializers.CharField(read_only=True, help_text="Name of the author.")
+    findings = serializers.CharField(read_only=True, allow_blank=True)
+    impression = serializers.CharField(read_only=True, allow_blank=True)
+    recommendation = serializers.CharField(read_only=True, allow_blank=True)
+    number = serializers.CharField(read_only=True, allow_blank=True, help_text="Printed number; empty for a draft.")
+    sha256 = serializers.CharField(
+        read_only=True, allow_blank=True, help_text="SHA-256 of the signed content; empty for a draft."
+    )
+    signed_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Null for a draft.")
+    addenda = AddendumSerializer(many=True, read_only=True)
+
+
+class ReportTextsSerializer(serializers.Serializer[Any]):
+    """The texts of a report."""
+
+    findings = TextField(max_length=MAX_TEXT, help_text="What is seen.")
+    impression = TextField(max_length=MAX_TEXT, help_text="What it means; needed to sign.")
+    recommendation = TextField(max_length=MAX_TEXT, help_text="What to do next.")
+
+
+class ReportChangeSerializer(ReportTextsSerializer):
+    """Texts that replace those of a draft; the others stay."""
+
+    version = WholeNumberField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="The version that the client read. If the draft has another one, nothing is stored (409).",
+    )
+
+
+def draft_data(report: Report) -> dict[str, Any]:
+    """Return what `ReportSerializer` shows of a draft."""
+    return {
+        "id": report.pk,
+        "scan": report.scan_id,
+        "state": report.state,
+        "version": report.version,
+        "author": report.author.display_name,
+        **report.texts,
+        "number": "",
+        "sha256": "",
+        "signed_at": None,
+        "addenda": [],
+    }
+
+
+def signed_data(report: SignedReport) -> dict[str, Any]:
+    """Return what `ReportSerializer` shows of a signed report."""
+    texts = report.snapshot["texts"]
+    return {
+        "id": report.pk,
+        "scan": report.scan_id,
+        "state": Report.State.SIGNED,
+        "version": 0,
+        "author": report.signer_name,
+        **{name: texts[name] for name in TEXTS},
+        "number": report.number,
+        "sha256": report.sha256,
+        "signed_at": report.signed_at,
+        "addenda": addenda_of(report),
+    }
