@@ -15,6 +15,13 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 # A fixed number, so that the owner of files in volumes is the same after every build.
 RUN groupadd --system --gid 10001 brainscan \
     && useradd --system --uid 10001 --gid brainscan --home-dir /app --shell /usr/sbin/nologin brainscan
+# WeasyPrint's libraries, and a font for signs that the vendored one lacks. The distribution's own security updates
+# replace these versions, so none is pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        fonts-dejavu-core libharfbuzz-subset0 libpango-1.0-0 libpangoft2-1.0-0 \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 
 

@@ -139,7 +139,7 @@ def address(owner, team) -> Callable[[str], str]:
     scan: Scan = make_scan(owner, team=team, patient_reference="P-9")
     analysis: Analysis = make_analysis(scan, state="succeeded")
     signed = signed_report(scan, owner)
-    draft = save_draft(get_scan(owner, scan.pk), by=owner, texts={})
+    draft = save_draft(get_scan(owner, make_scan(owner, team=team).pk), by=owner, texts={})
     archive = request_archive(owner, [scan], title="P-9")
     template = save_template(None, by=owner, name="MR head", team=team, texts={})
     batch = Batch.objects.create(owner=owner, team=team)

@@ -23,7 +23,7 @@ from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.views import PrivateView
 from classifier.models import Report, Scan, SignedReport, User
 from classifier.reports.html import document, scan_report
-from classifier.reports.pdf import PdfTimeout
+from classifier.reports.pdf import PdfFailed, PdfTimeout
 from classifier.selectors.report import draft_of, get_own_report, get_signed_report, signed_reports
 from classifier.selectors.scan import get_scan
 from classifier.services.errors import Sealed
@@ -39,6 +39,13 @@ class ReportLate(Unavailable):
 
     default_code = "report_late"
     default_detail = "The report takes longer to make than a request may wait. Send the request again in a few seconds."
+
+
+class ReportUnavailable(Unavailable):
+    """The server cannot make the file, for example for lack of a library."""
+
+    default_code = "report_unavailable"
+    default_detail = "The server could not make the PDF file; its log says why. `report.html` has the same content."
 
 
 class ScanView(PrivateView):
@@ -75,7 +82,7 @@ class ReportPdfView(ReportFileView):
         | errors(
             404,
             status_409=SEALED,
-            status_503="The database is unavailable, or the file takes longer to make than a request may wait.",
+            status_503="The database is unavailable, or the file cannot be made, or not in the time of a request.",
         ),
     )
     def get(self, request: Request, pk: UUID) -> HttpResponse:
@@ -85,6 +92,8 @@ class ReportPdfView(ReportFileView):
             return report_files.pdf_response(page, filename=f"report-scan-{scan.short_id}.pdf")
         except PdfTimeout as error:
             raise ReportLate from error
+        except PdfFailed as error:
+            raise ReportUnavailable from error
 
 
 class ReportHtmlView(ReportFileView):

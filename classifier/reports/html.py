@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 
 from classifier import wording
 from classifier.findings import FINDING_LABELS
@@ -164,7 +165,7 @@ def summary_of(user: User, scans: Sequence[Scan], *, title: str) -> Summary:
     return Summary(title=title, status=status, rows=rows, notices=notices)
 
 
-def fragment(view: ReportView) -> str:
+def fragment(view: ReportView) -> SafeString:
     """Return a report as a part of a page."""
     return render_to_string("reports/_report.html", {"report": view})
 
@@ -181,7 +182,7 @@ def document(view: ReportView) -> str:
         "author": view.signer,
         "description": f"{view.status}. SHA-256 {view.sha256}" if view.sha256 else view.status,
         "footer": " · ".join(word for word in words if word),
-        "style": style(),
+        "style": mark_safe(style()),  # noqa: S308 - our own style sheets
     }
     return render_to_string("reports/document.html", context)
 
@@ -195,7 +196,7 @@ def summary_document(summary: Summary) -> str:
         "author": "",
         "description": summary.status,
         "footer": f"BrainScan · {summary.title} · not a diagnosis",
-        "style": style(),
+        "style": mark_safe(style()),  # noqa: S308 - our own style sheets
     }
     return render_to_string("reports/document.html", context)
 

@@ -12,7 +12,7 @@ from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.report_facts import Facts
 
-# Printed at 8 cm, this is 150 dots per inch; larger pictures make files slow to send.
+# Printed 5 cm wide, this is 240 dots per inch; larger pictures make files slow to send.
 MAX_SIDE = 480
 STRENGTH = 0.5
 """Share of the overlay's opacity that is printed: the strength that the viewer starts with."""

@@ -58,6 +58,15 @@ def draft_of(user: User, scan: Scan) -> Report | None:
     return Report.objects.filter(author=user, state=Report.State.DRAFT, scan=scan).first()
 
 
+def own_report_of_result(user: User, scan: Scan) -> SignedReport | None:
+    """Return the report of the scan's current result that the user has signed."""
+    for report in signed_reports(user).filter(scan=scan, signer=user):
+        analysis = report.snapshot["facts"]["analysis"]
+        if (analysis["id"] if analysis else None) == (scan.current_analysis_id and str(scan.current_analysis_id)):
+            return report
+    return None
+
+
 def get_own_report(user: User, report_id: UUID) -> Report:
     """Return the user's own report, draft or signed. Raise `Report.DoesNotExist` for any other."""
     visible = visible_scans(user).order_by().values("pk")

@@ -12,7 +12,7 @@ from classifier.events import Kind, record_events
 from classifier.models import Analysis, Event, Report, ReportAddendum, Scan, SignedReport, User
 from classifier.models.report import MAX_ADDENDUM
 from classifier.permissions import can_review
-from classifier.selectors.report import addendum_hash, draft_of
+from classifier.selectors.report import addendum_hash, draft_of, own_report_of_result
 from classifier.selectors.report_facts import canonical_json, facts_hash, scan_facts
 from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
@@ -38,15 +38,22 @@ def save_draft(scan: Scan, *, by: User, texts: Mapping[str, str], seen: int | No
         Invalid: if a text is too long.
         NotAllowed: if the person cannot review the scan.
         Sealed: if the result is closed to the person.
-        Conflict: if the draft changed since the form showed it, or the scan was deleted.
+        Conflict: if the draft changed since the form showed it, the person has signed a report about this result, or
+            the scan was deleted.
     """
     _require_open(scan, by=by)
     values = checked_texts(texts)
     try:
         with transaction.atomic():
             _lock(scan)
-            report = draft_of(by, scan) or Report(scan=scan, author=by, version=0)
-            return _save(report, values, seen=seen)
+            report = draft_of(by, scan)
+            signed = own_report_of_result(by, scan) if report is None else None
+            if signed is not None:
+                raise Conflict(
+                    f"You have signed report {signed.number} about this result. Add an addendum to it instead.",
+                    code="signed",
+                )
+            return _save(report or Report(scan=scan, author=by, version=0), values, seen=seen)
     except IntegrityError as error:
         raise Conflict(STALE, code="stale") from error
 

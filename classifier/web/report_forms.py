@@ -13,17 +13,24 @@ from classifier.web.forms import StyledForm
 ROWS = {"findings": 6, "impression": 4, "recommendation": 3}
 
 
-def _text(name: str) -> forms.CharField:
+def _text(name: str, *, help_text: str = "") -> forms.CharField:
     # Without `strip`, a text comes back as it was typed when another field is wrong.
     widget = forms.Textarea(attrs={"rows": ROWS[name], "spellcheck": "true"})
-    return forms.CharField(label=name.capitalize(), required=False, max_length=MAX_TEXT, strip=False, widget=widget)
+    return forms.CharField(
+        label=name.capitalize(),
+        required=False,
+        max_length=MAX_TEXT,
+        strip=False,
+        widget=widget,
+        help_text=help_text,
+    )
 
 
 class ReportForm(StyledForm):
     """The texts of a report. `version` is that of the draft that the form showed; 0 without one."""
 
     findings = _text("findings")
-    impression = _text("impression")
+    impression = _text("impression", help_text="Needed to sign.")
     recommendation = _text("recommendation")
     version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 

@@ -142,6 +142,14 @@ def test_a_report_goes_with_its_scan(scan, owner) -> None:
         assert not model.objects.exists()
 
 
+def test_a_second_report_needs_another_result(scan, owner) -> None:
+    sign(drafted(scan, owner), owner)
+    with pytest.raises(Conflict, match="Add an addendum to it instead"):
+        drafted(scan, owner)
+    make_analysis(scan, state="failed", model_name="other")
+    assert drafted(scan, owner).state == Report.State.DRAFT
+
+
 def test_anyone_can_verify_a_number_or_hash(scan, owner) -> None:
     signed = sign(drafted(scan, owner), owner)
     for code in (signed.number, signed.number.lower(), f" {signed.sha256.upper()}\n"):

@@ -24,7 +24,8 @@ def test_vendored_files_are_as_recorded():
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.relative_to(ROOT / "templates").as_posix())
 def test_templates_hold_nothing_that_the_policy_forbids(path):
-    source = path.read_text()
+    # The policy of documents names the hash of this one style sheet.
+    source = path.read_text().replace("<style>{{ style }}</style>", "")
     get_template(path.relative_to(ROOT / "templates").as_posix())
     assert not re.search(r"<script(?![^>]*\bsrc=)", source)
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|hx-on|hx-vals=.js:", source)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from classifier import report_files
 from classifier.models import Batch, ReportArchive, Scan
 from classifier.reports.html import document, scan_report, signed_view, summary_document, summary_of
-from classifier.reports.pdf import PdfTimeout
+from classifier.reports.pdf import PdfFailed, PdfTimeout
 from classifier.selectors.report import get_batch_scans, report_archives, scans_of_patient
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import ServiceError
@@ -25,6 +25,7 @@ from classifier.web.views.reports import signed_report_or_404
 # One page of a summary takes a tenth of a second; a longer table belongs into a ZIP file.
 SUMMARY_SCANS = 100
 SLOW = "The file takes longer to make than a page may wait. It is made in the background."
+FAILED = "This server could not make the PDF file. Open the report as a page and print that. Tell your administrator."
 CHANGED = "A scan in this ZIP file was deleted or is no longer visible to you. Request the file again."
 
 
@@ -121,6 +122,9 @@ def _file(request: SignedInRequest, page: str, *, name: str, kind: str, scans: S
         return report_files.pdf_response(page, filename=f"report-{name}.pdf")
     except PdfTimeout:
         return _in_background(request, scans, name=name)
+    except PdfFailed:
+        messages.error(request, FAILED)
+        return redirect("web:report_list")
 
 
 def _in_background(request: SignedInRequest, scans: Sequence[Scan], *, name: str) -> HttpResponse:

@@ -16,6 +16,7 @@ from classifier.selectors.report import (
     draft_reports,
     get_own_report,
     get_signed_report,
+    own_report_of_result,
     report_archives,
     report_templates,
     signed_reports,
@@ -178,6 +179,7 @@ def _compose_page(
         "form": form,
         "templates": report_templates(request.user),
         "signed": signed_reports(request.user).filter(scan=scan),
+        "is_done": draft is None and own_report_of_result(request.user, scan) is not None,
     }
     return render(request, "reports/compose.html", context, status=status)
 
