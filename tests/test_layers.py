@@ -10,7 +10,7 @@ import pytest
 
 from tests.running import ROOT
 
-HEAVY = ("tensorflow", "keras", "torch", "jax")
+HEAVY = ("tensorflow", "keras", "torch", "jax", "weasyprint")
 
 
 def imports_of(path: Path) -> set[str]:
@@ -45,8 +45,8 @@ def test_edges_write_through_services(path):
         assert call not in source, f"{call} belongs into a service or selector"
 
 
-def test_the_web_application_starts_without_a_network_library(tmp_path):
-    """Every page's code is imported, and none of it brings TensorFlow along."""
+def test_the_web_application_starts_without_heavy_libraries(tmp_path):
+    """Every page's code is imported, and none of it brings TensorFlow or WeasyPrint along."""
     program = (
         "import sys; from brainscan.wsgi import application\n"
         "from django.urls import get_resolver; get_resolver().url_patterns\n"
