@@ -79,7 +79,7 @@ rules(Rule(LOGIN, method="post", per_scan=True), "web:scan_analyse", "web:analys
 # Without its fields the form is refused with 400.
 rules(
     Rule(LOGIN, method="post", per_scan=True, incomplete=True),
-    "web:review_create", "web:impression_create", "web:diagnosis_create",
+    "web:review_create", "web:impression_create", "web:diagnosis_create", "web:report_addendum",
 )  # fmt: skip
 rules(Rule(LOGIN, method="post", per_scan=True, owner_only=True), "web:scan_edit", "web:scan_delete")
 rules(
@@ -87,7 +87,6 @@ rules(
     "web:report_compose", "web:scan_report_file", "web:batch_report", "web:batch_report_file",
     "web:report", "web:report_file", "web:patient_report", "web:patient_report_file",
 )  # fmt: skip
-rules(Rule(LOGIN, method="post", per_scan=True), "web:report_addendum")
 # A draft, and a ZIP file, are their author's alone.
 rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
