@@ -55,19 +55,19 @@ def bare_engine() -> Iterator[BareEngine]:
 def main() -> None:
     """Load, and measure as often as is asked."""
     from bench.images import DISTINCT, distinct_jpeg
-    from classifier.inference.analyser import Analyser
+    from classifier.inference.analyzer import Analyzer
     from classifier.intake import read_image
 
-    analyser = Analyser.from_folder(MODEL, exports=EXPORTS)
+    analyzer = Analyzer.from_folder(MODEL, exports=EXPORTS)
     # The images that `bench.fill` uploads first: how long one takes may depend on what it shows.
     images = [read_image(distinct_jpeg(DISTINCT - 1 - number)).pixels for number in range(PREPARED)]
-    prepared = analyser.prepare(images)
-    print(f"ready {analyser.engine_name}", flush=True)
+    prepared = analyzer.prepare(images)
+    print(f"ready {analyzer.engine_name}", flush=True)
     for line in sys.stdin:
         count = int(line)
         begin = time.perf_counter()
         for number in range(count):
-            analyser.engine.predict(prepared[number % PREPARED].inputs)
+            analyzer.engine.predict(prepared[number % PREPARED].inputs)
         print(count / (time.perf_counter() - begin), flush=True)
 
 

@@ -45,9 +45,9 @@ class EngineProcess:
         """Milliseconds that the network takes for a batch of `count` images, others in each turn."""
         return float(self._ask("network", (count, turn)))
 
-    def analyse(self, turn: int) -> float:
+    def analyze(self, turn: int) -> float:
         """Milliseconds that the whole analysis of one image takes, from gray pixels to the decision."""
-        return float(self._ask("analyse", turn))
+        return float(self._ask("analyze", turn))
 
     def outputs(self) -> EngineOutput:
         """Return what the network says of all images."""
@@ -84,19 +84,19 @@ class _Subject:
         if name == BASE:
             self._predict, self.parameters = _keras_predict(folder)
             return
-        from classifier.inference.analyser import Analyser
+        from classifier.inference.analyzer import Analyzer
 
-        self.analyser = Analyser.from_folder(folder, engine=name, exports=exports)
-        self._predict, self.parameters = self.analyser.engine.predict, self.analyser.card.preprocessing
+        self.analyzer = Analyzer.from_folder(folder, engine=name, exports=exports)
+        self._predict, self.parameters = self.analyzer.engine.predict, self.analyzer.card.preprocessing
 
     def network(self, order: tuple[int, int]) -> float:
         count, turn = order
         batch = to_input(self._drawn(count, turn=turn), parameters=self.parameters)
         return _milliseconds(lambda: self._predict(batch))
 
-    def analyse(self, turn: int) -> float:
+    def analyze(self, turn: int) -> float:
         images = list(self._drawn(1, turn=turn))
-        return _milliseconds(lambda: self.analyser.analyse(images))
+        return _milliseconds(lambda: self.analyzer.analyze(images))
 
     def _drawn(self, count: int, *, turn: int) -> UInt8Array:
         """Images of a turn: the same for every engine, since what they show decides how long some take."""

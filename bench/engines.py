@@ -104,13 +104,13 @@ def time_analysis(processes: list[EngineProcess], *, rounds: int) -> dict[str, d
     for turn in range(rounds):
         for process in processes:
             is_base = process.name == BASE
-            times[process.name].append(process.network(1, turn=turn) if is_base else process.analyse(turn))
+            times[process.name].append(process.network(1, turn=turn) if is_base else process.analyze(turn))
     return {name: beside(values, times[BASE]) for name, values in times.items()}
 
 
 def time_calls(process: EngineProcess, *, calls: int) -> dict[str, float]:
     """Milliseconds of the first analysis after the engine was loaded, of the last, and the median of all."""
-    times = [process.analyse(index) for index in range(calls)]
+    times = [process.analyze(index) for index in range(calls)]
     return {"calls": calls, "first": round(times[0], 1), "last": round(times[-1], 1)} | spread(times)
 
 

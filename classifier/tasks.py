@@ -1,4 +1,4 @@
-"""Celery tasks and signals: doorbells and the life of a worker process. The work itself is in `classifier.worker`."""
+"""Celery tasks and signal handlers. The work itself is in `classifier.worker`."""
 
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -20,25 +20,25 @@ _stopping = Event()
 """Set when this worker process stops."""
 
 _worker: "Worker | None" = None
-"""The one of this process; none in web processes."""
+"""The worker of this process; None in web processes."""
 
 
 @shared_task(name="classifier.process_queue")
 def process_queue() -> None:
-    """Wake the pipeline. Carries no argument: the rows say what there is to do."""
+    """Wake the pipeline. The task has no arguments, because the rows of the queue say what to do."""
     wake()
 
 
 @shared_task(name="classifier.sweep")
 def sweep() -> None:
-    """Find what a lost message or a dead worker left behind."""
+    """Recover from lost messages and dead workers."""
     claim.sweep()
     report_archive.sweep_archives()
 
 
 @shared_task(name="classifier.remove_orphaned_files")
 def remove_orphaned_files() -> None:
-    """Remove images whose row does not exist: a process died between writing the one and the other."""
+    """Remove images without a row. A process that dies between writing the file and the row leaves them."""
     storage.remove_orphaned_files()
     report_archive.remove_orphaned_archives()
 
@@ -51,23 +51,23 @@ def make_report_archives() -> None:
 
 @signals.worker_init.connect
 def start(**_: Any) -> None:
-    """Load the network and start the pipeline, so the first analysis is as fast as the next."""
+    """Load the network and start the pipeline, so that the first analysis is as fast as the next."""
     from classifier.inference.registry import ModelError
     from classifier.worker import process
 
     global _worker
     try:
-        analyser = process.load_analyser(settings.MODEL)
+        analyzer = process.load_analyzer(settings.MODEL)
     except ModelError as error:
-        # A worker without its network would fail every scan it claims. Celery catches exceptions here, not exits.
+        # A worker without its network would fail every scan it claims. Celery catches exceptions here, but not exits.
         logger.error("model_unusable", model=settings.MODEL, engine=settings.ENGINE, error=str(error))
         raise SystemExit(1) from error
-    _worker = process.Worker(analyser)
+    _worker = process.Worker(analyzer)
 
 
 @signals.task_prerun.connect
 def wake(**_: Any) -> None:
-    """Wake the pipeline at any message: one that lay before a doorbell in the queue has silenced it."""
+    """Wake the pipeline on any message: one that waited in the broker may have suppressed a notification."""
     if _worker is not None:
         _worker.pipeline.wake()
 
@@ -82,6 +82,6 @@ def stop_claiming(**_: Any) -> None:
 
 @signals.worker_shutdown.connect
 def stop(**_: Any) -> None:
-    """Finish what is in the network, and give the rest back."""
+    """Finish the batch in the network and return the rest to the queue."""
     if _worker is not None:
         _worker.stop()

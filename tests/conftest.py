@@ -84,7 +84,7 @@ def team(owner: User) -> Team:
 
 @pytest.fixture
 def scan(owner: User) -> Scan:
-    """The owner's own scan, analysed."""
+    """The owner's own scan, analyzed."""
     scan = make_scan(owner, patient_reference="P-1")
     make_analysis(scan, state="succeeded")
     return scan
@@ -92,7 +92,7 @@ def scan(owner: User) -> Scan:
 
 @pytest.fixture
 def team_scan(owner: User, team: Team) -> Scan:
-    """A scan that the owner shares with the team, analysed."""
+    """A scan that the owner shares with the team, analyzed."""
     scan = make_scan(owner, team=team, patient_reference="P-2")
     make_analysis(scan, state="succeeded")
     return scan

@@ -82,7 +82,7 @@ def test_a_second_up_on_the_same_data_is_refused(running_app):
 
 
 def test_the_queue_survives_a_stop_and_a_kill(tmp_path):
-    """Uploads made while no worker runs are analysed after the next start; nothing is left running in between."""
+    """Uploads made while no worker runs are analyzed after the next start; nothing is left running in between."""
     with embedded_app(tmp_path) as app:
         token = token_of(app, "owner")
         os.kill(app.children()["worker"], signal.SIGSTOP)

@@ -15,10 +15,10 @@ class Classifier:
 
     def __init__(self) -> None:
         """Load the model."""
-        self.analyser = load()
+        self.analyzer = load()
 
     # Its adaptive window is found by itself; images wait as long as they must, as in the other servers.
     @bentoml.api(batchable=True, max_batch_size=BATCH_SIZE, max_latency_ms=120_000, route=PATH)
     def predict(self, image: list[Image]) -> list[dict[str, Any]]:
         """Return one batch."""
-        return [answer(result) for result in self.analyser.analyse([np.asarray(one.convert("L")) for one in image])]
+        return [answer(result) for result in self.analyzer.analyze([np.asarray(one.convert("L")) for one in image])]

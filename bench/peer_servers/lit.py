@@ -10,18 +10,18 @@ import litserve
 from fastapi import Request
 
 from bench.peer_servers.reading import BATCH_SECONDS, BATCH_SIZE, PATH, answer, load, pixels_of
-from classifier.inference.analyser import Analyser, AnalysisResult
+from classifier.inference.analyzer import AnalysisResult, Analyzer
 from classifier.inference.preprocessing import UInt8Array
 
 
 class ModelAPI(litserve.LitAPI):
     """The model as LitServe wants it."""
 
-    analyser: Analyser
+    analyzer: Analyzer
 
     def setup(self, device: str) -> None:
         """Load the model, in the process that runs it."""
-        self.analyser = load()
+        self.analyzer = load()
 
     def decode_request(self, request: Request, **_: Any) -> UInt8Array:
         """Decode one image."""
@@ -33,7 +33,7 @@ class ModelAPI(litserve.LitAPI):
 
     def predict(self, x: list[UInt8Array], **_: Any) -> list[AnalysisResult]:
         """Return one batch."""
-        return self.analyser.analyse(x)
+        return self.analyzer.analyze(x)
 
     def unbatch(self, output: list[AnalysisResult]) -> list[AnalysisResult]:
         """Return one result each."""

@@ -7,7 +7,7 @@ from PIL import Image
 
 from bench.installation import EXPORTS, MODEL
 from classifier.findings import FINDINGS
-from classifier.inference.analyser import Analyser, AnalysisResult
+from classifier.inference.analyzer import AnalysisResult, Analyzer
 from classifier.inference.preprocessing import UInt8Array
 
 # The default of BrainScan's `BATCH_SIZE`.
@@ -18,9 +18,9 @@ BATCH_SECONDS = 0.005
 PATH = "/predict"
 
 
-def load() -> Analyser:
+def load() -> Analyzer:
     """Return the shipped model, on the engine that BrainScan's worker uses here, with as many threads."""
-    return Analyser.from_folder(MODEL, exports=EXPORTS)
+    return Analyzer.from_folder(MODEL, exports=EXPORTS)
 
 
 def pixels_of(file: BinaryIO) -> UInt8Array:

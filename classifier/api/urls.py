@@ -27,7 +27,7 @@ urlpatterns = [
     path(
         "v1/scans/<uuid:pk>/analyses/",
         # A scan has few analyses: no pages, no filters.
-        ScanViewSet.as_view({"get": "analyses", "post": "analyse"}, pagination_class=None, filterset_class=None),
+        ScanViewSet.as_view({"get": "analyses", "post": "analyze"}, pagination_class=None, filterset_class=None),
         name="scan-analyses",
     ),
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),

@@ -289,7 +289,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
             status_409="An analysis with the same model is queued or running.",
         ),
     )
-    def analyse(self, request: Request, pk: UUID) -> Response:
+    def analyze(self, request: Request, pk: UUID) -> Response:
         """Analyze a scan again, with the same or another model."""
         scan = self.get_object()
         fields = NewAnalysisSerializer(data=request.data)

@@ -68,7 +68,7 @@ def submit_scan(
     A refused file is recorded in the batch with its sentence.
 
     Raises:
-        RefusedImage: if the file is not an image that can be analysed, with a sentence for people.
+        RefusedImage: if the file is not an image that can be analyzed, with a sentence for people.
         Invalid: if a field makes no sense.
         NotAllowed: if `owner` is not a member of `team`.
         Conflict: if the idempotency key was used for another upload.

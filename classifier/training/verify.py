@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from classifier.inference.analyser import Analyser
+from classifier.inference.analyzer import Analyzer
 from classifier.inference.registry import ModelError
 from classifier.intake import read_image
 from classifier.training.images import read_source
@@ -55,8 +55,8 @@ def verify_model(
     Raises:
         ModelError: On the first check that fails.
     """
-    analyser = Analyser.from_folder(folder, engine=engine, exports=exports)
-    passed = [f"The files of {analyser.card.name} {analyser.card.version} have the digests that its card states."]
+    analyzer = Analyzer.from_folder(folder, engine=engine, exports=exports)
+    passed = [f"The files of {analyzer.card.name} {analyzer.card.version} have the digests that its card states."]
     paths = sorted((folder / EVALUATIONS).glob("*.csv"))
     if not paths:
         raise ModelError(f"{folder / EVALUATIONS} holds no predictions. Run `manage.py evaluate --record` first.")
@@ -64,14 +64,14 @@ def verify_model(
         predictions = read_predictions(path)
         passed.append(_check_figures(folder, path, predictions))
         kept = [item for item in predictions if item.part == SAMPLE]
-        passed += _check_runs(analyser, kept, _read_samples(samples, kept), what="bundled samples")
+        passed += _check_runs(analyzer, kept, _read_samples(samples, kept), what="bundled samples")
         others = [item for item in predictions if item.part != SAMPLE]
         found = [(item, image) for item in others if (image := _find(item, data)) is not None]
         if found:
             chosen = np.random.default_rng(SEED).permutation(len(found))[:limit]
             subset = [found[index] for index in sorted(chosen)]
             pixels = (read_source(image, mirrored=item.mirrored) for item, image in subset)
-            passed += _check_runs(analyser, [item for item, _ in subset], pixels, what=f"images of {path.name}")
+            passed += _check_runs(analyzer, [item for item, _ in subset], pixels, what=f"images of {path.name}")
     return passed
 
 
@@ -110,25 +110,25 @@ def _compare(computed: dict[str, Any], stated: dict[str, Any], *, where: str) ->
     return count
 
 
-def _check_runs(analyser: Analyser, items: list[Prediction], images: Any, *, what: str) -> list[str]:
+def _check_runs(analyzer: Analyzer, items: list[Prediction], images: Any, *, what: str) -> list[str]:
     """Run the program on images and compare with the stored predictions."""
     if not items:
         return []
     changed, largest = 0, 0.0
     for item, pixels in zip(items, images, strict=True):
-        forwarded = analyser.forward(analyser.prepare([pixels]))
-        p = analyser.card.calibration.probabilities(forwarded.output.logits)[0]
+        model_output = analyzer.forward(analyzer.prepare([pixels]))
+        p = analyzer.card.calibration.probabilities(model_output.output.logits)[0]
         difference = float(np.abs(p - item.probabilities).max())
         largest = max(largest, difference)
         changed += int(p.argmax()) != int(np.argmax(item.probabilities))
         if difference > LARGEST_DIFFERENCE:
             raise ModelError(
-                f"{analyser.card.name}: {item.file} gives other probabilities than stored, by {difference:.3f}. "
+                f"{analyzer.card.name}: {item.file} gives other probabilities than stored, by {difference:.3f}. "
                 "The weights, the program and the card do not belong together."
             )
     if changed > MOST_DIFFERENT * len(items):
         raise ModelError(
-            f"{analyser.card.name}: the likeliest finding of {changed} of {len(items)} {what} has changed."
+            f"{analyzer.card.name}: the likeliest finding of {changed} of {len(items)} {what} has changed."
         )
     return [f"{len(items)} {what} give the stored probabilities; the largest difference is {largest:.4f}."]
 

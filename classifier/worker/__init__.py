@@ -1,5 +1,5 @@
-"""The worker's part of the job: claim, read, analyse, store. Runs inside a Celery worker process.
+"""The pipeline of a Celery worker process: claim, read, analyze and store.
 
-`pipeline.py` does the work, in threads of its own; `process.py` is the one pipeline of a worker process, which
-Celery's signals start, ring and stop.
+`pipeline.py` does the work, in its own threads. `process.py` holds the one pipeline of a worker process; Celery's
+signals start, wake and stop it.
 """

@@ -1,4 +1,4 @@
-"""The first step of the pipeline: from claims to images as the network wants them."""
+"""The first step of the pipeline: read the images of claims and preprocess them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from classifier.inference.analyser import Analyser, ModelInput
+from classifier.inference.analyzer import Analyzer, ModelInput
 from classifier.inference.preprocessing import UInt8Array
 from classifier.intake import read_canonical
 from classifier.queue.claim import Claim
@@ -18,7 +18,7 @@ from classifier.worker.result_writer import ResultWriter
 
 logger = structlog.get_logger(__name__)
 
-# More readers than this only fight for the interpreter's lock.
+# More readers than this only compete for the interpreter's lock.
 READERS = 4
 
 UNREADABLE = ("image_unreadable", "The stored image could not be read. Upload the file again.")
@@ -26,58 +26,58 @@ UNREADABLE = ("image_unreadable", "The stored image could not be read. Upload th
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Claimed analyses of one model, with their images as its network wants them."""
+    """Claimed analyses of one model, with their preprocessed images."""
 
-    analyser: Analyser
+    analyzer: Analyzer
     claims: list[Claim]
-    prepared: ModelInput
+    model_input: ModelInput
 
     def singles(self) -> "Iterator[Batch]":
-        """The same analyses, one by one."""
+        """Yield the same analyses as batches of one."""
         for index, claim in enumerate(self.claims):
-            yield Batch(self.analyser, [claim], self.prepared[index])
+            yield Batch(self.analyzer, [claim], self.model_input[index])
 
 
 class BatchLoader:
-    """Makes batches of claims, with several readers side by side."""
+    """Build batches from claims, with several readers in parallel."""
 
     def __init__(
-        self, *, load: Callable[[str], Analyser], in_flight: InFlight, writer: ResultWriter, measurements: Measurements
+        self, *, load: Callable[[str], Analyzer], in_flight: InFlight, writer: ResultWriter, measurements: Measurements
     ) -> None:
-        """Prepares the readers.
+        """Create the readers.
 
         Args:
-            load: gives the analyser of a model by its name.
-            in_flight: Receives the progress.
-            writer: ends what cannot be read.
-            measurements: is told how long it took.
+            load: Returns the analyzer of a model by its name.
+            in_flight: Records the progress.
+            writer: Ends analyses whose image cannot be read.
+            measurements: Records the durations.
         """
         self._load = load
         self._in_flight, self._writer, self._measurements = in_flight, writer, measurements
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read", initializer=set_lowest_priority)
-        # A thread of its own: what loads a model passes its priority on to the network's threads.
+        # A separate thread: the thread that loads a model passes its priority on to the network's threads.
         self._preparer = ThreadPoolExecutor(1, thread_name_prefix="prepare", initializer=set_priority_below_network)
 
     def prepare(self, claims: list[Claim], *, model: str) -> list[Batch]:
-        """Read and preprocess claims of one model; what cannot be read is ended here and takes no other along."""
+        """Read and preprocess claims of one model. An image that cannot be read ends only its own analysis."""
         began = time.monotonic()
         readable = [(claim, pixels) for claim, pixels in self._read_images(claims) if pixels is not None]
         if not readable:
             return []
         try:
-            analyser = self._load(model)
+            analyzer = self._load(model)
         except Exception as error:
             for claim, _ in readable:
                 self._writer.release(claim, error=error)
             return []
         batches = []
         try:
-            batches.append(self._batch(analyser, readable))
+            batches.append(self._batch(analyzer, readable))
         except Exception as error:
             logger.warning("batch_split", step="prepare", size=len(readable), error=repr(error))
             for claim, pixels in readable:
                 try:
-                    batches.append(self._batch(analyser, [(claim, pixels)]))
+                    batches.append(self._batch(analyzer, [(claim, pixels)]))
                 except Exception as own_error:
                     self._writer.release(claim, error=own_error)
         self._in_flight.progress()
@@ -96,13 +96,13 @@ class BatchLoader:
                 pixels: UInt8Array = read_canonical(file.read())
             return pixels
         except (FileNotFoundError, ValueError) as error:
-            # Trying again would read the same bytes: this is for a person to mend.
+            # Another attempt would read the same bytes; a person has to fix this.
             logger.error("image_unreadable", analysis=str(claim.analysis.pk), error=repr(error))
             self._writer.fail(claim, *UNREADABLE)
         except Exception as error:
             self._writer.release(claim, error=error)
         return None
 
-    def _batch(self, analyser: Analyser, readable: list[tuple[Claim, UInt8Array]]) -> Batch:
-        prepared = self._preparer.submit(analyser.prepare, [pixels for _, pixels in readable]).result()
-        return Batch(analyser, [claim for claim, _ in readable], prepared)
+    def _batch(self, analyzer: Analyzer, readable: list[tuple[Claim, UInt8Array]]) -> Batch:
+        model_input = self._preparer.submit(analyzer.prepare, [pixels for _, pixels in readable]).result()
+        return Batch(analyzer, [claim for claim, _ in readable], model_input)

@@ -1,4 +1,4 @@
-"""What this process has claimed and not yet ended."""
+"""The analyses in flight: claimed by this process and not yet ended."""
 
 from threading import Condition
 from uuid import UUID
@@ -8,7 +8,7 @@ from classifier.worker.watchdog import Watchdog
 
 
 class InFlight:
-    """The claims that this process has taken and not yet ended."""
+    """The claims of this process that have not yet ended."""
 
     def __init__(self, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
@@ -22,7 +22,7 @@ class InFlight:
             self._progress()
 
     def remove(self, claims: list[Claim]) -> None:
-        """Remove claims that have ended, however that was."""
+        """Remove claims that have ended in any way."""
         with self._changed:
             for claim in claims:
                 self._claims.pop(claim.analysis.pk, None)
@@ -30,17 +30,17 @@ class InFlight:
             self._changed.notify_all()
 
     def progress(self) -> None:
-        """Say that a step was done."""
+        """Record that a step has finished."""
         with self._changed:
             self._progress()
 
     def tokens(self) -> set[UUID]:
-        """The tokens of all claims."""
+        """Return the tokens of all claims."""
         with self._changed:
             return {claim.token for claim in self._claims.values()}
 
     def wait_until_empty(self, *, but: int = 0, seconds: float | None = None) -> bool:
-        """Wait until at most `but` claims are left. Returns whether that came about within `seconds`."""
+        """Wait until at most `but` claims are left. Return True if that happened within `seconds`."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._claims) <= but, timeout=seconds)
 

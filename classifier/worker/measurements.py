@@ -1,4 +1,4 @@
-"""What a pipeline measures of itself: histograms since its start, cheap to observe and safe to share by threads."""
+"""Measurements of a pipeline: thread-safe histograms and counts since its start."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -11,7 +11,7 @@ IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Histogram:
-    """Counts of observations up to each of some bounds, with their sum."""
+    """Counts of observations up to each bound, with the sum of all observations."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
@@ -26,7 +26,7 @@ class Histogram:
             self._sum += value
 
     def as_dict(self) -> dict[str, Any]:
-        """`buckets` as pairs of bound and count of observations up to it, `sum`, and `count` of all."""
+        """Return `buckets` (pairs of a bound and the count up to it), `sum` and `count` as JSON values."""
         with self._lock:
             counts, total = list(self._counts), self._sum
         buckets, reached = [], 0
@@ -41,10 +41,10 @@ class Measurements:
 
     Attributes:
         batch_size: Images of each forward pass.
-        queued_seconds: How long each analysis waited for its first claim.
-        decode_seconds: Reading and preprocessing, each batch.
-        forward_seconds: The network, each batch.
-        write_seconds: Storing the results, each batch.
+        queued_seconds: Time from each analysis's request to its first claim.
+        decode_seconds: Time to read and preprocess each batch.
+        forward_seconds: Time of each forward pass.
+        write_seconds: Time to store the results of each batch.
     """
 
     def __init__(self) -> None:
@@ -57,12 +57,12 @@ class Measurements:
         self._lock = Lock()
 
     def count(self, what: str, *, number: int = 1) -> None:
-        """Count analyses that ended as `succeeded`, `failed`, `released` (to be tried again) or `late`."""
+        """Count attempts that ended as `succeeded`, `failed`, `released` (for another attempt) or `late`."""
         with self._lock:
             self._finished[what] += number
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """Return all measurements as JSON values."""
         histograms = {name: value.as_dict() for name, value in vars(self).items() if isinstance(value, Histogram)}
         with self._lock:
             return histograms | {"finished": dict(self._finished)}

@@ -1,13 +1,13 @@
-"""The pipeline: claim and read → network → write, each step in a thread of its own.
+"""The pipeline: claim and read → network → write, each step in its own thread.
 
 ```
-  bell ──► claims thread ──(one batch)──► forward thread ──(two batches)──► writing thread
+  wake ──► claims thread ──(one batch)──► forward thread ──(two batches)──► writing thread
            claim, read, preprocess        the network                       decide, store
 ```
 
-While one batch is in the network, the next is read and the one before is stored, so the network never waits. The
-queues between the steps are short: what is claimed is started soon. A fourth thread keeps the leases of everything
-in hand, and reports that the process lives.
+While one batch is in the network, the next one is read and the previous one is stored, so the network never waits. The
+queues between the steps are short, so a claimed analysis starts soon. A fourth thread renews the leases of everything
+in flight.
 """
 
 import time
@@ -21,7 +21,7 @@ import structlog
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 
-from classifier.inference.analyser import Analyser, ModelOutput
+from classifier.inference.analyzer import Analyzer, ModelOutput
 from classifier.queue.claim import Claim, Result, claim_analyses, renew_leases
 from classifier.queue.notify import notify_workers
 from classifier.worker.batch_loader import Batch, BatchLoader
@@ -33,45 +33,45 @@ from classifier.worker.watchdog import Watchdog
 
 logger = structlog.get_logger(__name__)
 
-# Without any message the queue is looked at this often, so a broker that is away costs seconds and nothing else.
+# The pipeline polls the queue this often, so an unavailable broker delays an analysis by seconds at most.
 POLL_SECONDS = 5.0
-# The bell is passed on to other workers at most this often.
+# A full batch notifies other workers at most this often.
 RENOTIFY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A batch that has been through the network."""
+class BatchOutput:
+    """A batch with the network's output for it."""
 
     batch: Batch
-    forwarded: ModelOutput
+    output: ModelOutput
 
 
 class Pipeline:
-    """Works off the queue in threads of its own, from `start` to `stop`."""
+    """Process the queue in background threads, from `start` to `stop`."""
 
-    def __init__(self, *, load: Callable[[str], Analyser], batch_size: int, lease_seconds: float, stuck_seconds: float):
-        """Prepares the threads; none runs yet.
+    def __init__(self, *, load: Callable[[str], Analyzer], batch_size: int, lease_seconds: float, stuck_seconds: float):
+        """Create the threads without starting them.
 
         Args:
-            load: gives the analyser of a model by its name; called in the claims thread.
-            batch_size: how many analyses are claimed at once.
-            lease_seconds: how long a claim holds without renewal.
-            stuck_seconds: after how long without any progress the process is ended.
+            load: Returns the analyzer of a model by its name; called in the claims thread.
+            batch_size: Largest number of analyses claimed at once.
+            lease_seconds: Duration of a lease that is not renewed.
+            stuck_seconds: Time without progress after which the watchdog ends the process.
         """
         self.measurements = Measurements()
         self._batch_size = batch_size
         self._lease_seconds = lease_seconds
         self._wake, self._stopping, self._ended = Event(), Event(), Event()
         self._in_flight = InFlight(Watchdog(seconds=stuck_seconds))
-        # A full queue holds its producer back: nothing is claimed long before it can be started.
-        self._read: Queue[Batch | None] = Queue(maxsize=1)
-        self._done: Queue[Done | None] = Queue(maxsize=2)
+        # A full queue blocks its producer, so that nothing is claimed long before it can start.
+        self._batches: Queue[Batch | None] = Queue(maxsize=1)
+        self._outputs: Queue[BatchOutput | None] = Queue(maxsize=2)
         self._writer = ResultWriter(in_flight=self._in_flight, measurements=self.measurements)
         self._loader = BatchLoader(
             load=load, in_flight=self._in_flight, writer=self._writer, measurements=self.measurements
         )
-        # Daemons, so that a step which hangs cannot keep a process alive that was told to end.
+        # Daemon threads, so that a step that hangs cannot keep a stopping process alive.
         self._claims_thread = Thread(target=self._claim_all, name="claims", daemon=True)
         others = {"forward": self._forward_all, "write": self._write_all, "leases": self._keep_leases}
         self._threads = [self._claims_thread]
@@ -79,24 +79,24 @@ class Pipeline:
         self._renotified_at = 0.0
 
     def start(self) -> None:
-        """Begin, with a look at the queue: messages may have been lost while no worker ran."""
+        """Start the threads. They poll the queue at once: messages may have been lost while no worker ran."""
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Look at the queue now. Cheap: a thousand rings while a batch is read are one look."""
+        """Poll the queue now. Calls while a batch is being read cause a single poll."""
         self._wake.set()
 
     def stop_claiming(self) -> None:
-        """Take nothing further. What is in the network is finished, what waits for it is given back."""
+        """Claim nothing further. Finish the batch in the network and return the waiting ones to the queue."""
         self._stopping.set()
         self._wake.set()
 
     def stop(self, *, seconds: float) -> bool:
-        """Stop and wait. Returns whether everything in hand had ended within `seconds`."""
+        """Stop and wait. Return True if everything in flight ended within `seconds`."""
         until = time.monotonic() + seconds
         self.stop_claiming()
-        # A claim may be on its way from the database: it is in hand only when it has come.
+        # The thread may be inside a claim, whose rows count as in flight only once it returns.
         self._claims_thread.join(seconds)
         drained = self._in_flight.wait_until_empty(seconds=max(0.0, until - time.monotonic()))
         drained = drained and not self._claims_thread.is_alive()
@@ -104,19 +104,19 @@ class Pipeline:
         return drained
 
     def wait_until_idle(self, *, seconds: float) -> bool:
-        """Wait until nothing is in hand. Returns whether that came about within `seconds`."""
+        """Wait until nothing is in flight. Return True if that happened within `seconds`."""
         return self._in_flight.wait_until_empty(seconds=seconds)
 
     # --- claim and read -------------------------------------------------------------------------------------------
 
     def _claim_all(self) -> None:
         while not self._stopping.is_set():
-            # Cleared before the look: whoever rings during it is not overheard.
+            # Clear first, so that a notification during the poll is not lost.
             self._wake.clear()
             try:
                 claims = self._claim()
             except Exception as error:
-                # Whatever it is, the rows are there: look again rather than never.
+                # The rows are still in the queue, so poll again after any error.
                 logger.warning("claim_failed", error=repr(error))
                 self._stopping.wait(DATABASE_PAUSE_SECONDS)
                 continue
@@ -124,10 +124,10 @@ class Pipeline:
                 self._wake.wait(POLL_SECONDS)
                 continue
             if claims[0].analysis.is_retry:
-                self._take_alone(claims)
+                self._run_alone(claims)
             else:
-                self._read_and_pass(claims)
-        self._read.put(None)
+                self._load_batches(claims)
+        self._batches.put(None)
         connection.close()
 
     def _claim(self) -> list[Claim]:
@@ -139,40 +139,40 @@ class Pipeline:
                 assert analysis.started_at is not None
                 self.measurements.queued_seconds.observe((analysis.started_at - analysis.queued_at).total_seconds())
         if len(claims) == self._batch_size and time.monotonic() - self._renotified_at > RENOTIFY_SECONDS:
-            # One message woke one worker. There is more than it can take: wake another.
+            # One message wakes one worker. A full batch suggests more rows, so wake another.
             self._renotified_at = time.monotonic()
             notify_workers()
         return claims
 
-    def _take_alone(self, claims: list[Claim]) -> None:
-        """Run what was tried before with nothing else in hand: if it ends the process, it ends nothing else."""
+    def _run_alone(self, claims: list[Claim]) -> None:
+        """Run a retry with nothing else in flight, so that a crash affects no other analysis."""
         self._in_flight.wait_until_empty(but=len(claims))
-        self._read_and_pass(claims)
+        self._load_batches(claims)
         self._in_flight.wait_until_empty()
 
-    def _read_and_pass(self, claims: list[Claim]) -> None:
+    def _load_batches(self, claims: list[Claim]) -> None:
         by_model: dict[str, list[Claim]] = defaultdict(list)
         for claim in claims:
             by_model[claim.analysis.model_name].append(claim)
         for name, group in by_model.items():
             for batch in self._loader.prepare(group, model=name):
-                self._read.put(batch)
+                self._batches.put(batch)
 
     # --- the network ----------------------------------------------------------------------------------------------
 
     def _forward_all(self) -> None:
-        while (batch := self._read.get()) is not None:
+        while (batch := self._batches.get()) is not None:
             if self._stopping.is_set():
                 self._writer.give_back(batch.claims)
             else:
                 self._forward(batch)
-        self._done.put(None)
+        self._outputs.put(None)
         connection.close()
 
     def _forward(self, batch: Batch) -> None:
         began = time.monotonic()
         try:
-            forwarded = batch.analyser.forward(batch.prepared)
+            output = batch.analyzer.forward(batch.model_input)
         except Exception as error:
             if len(batch.claims) == 1:
                 self._writer.release(batch.claims[0], error=error)
@@ -184,21 +184,21 @@ class Pipeline:
         self._in_flight.progress()
         self.measurements.forward_seconds.observe(time.monotonic() - began)
         self.measurements.batch_size.observe(len(batch.claims))
-        self._done.put(Done(batch, forwarded))
+        self._outputs.put(BatchOutput(batch, output))
 
     # --- write ----------------------------------------------------------------------------------------------------
 
     def _write_all(self) -> None:
         set_priority_below_network()
-        while (done := self._done.get()) is not None:
-            claims = done.batch.claims
+        while (item := self._outputs.get()) is not None:
+            claims = item.batch.claims
             try:
-                results = done.batch.analyser.decide(done.forwarded)
+                results = item.batch.analyzer.decide(item.output)
             except Exception as error:
                 for claim in claims:
                     self._writer.release(claim, error=error)
                 continue
-            version = done.batch.analyser.card.version
+            version = item.batch.analyzer.card.version
             self._writer.write(
                 [
                     Result(claim, result.decision, result.class_maps, version, result.milliseconds)
@@ -211,7 +211,7 @@ class Pipeline:
     # --- leases ---------------------------------------------------------------------------------------------------
 
     def _keep_leases(self) -> None:
-        """Lengthen the leases of what is in hand. A process that stands still is ended by the watchdog instead."""
+        """Renew the leases of everything in flight. The watchdog, not an expired lease, ends a stuck process."""
         while not self._ended.wait(self._lease_seconds / 3):
             try:
                 close_old_connections()

@@ -1,7 +1,7 @@
-"""Which threads of the worker come first: the network's, since they wait for each other many times in a pass.
+"""Thread priorities of the worker: the network's threads come first.
 
-A processor that is taken from one of them for a moment is taken from all. The other steps can wait a little, and once
-the network has nothing to do, they run at full speed. Linux only, where a priority is a thread's own.
+The network's threads wait for each other many times in a forward pass, so a delay of one delays all. The other steps
+can wait, and they run at full speed while the network is idle. Linux only, where each thread has its own priority.
 """
 
 import os
@@ -9,19 +9,19 @@ import sys
 import threading
 
 LOWEST = 19
-"""Niceness of the readers, which work ahead of what is needed next."""
+"""Niceness of the readers, which work ahead."""
 BELOW_NETWORK = 5
-"""How much nicer than the network are the steps that it would soon wait for: beside it they still get about a fourth of
-a processor."""
+"""Niceness, relative to the network, of the steps on which it depends: next to it they still get about a quarter of a
+processor."""
 
 
 def set_lowest_priority() -> None:
-    """Let this thread run on what the network leaves."""
+    """Give this thread the processor time that the network leaves."""
     _set(LOWEST)
 
 
 def set_priority_below_network() -> None:
-    """Let the network come first, without falling behind it."""
+    """Give this thread a lower priority than the network, high enough to keep up with it."""
     if sys.platform == "linux":
         _set(min(LOWEST, os.getpriority(os.PRIO_PROCESS, 0) + BELOW_NETWORK))
 

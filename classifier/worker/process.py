@@ -1,4 +1,4 @@
-"""The one pipeline of a worker process: made and warmed before Celery takes the first message, ended with it."""
+"""The one pipeline of a worker process: started with a warm model before Celery takes the first message."""
 
 import os
 import socket
@@ -14,47 +14,47 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from classifier.inference.analyser import Analyser
+from classifier.inference.analyzer import Analyzer
 from classifier.queue.heartbeat import Identity, deregister, heartbeat
 from classifier.worker.pipeline import Pipeline
 
 logger = structlog.get_logger(__name__)
 
-# Several reports fit into the time after which a worker counts as dead.
-REPORT_SECONDS = 5.0
-# Shorter than the time that a supervisor leaves a worker to stop, so that it ends by itself.
+# Several heartbeats fit into the timeout after which a worker counts as dead.
+HEARTBEAT_SECONDS = 5.0
+# Shorter than the supervisor's stop timeout, so that the worker exits before it is killed.
 STOP_SECONDS = 10.0
 
-_analysers: dict[str, Analyser] = {}
+_analyzers: dict[str, Analyzer] = {}
 _loading = Lock()
 
 
-def load_analyser(name: str) -> Analyser:
-    """Return the model's analyser, loading and warming it at the first call. Thread-safe.
+def load_analyzer(name: str) -> Analyzer:
+    """Return the model's analyzer; load and warm it up at the first call. Thread-safe.
 
     Raises:
         ModelError: if the model cannot be used.
     """
     with _loading:
-        if name not in _analysers:
+        if name not in _analyzers:
             begin = time.monotonic()
-            _analysers[name] = Analyser.from_folder(
+            _analyzers[name] = Analyzer.from_folder(
                 Path(settings.MODELS_DIR) / name, engine=settings.ENGINE, exports=settings.EXPORTS_DIR
             )
-            analyser = _analysers[name]
+            analyzer = _analyzers[name]
             seconds = round(time.monotonic() - begin, 2)
-            engine = analyser.engine_name
-            logger.info("model_loaded", model=name, version=analyser.card.version, engine=engine, seconds=seconds)
-        return _analysers[name]
+            engine = analyzer.engine_name
+            logger.info("model_loaded", model=name, version=analyzer.card.version, engine=engine, seconds=seconds)
+        return _analyzers[name]
 
 
 class Worker:
-    """A running pipeline and its reports."""
+    """A running pipeline and its heartbeats."""
 
-    def __init__(self, analyser: Analyser) -> None:
-        """Starts both."""
+    def __init__(self, analyzer: Analyzer) -> None:
+        """Start both."""
         self.pipeline = Pipeline(
-            load=load_analyser,
+            load=load_analyzer,
             batch_size=settings.BATCH_SIZE,
             lease_seconds=settings.LEASE_SECONDS,
             stuck_seconds=settings.STUCK_SECONDS,
@@ -63,27 +63,27 @@ class Worker:
             id=uuid.uuid4(),
             host=socket.gethostname(),
             pid=os.getpid(),
-            model_name=analyser.card.name,
-            model_version=analyser.card.version,
-            engine=analyser.engine_name,
+            model_name=analyzer.card.name,
+            model_version=analyzer.card.version,
+            engine=analyzer.engine_name,
             started_at=timezone.now(),
         )
         self._stopped = Event()
         self.pipeline.start()
-        self._reports = Thread(target=self._report_all, name="reports", daemon=True)
-        self._reports.start()
+        self._heartbeats = Thread(target=self._send_heartbeats, name="heartbeats", daemon=True)
+        self._heartbeats.start()
 
     def stop(self) -> None:
-        """Finish what is in the network, give the rest back, and sign off."""
+        """Finish the batch in the network, return the rest to the queue, and deregister."""
         if not self.pipeline.stop(seconds=STOP_SECONDS):
             logger.warning("stopped_with_work_in_flight")
         self._stopped.set()
-        self._reports.join(REPORT_SECONDS)
+        self._heartbeats.join(HEARTBEAT_SECONDS)
 
-    def _report_all(self) -> None:
+    def _send_heartbeats(self) -> None:
         while True:
             self._write(lambda: heartbeat(self._identity, measurements=self.pipeline.measurements.as_dict()))
-            if self._stopped.wait(REPORT_SECONDS):
+            if self._stopped.wait(HEARTBEAT_SECONDS):
                 break
         self._write(lambda: deregister(self._identity))
         connection.close()
@@ -93,4 +93,4 @@ class Worker:
             close_old_connections()
             write()
         except AnyDatabaseError as error:
-            logger.warning("report_failed", error=repr(error))
+            logger.warning("heartbeat_failed", error=repr(error))

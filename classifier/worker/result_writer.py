@@ -1,4 +1,4 @@
-"""The last step of the pipeline: how claims end, whatever the database does meanwhile."""
+"""The last step of the pipeline: store how claims end, also across outages of the database."""
 
 import time
 from collections.abc import Callable
@@ -21,26 +21,26 @@ from classifier.worker.measurements import Measurements
 
 logger = structlog.get_logger(__name__)
 
-# The pause before a database that is away is asked again.
+# The pause before another attempt to reach an unavailable database.
 DATABASE_PAUSE_SECONDS = 1.0
 DATABASE_AWAY = (OperationalError, InterfaceError)
 Written = TypeVar("Written")
 
 
 class ResultWriter:
-    """Writes the ends of claims and puts them down. Used by all threads of the pipeline."""
+    """Store the ends of claims and remove them from those in flight. Shared by all threads of the pipeline."""
 
     def __init__(self, *, in_flight: InFlight, measurements: Measurements) -> None:
         self._in_flight, self._measurements = in_flight, measurements
 
     def write(self, results: list[Result]) -> None:
-        """Store results in one transaction; those whose claim was lost meanwhile are dropped."""
+        """Store results in one transaction. Drop those whose claim was lost meanwhile."""
         began = time.monotonic()
         claims = [result.claim for result in results]
         try:
-            held = self._insist(lambda: finish_analyses(results))
+            held = self._retry(lambda: finish_analyses(results))
         except IntegrityError as error:
-            # A scan was deleted between the statements of the transaction. The others must not suffer for it.
+            # A scan was deleted between the statements of the transaction. Store the other results one by one.
             if len(results) > 1:
                 for result in results:
                     self.write([result])
@@ -57,28 +57,28 @@ class ResultWriter:
         self._measurements.count("late", number=len(claims) - held)
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
-        """End an analysis for good, with a sentence for its owner."""
+        """Fail an analysis permanently, with a message for its owner."""
         self._end(claim, lambda: fail_analysis(claim, code=code, message=message), as_="failed")
 
     def release(self, claim: Claim, *, error: Exception) -> None:
-        """Give an analysis back for another try; after the last one it has failed."""
+        """Queue an analysis for another attempt; after the last one, fail it."""
         self._end(claim, lambda: release_analysis(claim, error=error), as_="released")
 
     def give_back(self, claims: list[Claim]) -> None:
-        """Give back what was not started; that counts as no try."""
-        self._insist(lambda: return_unstarted(claims))
+        """Return claims that were not started to the queue, without counting an attempt."""
+        self._retry(lambda: return_unstarted(claims))
         self._in_flight.remove(claims)
 
     def _end(self, claim: Claim, write: Callable[[], bool], *, as_: str) -> None:
         try:
-            self._measurements.count(as_ if self._insist(write) else "late")
+            self._measurements.count(as_ if self._retry(write) else "late")
         except AnyDatabaseError as error:
-            # The lease runs out and the row is taken again.
+            # The lease expires, and a worker claims the row again.
             logger.error("not_written", analysis=str(claim.analysis.pk), error=repr(error))
         self._in_flight.remove([claim])
 
-    def _insist(self, write: Callable[[], Written]) -> Written:
-        """Write, again and again while the database is away: a result in hand is too dear to throw away."""
+    def _retry(self, write: Callable[[], Written]) -> Written:
+        """Retry `write` while the database is unavailable, so that no finished result is lost."""
         while True:
             try:
                 close_old_connections()

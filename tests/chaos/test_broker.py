@@ -1,4 +1,4 @@
-"""The broker is killed, wiped and silent. Messages are only doorbells: uploads are taken and analysed all the same."""
+"""The broker is killed, wiped and silent. Messages are only doorbells: uploads are taken and analyzed all the same."""
 
 import signal
 import time

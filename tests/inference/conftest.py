@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.inference.analyser import Analyser
+from classifier.inference.analyzer import Analyzer
 from classifier.inference.ood import Statistics
 
 ROOT = Path(__file__).parents[2]
@@ -45,8 +45,8 @@ def exports(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_folder, exports) -> Analyser:
-    return Analyser.from_folder(tiny_folder, exports=exports)
+def tiny(tiny_folder, exports) -> Analyzer:
+    return Analyzer.from_folder(tiny_folder, exports=exports)
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def own_tiny_folder(tiny_folder, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shipped(exports) -> Analyser:
-    return Analyser.from_folder(SHIPPED, exports=exports)
+def shipped(exports) -> Analyzer:
+    return Analyzer.from_folder(SHIPPED, exports=exports)
 
 
 @pytest.fixture(scope="session")

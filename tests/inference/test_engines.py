@@ -148,14 +148,14 @@ def test_threads_keep_to_a_containers_quota(monkeypatch, tmp_path):
 
 
 def test_an_analysis_on_a_processor_loads_neither_tensorflow_nor_telemetry(tiny_folder, exports):
-    """What the worker does, in a fresh process: find the graph, load it, analyse an image."""
+    """What the worker does, in a fresh process: find the graph, load it, analyze an image."""
     engines.prepare_model(tiny_folder, engine="openvino", exports=exports)
     program = (
         "import json, sys; from pathlib import Path; import numpy as np\n"
-        "from classifier.inference.analyser import Analyser\n"
-        f"analyser = Analyser.from_folder(Path({str(tiny_folder)!r}), engine='openvino', "
+        "from classifier.inference.analyzer import Analyzer\n"
+        f"analyzer = Analyzer.from_folder(Path({str(tiny_folder)!r}), engine='openvino', "
         f"exports=Path({str(exports)!r}))\n"
-        "analyser.analyse([np.zeros((64, 64), np.uint8)])\n"
+        "analyzer.analyze([np.zeros((64, 64), np.uint8)])\n"
         "loaded = {name.split('.')[0] for name, module in sys.modules.items() if module is not None}\n"
         "print(json.dumps(sorted(loaded & {'tensorflow', 'keras', 'jax', 'torch', 'openvino_telemetry', 'django'})))"
     )

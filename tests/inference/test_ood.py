@@ -85,6 +85,6 @@ def test_appearance_is_that_of_the_image(tiny):
 @pytest.mark.real_weights
 def test_the_shipped_model_refuses_inverted_images_and_no_sample(shipped, samples):
     images = [pixels for _, pixels in samples]
-    assert all(result.decision.outcome is not Outcome.NOT_BRAIN_MRI for result in shipped.analyse(images))
-    inverted = shipped.analyse([255 - pixels for pixels in images])
+    assert all(result.decision.outcome is not Outcome.NOT_BRAIN_MRI for result in shipped.analyze(images))
+    inverted = shipped.analyze([255 - pixels for pixels in images])
     assert all(result.decision.outcome is Outcome.NOT_BRAIN_MRI for result in inverted)

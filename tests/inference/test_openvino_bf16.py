@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classifier.inference.analyser import Analyser
+from classifier.inference.analyzer import Analyzer
 from classifier.inference.engines import choose_engine, is_computed_here, load_engine, prepare_model
 from classifier.inference.engines import openvino_bf16 as module
 from classifier.inference.preprocessing import preprocess_batch
@@ -37,12 +37,12 @@ def test_it_runs_the_graph_of_openvino(tiny_folder, exports):
 @needs_bfloat16
 @pytest.mark.real_weights
 def test_the_shipped_network_decides_the_same(samples, exports):
-    exact, rounded = (Analyser.from_folder(SHIPPED, engine=name, exports=exports) for name in ("openvino", NAME))
+    exact, rounded = (Analyzer.from_folder(SHIPPED, engine=name, exports=exports) for name in ("openvino", NAME))
     images = [pixels for _, pixels in samples]
     inputs = preprocess_batch(images, parameters=exact.card.preprocessing)
     expected = exact.engine.predict(inputs)
     received = predict(rounded.engine, inputs, detector=rounded.detector)
     np.testing.assert_allclose(received.logits, expected.logits, atol=LEAD_ERROR)
-    for one, other in zip(exact.analyse(images), rounded.analyse(images), strict=True):
+    for one, other in zip(exact.analyze(images), rounded.analyze(images), strict=True):
         assert (one.decision.outcome, one.decision.finding) == (other.decision.outcome, other.decision.finding)
         assert set(one.decision.possible) == set(other.decision.possible)

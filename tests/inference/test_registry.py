@@ -74,7 +74,7 @@ def test_a_missing_or_broken_card_is_told_apart(tmp_path):
 def test_reading_cards_loads_no_tensorflow(tiny_folder):
     program = (
         "import sys; from pathlib import Path\n"
-        "import classifier.inference.analyser, classifier.inference.saliency\n"
+        "import classifier.inference.analyzer, classifier.inference.saliency\n"
         "from classifier.inference.registry import load_card\n"
         f"load_card(Path({str(tiny_folder)!r}))\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'h5py')))"

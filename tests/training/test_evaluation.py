@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from classifier.inference.analyser import Analyser
+from classifier.inference.analyzer import Analyzer
 from classifier.inference.calibration import Calibration
 from classifier.inference.registry import load_card
 from tests.inference.conftest import make_tiny_model
@@ -38,7 +38,7 @@ def test_a_calibrated_model_is_whole_again(models, data, protocol):
     assert card.ood is not None
     assert card.metrics[0]["protocol"] == protocol
     assert record["reported"]["nll"] <= record["reported"]["nll_uncalibrated"] * 1.5
-    assert Analyser.from_folder(models / "tiny", engine="keras").detector is not None
+    assert Analyzer.from_folder(models / "tiny", engine="keras").detector is not None
 
 
 def test_calibration_fits_on_other_images_than_it_reports(models, data):

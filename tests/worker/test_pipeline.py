@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from classifier.findings import Outcome
-from classifier.inference.analyser import ModelInput, ModelOutput
+from classifier.inference.analyzer import ModelInput, ModelOutput
 from classifier.inference.decision import Decision
 from classifier.intake import read_canonical
 from classifier.models import Analysis, ClassMaps
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DECISION = Decision(Outcome.CLASSIFIED, "glioma", (0.9, 0.05, 0.03, 0.02), 0.9, 0.1)
 
 
-class Analyser:
+class Analyzer:
     """Answers for every image. Batches with an image of `poison`'s mean brightness break; `gate` holds all up."""
 
     card = SimpleNamespace(name="xception", version="9")
@@ -44,18 +44,18 @@ class Analyser:
             raise RuntimeError("the engine broke")
         return ModelOutput(prepared.inputs, prepared.appearance, 0.001)
 
-    def decide(self, forwarded):
+    def decide(self, model_output):
         maps = np.zeros((10, 10, 4), np.float16)
-        return [SimpleNamespace(decision=DECISION, class_maps=maps, milliseconds=1.0) for _ in forwarded.output]
+        return [SimpleNamespace(decision=DECISION, class_maps=maps, milliseconds=1.0) for _ in model_output.output]
 
 
 @pytest.fixture
-def analyser() -> Analyser:
-    return Analyser()
+def analyzer() -> Analyzer:
+    return Analyzer()
 
 
 @pytest.fixture
-def start(analyser, monkeypatch):
+def start(analyzer, monkeypatch):
     """Return a function that starts a pipeline; it is stopped at the end of the test."""
     monkeypatch.setattr(module, "POLL_SECONDS", 0.2)
     for part in (module, result_writer):
@@ -64,13 +64,13 @@ def start(analyser, monkeypatch):
 
     def make(**options) -> Pipeline:
         settings = {"batch_size": 4, "lease_seconds": 30, "stuck_seconds": 60} | options
-        pipeline = Pipeline(load=lambda name: analyser, **settings)
+        pipeline = Pipeline(load=lambda name: analyzer, **settings)
         pipeline.start()
         started.append(pipeline)
         return pipeline
 
     yield make
-    analyser.gate.set()
+    analyzer.gate.set()
     for pipeline in started:
         assert pipeline.stop(seconds=20)
         for thread in pipeline._threads:
@@ -94,12 +94,12 @@ def brightness_of(scan) -> float:
         return float(np.float32(read_canonical(file.read()).mean()))
 
 
-def test_the_queue_is_worked_off_in_batches(start, analyser, owner):
+def test_the_queue_is_worked_off_in_batches(start, analyzer, owner):
     for _ in range(6):
         make_analysis(make_scan(owner))
     pipeline = start()
     wait_for(lambda: states() == ["succeeded"] * 6)
-    assert analyser.batches == [4, 2]
+    assert analyzer.batches == [4, 2]
     assert ClassMaps.objects.count() == 6
     figures = pipeline.measurements.as_dict()
     assert figures["batch_size"]["count"] == 2
@@ -123,11 +123,11 @@ def test_without_any_message_the_queue_is_still_found(start, owner):
     wait_for(lambda: states() == ["succeeded"])
 
 
-def test_one_bad_image_takes_no_other_along(start, analyser, owner):
+def test_one_bad_image_takes_no_other_along(start, analyzer, owner):
     scans = [make_scan(owner) for _ in range(5)]
     for scan in scans:
         make_analysis(scan)
-    analyser.poison = {brightness_of(scans[2])}
+    analyzer.poison = {brightness_of(scans[2])}
     start(batch_size=8)
     wait_for(lambda: states() == ["queued", *["succeeded"] * 4])
     assert Analysis.objects.get(scan=scans[2]).attempts == 1
@@ -153,47 +153,47 @@ def test_an_unreadable_file_fails_at_once_with_a_sentence(start, owner, damage):
     assert pipeline.measurements.as_dict()["finished"]["failed"] == 1
 
 
-def test_stopping_finishes_what_is_in_the_network_and_gives_the_rest_back(start, analyser, owner):
+def test_stopping_finishes_what_is_in_the_network_and_gives_the_rest_back(start, analyzer, owner):
     for _ in range(6):
         make_analysis(make_scan(owner))
-    analyser.gate.clear()
+    analyzer.gate.clear()
     pipeline = start(batch_size=2)
     # One batch in the network, one read, one held back by the full queue.
     wait_for(lambda: states().count("running") == 6)
     pipeline.stop_claiming()
-    analyser.gate.set()
+    analyzer.gate.set()
     assert pipeline.stop(seconds=20)
     assert states() == [*["queued"] * 4, *["succeeded"] * 2]
     assert set(Analysis.objects.filter(state="queued").values_list("attempts", flat=True)) == {0}
 
 
-def test_a_long_batch_keeps_its_lease(start, analyser, owner, settings):
+def test_a_long_batch_keeps_its_lease(start, analyzer, owner, settings):
     settings.LEASE_SECONDS = 1
     make_analysis(make_scan(owner))
-    analyser.gate.clear()
+    analyzer.gate.clear()
     start(lease_seconds=1)
     wait_for(lambda: states() == ["running"])
     first = Analysis.objects.get().lease_expires_at
     wait_for(lambda: Analysis.objects.get().lease_expires_at > first)
-    analyser.gate.set()
+    analyzer.gate.set()
     wait_for(lambda: states() == ["succeeded"])
     assert Analysis.objects.get().attempts == 1
 
 
-def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyser, owner):
+def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyzer, owner):
     suspect = make_analysis(make_scan(owner), attempts=1)
     Analysis.objects.filter(pk=suspect.pk).update(fair_turn=1)
     for _ in range(3):
         make_analysis(make_scan(owner))
-    analyser.gate.clear()
+    analyzer.gate.clear()
     start(batch_size=2)
     # The first two are in the network; the suspect behind them waits, and so does the last.
     wait_for(lambda: Analysis.objects.filter(state="running").count() >= 2)
     time.sleep(0.3)
-    assert analyser.batches == []
-    analyser.gate.set()
+    assert analyzer.batches == []
+    analyzer.gate.set()
     wait_for(lambda: states() == ["succeeded"] * 4)
-    assert analyser.batches == [2, 1, 1]
+    assert analyzer.batches == [2, 1, 1]
 
 
 def test_a_result_outlives_a_database_that_is_away(start, owner, monkeypatch):
@@ -229,28 +229,28 @@ def test_a_claim_that_fails_is_tried_again(start, owner, monkeypatch):
     wait_for(lambda: states() == ["succeeded"])
 
 
-def test_a_scan_deleted_on_the_way_harms_no_other(start, analyser, owner):
+def test_a_scan_deleted_on_the_way_harms_no_other(start, analyzer, owner):
     gone, kept = make_scan(owner), make_scan(owner)
     make_analysis(gone)
     make_analysis(kept)
-    analyser.gate.clear()
+    analyzer.gate.clear()
     pipeline = start()
     wait_for(lambda: states() == ["running", "running"])
     gone.delete()
-    analyser.gate.set()
+    analyzer.gate.set()
     wait_for(lambda: states() == ["succeeded"])
     assert pipeline.wait_until_idle(seconds=5)
     assert pipeline.measurements.as_dict()["finished"]["late"] == 1
 
 
-def test_an_unusable_model_fails_its_own_analyses_only(start, analyser, owner, monkeypatch):
+def test_an_unusable_model_fails_its_own_analyses_only(start, analyzer, owner, monkeypatch):
     make_analysis(make_scan(owner), model_name="broken", attempts=2)
     make_analysis(make_scan(owner))
 
     def load(name):
         if name == "broken":
             raise LookupError("no such model")
-        return analyser
+        return analyzer
 
     pipeline = Pipeline(load=load, batch_size=4, lease_seconds=30, stuck_seconds=60)
     pipeline.start()

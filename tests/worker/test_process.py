@@ -19,7 +19,7 @@ def tiny_models(settings, tmp_path):
 
 @pytest.mark.django_db(transaction=True)
 def test_from_start_to_end(tiny_models, owner, monkeypatch):
-    monkeypatch.setattr(process, "_analysers", {})
+    monkeypatch.setattr(process, "_analyzers", {})
     monkeypatch.setattr(tasks, "_worker", None)
     make_analysis(make_scan(owner), model_name="tiny")
     tasks.start()
@@ -47,7 +47,7 @@ def test_a_worker_without_its_network_does_not_start(monkeypatch):
     def unusable(name: str) -> None:
         raise ModelError("The weights are not those of the card.")
 
-    monkeypatch.setattr(process, "load_analyser", unusable)
+    monkeypatch.setattr(process, "load_analyzer", unusable)
     with pytest.raises(SystemExit) as stop:
         tasks.start()
     assert stop.value.code == 1

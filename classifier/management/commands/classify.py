@@ -43,10 +43,10 @@ class Command(BaseCommand):
         if options["saliency"]:
             _make_folder(options["saliency"])
         start_reader()  # its imports run while the model is loaded
-        analyser = _load(options["model"])
+        analyzer = _load(options["model"])
         failed = False
         for path in files:
-            line = _classify(path, analyser=analyser, saliency=options["saliency"])
+            line = _classify(path, analyzer=analyzer, saliency=options["saliency"])
             failed |= "error" in line
             self.stdout.write(json.dumps(line, ensure_ascii=False) if options["json"] else _sentence(line))
             self.stdout.flush()
@@ -64,12 +64,12 @@ def _make_folder(path: Path) -> None:
 def _load(name: str) -> Any:
     if name not in available_models():
         raise CommandError(f"There is no model {name!r}. Available: {', '.join(available_models()) or 'none'}.")
-    from classifier.inference.analyser import Analyser
+    from classifier.inference.analyzer import Analyzer
     from classifier.inference.registry import ModelError
 
     try:
         folder = Path(settings.MODELS_DIR) / name
-        return Analyser.from_folder(folder, engine=settings.ENGINE, exports=settings.EXPORTS_DIR)
+        return Analyzer.from_folder(folder, engine=settings.ENGINE, exports=settings.EXPORTS_DIR)
     except ModelError as error:
         raise CommandError(str(error)) from error
 
@@ -83,7 +83,7 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _classify(path: Path, *, analyser: Any, saliency: Path | None) -> dict[str, Any]:
+def _classify(path: Path, *, analyzer: Any, saliency: Path | None) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             image = read_image(file)
@@ -91,7 +91,7 @@ def _classify(path: Path, *, analyser: Any, saliency: Path | None) -> dict[str, 
         return {"file": str(path), "error": error.message}
     except OSError as error:
         return {"file": str(path), "error": f"The file could not be opened: {error.strerror}."}
-    result = analyser.analyse([image.pixels])[0]
+    result = analyzer.analyze([image.pixels])[0]
     decision = result.decision
     line = {
         "file": str(path),
@@ -104,11 +104,11 @@ def _classify(path: Path, *, analyser: Any, saliency: Path | None) -> dict[str, 
         "tumor_probability": _rounded(decision.tumor_probability),
         "confidence": _rounded(decision.confidence),
         "ood_score": _rounded(decision.ood_score),
-        "model": f"{analyser.card.name} {analyser.card.version}",
+        "model": f"{analyzer.card.name} {analyzer.card.version}",
         "milliseconds": round(result.milliseconds, 1),
     }
     if saliency is not None and decision.finding not in (None, "notumor"):
-        line["saliency"] = str(_write_overlay(path, image, result, folder=saliency, card=analyser.card))
+        line["saliency"] = str(_write_overlay(path, image, result, folder=saliency, card=analyzer.card))
     return line
 
 

@@ -101,7 +101,7 @@ class FaultyEngine:
         return self.engine.predict(inputs, *args, **kwargs)
 
 
-def change_analyser(module: ModuleType) -> None:
+def change_analyzer(module: ModuleType) -> None:
     """The network meets images that it cannot bear."""
     load = module.load_engine
     module.load_engine = lambda *args, **kwargs: FaultyEngine(load(*args, **kwargs))
@@ -147,7 +147,7 @@ def change_claims(module: ModuleType) -> None:
 
 CHANGES: dict[str, Callable[[ModuleType], None]] = {
     "classifier.intake.canonical": change_decoder,
-    "classifier.inference.analyser": change_analyser,
+    "classifier.inference.analyzer": change_analyzer,
     "classifier.queue.claim": change_claims,
     "classifier.queue.notify": change_notification,
     "django.core.files.storage.filesystem": change_storage,

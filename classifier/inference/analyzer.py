@@ -69,7 +69,7 @@ class ModelOutput:
     seconds: float
 
 
-class Analyser:
+class Analyzer:
     """Preprocesses, runs the network once, and decides. May be shared by threads."""
 
     def __init__(self, engine: Engine) -> None:
@@ -108,7 +108,7 @@ class Analyser:
         """What runs the network, as `ENGINE` names it."""
         return self.engine.name
 
-    def analyse(self, images: Sequence[UInt8Array]) -> list[AnalysisResult]:
+    def analyze(self, images: Sequence[UInt8Array]) -> list[AnalysisResult]:
         """Analyze images in one forward pass.
 
         Args:
@@ -123,7 +123,7 @@ class Analyser:
         return self.decide(self.forward(self.prepare(images))) if images else []
 
     def prepare(self, images: Sequence[UInt8Array]) -> ModelInput:
-        """Run the first step of `analyse`: preprocessing and appearance statistics.
+        """Run the first step of `analyze`: preprocessing and appearance statistics.
 
         Raises:
             ValueError: If an image is not a two-dimensional uint8 array.
@@ -148,15 +148,15 @@ class Analyser:
             raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")
         return ModelOutput(output, prepared.appearance, prepared.seconds + seconds)
 
-    def decide(self, forwarded: ModelOutput) -> list[AnalysisResult]:
+    def decide(self, model_output: ModelOutput) -> list[AnalysisResult]:
         """Run the last step: detection of other images, calibration, abstention. It costs little beside the second."""
         started = time.perf_counter()
-        logits, features, class_maps = forwarded.output
+        logits, features, class_maps = model_output.output
         scores: list[float | None] = [None] * len(logits)
         if self.detector is not None:
-            scores = [float(score) for score in self.detector.score(features, forwarded.appearance)]
+            scores = [float(score) for score in self.detector.score(features, model_output.appearance)]
         decisions = [decide(row, self.card, ood_score=score) for row, score in zip(logits, scores, strict=True)]
-        seconds = forwarded.seconds + time.perf_counter() - started
+        seconds = model_output.seconds + time.perf_counter() - started
         share = seconds * 1000.0 / len(logits)
         maps = class_maps.astype(np.float16)
         return [

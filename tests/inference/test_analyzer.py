@@ -7,7 +7,7 @@ from classifier.findings import FINDINGS, Outcome
 
 
 def test_images_of_any_size_share_a_batch(tiny, gray):
-    results = tiny.analyse([gray, np.ascontiguousarray(gray.T), np.zeros((512, 512), np.uint8)])
+    results = tiny.analyze([gray, np.ascontiguousarray(gray.T), np.zeros((512, 512), np.uint8)])
     assert len(results) == 3
     for result in results:
         assert result.class_maps.shape == (10, 10, 4)
@@ -17,25 +17,25 @@ def test_images_of_any_size_share_a_batch(tiny, gray):
 
 
 def test_no_images_give_no_results(tiny):
-    assert tiny.analyse([]) == []
+    assert tiny.analyze([]) == []
 
 
-def test_threads_may_share_an_analyser(tiny, gray):
-    expected = tiny.analyse([gray])[0].decision.probabilities
+def test_threads_may_share_an_analyzer(tiny, gray):
+    expected = tiny.analyze([gray])[0].decision.probabilities
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: tiny.analyse([gray])[0], range(8)))
+        results = list(pool.map(lambda _: tiny.analyze([gray])[0], range(8)))
     for result in results:
         assert result.decision.probabilities == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_colour_image_is_an_error(tiny):
     with pytest.raises(ValueError, match="Received"):
-        tiny.analyse([np.zeros((64, 64, 3), np.uint8)])
+        tiny.analyze([np.zeros((64, 64, 3), np.uint8)])
 
 
 @pytest.mark.real_weights
 def test_the_shipped_model_reads_the_samples(shipped, samples):
-    results = shipped.analyse([pixels for _, pixels in samples])
+    results = shipped.analyze([pixels for _, pixels in samples])
     called = [FINDINGS[int(np.argmax(result.decision.probabilities))] for result in results]
     right = [call == finding for call, (finding, _) in zip(called, samples, strict=True)]
     assert sum(right) >= len(samples) - 1
@@ -49,5 +49,5 @@ def test_the_shipped_model_refuses_what_is_no_brain(shipped):
     page = np.full((400, 300), 255, np.uint8)
     page[20:380:14, 20:280] = 0
     checks = np.kron(np.indices((8, 8)).sum(axis=0) % 2, np.ones((40, 40))).astype(np.uint8) * 255
-    for result in shipped.analyse([noise, page, checks]):
+    for result in shipped.analyze([noise, page, checks]):
         assert result.decision.outcome is Outcome.NOT_BRAIN_MRI
