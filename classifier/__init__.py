@@ -1,1 +1,1 @@
-"""BrainScan: scans, analyses, and the people who look at them."""
+"""BrainScan: scans, analyses and the people who use them."""

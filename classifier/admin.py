@@ -1,4 +1,4 @@
-"""Staff pages: people and teams to manage, scans and analyses to look up. No image is shown here."""
+"""Admin pages: manage users and teams, look up scans and analyses. They show no images."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from classifier.services.account import replace_addresses
 
 admin.site.site_header = admin.site.site_title = "BrainScan administration"
 admin.site.index_title = "People, teams and the state of their scans"
-# Staff sign in where everybody does, behind the same limits on failed attempts.
+# Staff sign in through the common sign-in page, which limits failed attempts.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
@@ -35,10 +35,10 @@ class MembershipInline(admin.TabularInline[Membership, Team]):
 
 
 class EmailForm(forms.ModelForm[User]):
-    """A form of an account whose address no other account has, in any spelling of its case."""
+    """An account form that requires a unique e-mail address, ignoring case."""
 
     def clean_email(self) -> str:
-        """Refuse an address that is taken: people sign in with it."""
+        """Reject an address that is already in use, because users sign in with it."""
         email: str = self.cleaned_data["email"]
         if User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError("Another account uses this e-mail address.")
@@ -46,16 +46,16 @@ class EmailForm(forms.ModelForm[User]):
 
 
 class NewPersonForm(EmailForm, AdminUserCreationForm[User]):
-    """A new account."""
+    """Form for a new account."""
 
 
 class PersonForm(EmailForm, UserChangeForm[User]):
-    """An account."""
+    """Form for an existing account."""
 
 
 @admin.register(User)
 class PersonAdmin(UserAdmin[User]):
-    """Accounts. One with scans cannot be deleted: close it by taking away “active”."""
+    """Accounts. An account with scans cannot be deleted; clear “active” to close it."""
 
     form = PersonForm
     add_form = NewPersonForm
@@ -65,7 +65,7 @@ class PersonAdmin(UserAdmin[User]):
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Store the account; with another address, forget the old one."""
+        """Store the account. If the address changed, delete the old one."""
         super().save_model(request, obj, form, change)
         if change and "email" in form.changed_data:
             replace_addresses(obj)
@@ -81,37 +81,37 @@ class TeamAdmin(admin.ModelAdmin[Team]):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows to look up. Clinicians change and delete them on their own pages, where it is recorded and undone right."""
+    """Read-only rows. Clinicians change and delete them on their own pages, which record events and remove files."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
+        """Return False for everyone."""
         return False
 
 
 @admin.register(Scan)
 class ScanAdmin(ReadOnlyAdmin):
-    """Scans without their images, references and notes: those are between clinicians."""
+    """Scans without their images, patient references and notes, which only clinicians may see."""
 
     list_display = ("short_id", "owner", "team", "source_format", "width", "height", "created_at")
     list_filter = ("source_format", "created_at")
     list_select_related = ("owner", "team")
     search_fields = ("id", "owner__username", "team__name")
     fields = ("id", "owner", "team", "source_format", "width", "height", "sample", "created_at", "current_analysis")
-    # A count of millions of rows on every page would be slower than all the rest.
+    # Counting millions of rows would dominate the time of every page.
     show_full_result_count = False
 
 
 @admin.register(Analysis)
 class AnalysisAdmin(ReadOnlyAdmin):
-    """Analyses: what waits, runs and fails, and why."""
+    """Analyses with their state and the reason for a failure."""
 
     list_display = (
         "id",
@@ -138,7 +138,7 @@ class AnalysisAdmin(ReadOnlyAdmin):
 
 @admin.register(WorkerProcess)
 class WorkerProcessAdmin(ReadOnlyAdmin):
-    """The workers of the last day: which live, what they run, and how it goes. Above them, the queue."""
+    """Workers of the last day, with their state and measurements, below a summary of the queue."""
 
     STEPS = (
         ("queued_seconds", "waiting for a worker", "an analysis"),
@@ -169,11 +169,11 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
         "images_per_batch",
         "times",
     )
-    # Rows that cannot be changed show methods too, once they are named here.
+    # Read-only pages show methods only if they are listed here.
     readonly_fields = ("alive", "last_report", "succeeded", "failed", "released", "late", "images_per_batch", "times")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the workers under a line about the queue."""
+        """Show the workers below a summary of the queue."""
         state = queue_state()
         line = f"{state.queued:,} queued, {state.running:,} running"
         if state.oldest_seconds:
@@ -184,54 +184,54 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
 
     @admin.display(ordering="host")
     def worker(self, row: WorkerProcess) -> str:
-        """The process as `/metrics` names it."""
+        """Return the name of the process, as in `/metrics`."""
         return f"{row.host}:{row.pid}"
 
     @admin.display(boolean=True)
     def alive(self, row: WorkerProcess) -> bool:
-        """Whether it has reported lately."""
+        """Return True if its last heartbeat is recent."""
         return row.heartbeat_at >= timezone.now() - timedelta(seconds=HEARTBEAT_TIMEOUT)
 
     @admin.display(ordering="heartbeat_at")
     def last_report(self, row: WorkerProcess) -> str:
-        """How long ago it reported, which it does every few seconds."""
+        """Return the time since its last heartbeat."""
         return str(naturaltime(row.heartbeat_at))
 
     @admin.display
     def succeeded(self, row: WorkerProcess) -> int:
-        """Attempts that gave a result."""
+        """Return the number of attempts that gave a result."""
         return _finished(row, "succeeded")
 
     @admin.display
     def failed(self, row: WorkerProcess) -> int:
-        """Attempts that met an error which cannot pass."""
+        """Return the number of attempts that ended with a permanent error."""
         return _finished(row, "failed")
 
     @admin.display(description="given back")
     def released(self, row: WorkerProcess) -> int:
-        """Attempts that met an error which may pass: the analysis was queued again or, after the last, failed."""
+        """Return the number of attempts with a transient error, after which the analysis was queued again or failed."""
         return _finished(row, "released")
 
     @admin.display(description="too late")
     def late(self, row: WorkerProcess) -> int:
-        """Attempts whose analysis was cancelled, deleted or given to another meanwhile."""
+        """Return the number of attempts whose analysis was deleted or claimed by another worker meanwhile."""
         return _finished(row, "late")
 
     @admin.display(description="images a batch", empty_value="–")
     def images_per_batch(self, row: WorkerProcess) -> str | None:
-        """The mean since its start."""
+        """Return the mean number of images per forward pass since its start."""
         mean = _mean(row, "batch_size")
         return None if mean is None else f"{mean:.1f}"
 
     @admin.display(description="network, a batch", empty_value="–")
     def network_time(self, row: WorkerProcess) -> str | None:
-        """The mean since its start."""
+        """Return the mean time of a forward pass since its start."""
         mean = _mean(row, "forward_seconds")
         return None if mean is None else _span(mean)
 
     @admin.display(description="mean times", empty_value="–")
     def times(self, row: WorkerProcess) -> SafeString | None:
-        """The mean of each step since its start."""
+        """Return the mean time of each step since its start."""
         means = [(words, each, _mean(row, name)) for name, words, each in self.STEPS]
         rows = [(words, _span(mean), each) for words, each, mean in means if mean is not None]
         if not rows:
@@ -244,13 +244,13 @@ def _finished(row: WorkerProcess, result: str) -> int:
 
 
 def _mean(row: WorkerProcess, name: str) -> float | None:
-    """The mean of what a worker measured; `None` if it has not yet measured any."""
+    """Return the mean of a measurement; None if there are no observations yet."""
     histogram = row.measurements.get(name) or {"count": 0}
     return histogram["sum"] / histogram["count"] if histogram["count"] else None
 
 
 def _span(seconds: float) -> str:
-    """A span of time for people, in the unit that suits it."""
+    """Return a duration for people, in a suitable unit."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:

@@ -1,4 +1,4 @@
-"""The product's one Django application."""
+"""The Django application."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models.signals import post_migrate
 
 
 class ClassifierConfig(AppConfig):
-    """Scans, analyses and the people who look at them."""
+    """Scans, analyses and the people who use them."""
 
     name = "classifier"
     verbose_name = "BrainScan"

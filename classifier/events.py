@@ -1,4 +1,4 @@
-"""What can happen, and how it is recorded."""
+"""The kinds of events, and how to record them."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,7 +9,7 @@ from classifier.models import Event
 
 
 class Kind(StrEnum):
-    """The kinds of events, each named after what it happened to. Values are stored and must never change."""
+    """The kinds of events, named after their subject. The values are stored and must never change."""
 
     SCAN_CREATED = "scan.created"
     SCAN_DELETED = "scan.deleted"
@@ -24,10 +24,10 @@ class Kind(StrEnum):
 
 
 def record_events(events: Iterable[Event]) -> None:
-    """Store events in the transaction of what they describe.
+    """Store events in the transaction of the change that they describe.
 
     Raises:
-        TransactionManagementError: if no transaction is open: an event could be stored without its cause.
+        TransactionManagementError: If no transaction is open: an event could be stored without its change.
     """
     rows = list(events)
     if not transaction.get_connection().in_atomic_block:

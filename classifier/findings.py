@@ -9,10 +9,10 @@ FINDINGS: tuple[str, ...] = ("glioma", "meningioma", "notumor", "pituitary")
 TUMORS: tuple[str, ...] = tuple(name for name in FINDINGS if name != "notumor")
 
 TUMOR = "tumor"
-"""A tumor whose kind is unknown: what an analysis may say, and the label of images of which no more is known."""
+"""A tumor of unknown kind: a possible answer of an analysis, and the label of images whose kind is not known."""
 
 ANSWERS: tuple[str, ...] = (*FINDINGS, TUMOR)
-"""What the finding of a classified analysis can be."""
+"""Possible findings of a classified analysis."""
 
 OTHER_DISEASE = "other_disease"
 """What only a person can say: something abnormal that is none of the network's tumors."""
@@ -31,7 +31,7 @@ FINDING_LABELS: dict[str, str] = {
 
 
 class Outcome(StrEnum):
-    """What a succeeded analysis says about its scan."""
+    """Outcome of a succeeded analysis."""
 
     CLASSIFIED = "classified"
     UNCERTAIN = "uncertain"

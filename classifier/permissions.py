@@ -1,7 +1,7 @@
-"""Who may do what to a scan. Services, pages and the API ask here.
+"""Permissions on scans, shared by services, pages and the API.
 
-A scan that a person cannot view does not exist for them: `classifier.selectors.scan.visible_scans` is `can_view` as a
-query, so edges answer 404. One that they can view but not change is refused with 403.
+A scan that a user cannot view does not exist for them: `classifier.selectors.scan.visible_scans` is `can_view` as a
+query, so pages and the API answer 404. Changing a scan that the user can only view is answered with 403.
 """
 
 from classifier.models import Scan, User

@@ -1,4 +1,4 @@
-"""The database: one module an aggregate."""
+"""Database models, one module per aggregate."""
 
 from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken

@@ -18,7 +18,7 @@ class AnalysisQuerySet(SealingQuerySet["Analysis"]):
     scan_path = "scan__"
 
     def active(self) -> Self:
-        """Return those that wait or run: a few among millions, found through indexes that hold only those few.
+        """Return queued and running analyses, through partial indexes that hold only these.
 
         The states are literals, not parameters: SQLite uses a partial index only if the statement itself shows that no
         other row is needed. With parameters it would scan the whole table.
@@ -45,7 +45,7 @@ class Analysis(models.Model):
     """
 
     class State(models.TextChoices):
-        """The state in the queue."""
+        """State in the queue."""
 
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
@@ -145,7 +145,7 @@ class Analysis(models.Model):
                 name="analysis_reason_when_failed",
                 condition=~Q(state="failed") | ~Q(failure_message=""),
             ),
-            # A double click requests one analysis.
+            # A double click must request only one analysis.
             models.UniqueConstraint(
                 fields=("scan", "model_name"),
                 condition=Q(state__in=("queued", "running")),
@@ -181,7 +181,7 @@ class Analysis(models.Model):
 
     @property
     def is_retry(self) -> bool:
-        """Whether an earlier attempt was lost or failed: the image may be what breaks the worker."""
+        """Whether an earlier attempt was lost or failed. The image itself may crash the worker."""
         return self.attempts > 1
 
     @property
@@ -191,7 +191,7 @@ class Analysis(models.Model):
 
     @property
     def saliency_finding(self) -> str:
-        """The tumor whose class map is shown: the finding, or the most probable kind of an unknown tumor; else ""."""
+        """The tumor whose class map is shown: the finding, or the likeliest kind of an unknown tumor; else ""."""
         if self.finding in TUMORS:
             return self.finding
         if self.finding == "notumor" or not self.probabilities:

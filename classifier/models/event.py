@@ -13,7 +13,7 @@ class EventQuerySet(AppendOnlyQuerySet["Event"]):
     """Events, which are never changed or deleted."""
 
     def delete(self) -> NoReturn:
-        """Refuse."""
+        """Raise TypeError: events are append-only."""
         raise TypeError("Events are append-only.")
 
 

@@ -11,7 +11,7 @@ from classifier.models.sealing import SealingQuerySet
 
 
 def image_path(scan: "Scan", filename: str) -> str:
-    """Return the path of a scan's file below the media root. The client's file name is not part of it."""
+    """Return the path of a scan's file below the media root. It does not contain the client's file name."""
     name = str(scan.pk)
     return f"scans/{name[:2]}/{name}/{filename}"
 
@@ -23,12 +23,12 @@ class ScanQuerySet(SealingQuerySet["Scan"]):
 class Scan(models.Model):
     """One uploaded image and its record.
 
-    Only canonical pixels are kept: nothing of the original file, not even its name, which may name a patient.
+    Only canonical pixels are kept. The original file is discarded with its name, which may identify a patient.
     `current_analysis` is the newest analysis, the one that pages show.
     """
 
     class SourceFormat(models.TextChoices):
-        """The type of the uploaded file, by its content."""
+        """Type of the uploaded file, detected from its content."""
 
         JPEG = "JPEG", "JPEG"
         PNG = "PNG", "PNG"
@@ -73,7 +73,7 @@ class Scan(models.Model):
             models.Index(fields=("pixels_sha256",), name="scan_pixels"),
         )
         constraints = (
-            # A repeated request finds the scan of the first, even if both arrive at once.
+            # A repeated request returns the scan of the first one, even if both arrive at once.
             models.UniqueConstraint(
                 fields=("owner", "idempotency_key"),
                 condition=~models.Q(idempotency_key=""),

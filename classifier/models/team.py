@@ -6,7 +6,7 @@ from django.urls import reverse
 
 
 class Team(models.Model):
-    """A group of people. A scan that belongs to a team is seen by all its members."""
+    """A group of people. All members can view the team's scans."""
 
     name = models.CharField(max_length=80)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
@@ -31,10 +31,10 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """One person's membership in one team."""
+    """Membership of one user in one team."""
 
     class Role(models.TextChoices):
-        """Owners rename the team and choose its members."""
+        """Role in the team. Owners rename it and manage its members."""
 
         OWNER = "owner", "Owner"
         MEMBER = "member", "Member"

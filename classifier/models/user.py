@@ -1,4 +1,4 @@
-"""People."""
+"""Users."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from django.db.models.functions import Lower
 
 
 class User(AbstractUser):
-    """A clinician, an integrator's account or an administrator.
+    """A clinician, an integrator's program or an administrator.
 
     The first account created on a new installation becomes its administrator, because nobody else could appoint one.
-    Accounts of programs do not count: they have no password and can never sign in. `founder` is unique, so of two
-    accounts created at once exactly one is first.
+    Accounts without a password do not count: they belong to programs and can never sign in. `founder` is unique, so
+    exactly one of two accounts created at once becomes the first.
     """
 
     email = models.EmailField("e-mail address", unique=True)
@@ -34,13 +34,13 @@ class User(AbstractUser):
     class Meta:
         db_table = "classifier_user"
         constraints = (
-            # People do not distinguish "Meyer" from "meyer".
+            # Users do not distinguish "Meyer" from "meyer".
             models.UniqueConstraint(Lower("username"), name="username_once"),
             models.UniqueConstraint(Lower("email"), name="email_once"),
         )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the account; the first one of an installation as administrator."""
+        """Store the account. Make the first one of an installation an administrator."""
         if not self._is_first():
             super().save(*args, **kwargs)
             return
@@ -50,7 +50,7 @@ class User(AbstractUser):
             with transaction.atomic():
                 super().save(*args, **kwargs)
         except IntegrityError:
-            # Another account was first by a moment. If instead the name is taken, the second try raises again.
+            # Another account was first by a moment. If the user name is taken instead, the second save raises again.
             self.founder, (self.is_staff, self.is_superuser) = None, wanted
             super().save(*args, **kwargs)
 
@@ -61,5 +61,5 @@ class User(AbstractUser):
 
     @property
     def display_name(self) -> str:
-        """The full name where one is given, else the user name."""
+        """The full name if there is one, else the user name."""
         return self.get_full_name() or self.username

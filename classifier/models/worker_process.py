@@ -6,7 +6,7 @@ from django.db import models
 
 
 class WorkerProcess(models.Model):
-    """One run of a worker process, as of its last heartbeat. A restarted process is another row."""
+    """One run of a worker process, as of its last heartbeat. A restarted process gets a new row."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     host = models.CharField(max_length=255)

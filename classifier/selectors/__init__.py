@@ -1,1 +1,1 @@
-"""Every read, scoped to a person."""
+"""Reads, scoped to the user."""

@@ -1,4 +1,4 @@
-"""Reads of analyses, scoped to a person."""
+"""Reads of analyses, scoped to the user."""
 
 from uuid import UUID
 
@@ -12,16 +12,16 @@ from classifier.selectors.scan import visible_scans
 
 
 def get_analysis(user: User, analysis_id: UUID) -> Analysis:
-    """One analysis of a visible scan. Raises `Analysis.DoesNotExist` for any other."""
+    """Return an analysis of a visible scan. Raise `Analysis.DoesNotExist` for any other."""
     scans = visible_scans(user).values("pk")
     return Analysis.objects.for_reader(user).select_related("scan").get(pk=analysis_id, scan__in=scans)
 
 
 def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:
-    """Return the analysis as soon as it is finished, or as it stands after `seconds`.
+    """Return the analysis as soon as it is finished, or in its current state after `seconds`.
 
     Raises:
-        Analysis.DoesNotExist: if it is deleted meanwhile.
+        Analysis.DoesNotExist: If it is deleted meanwhile.
     """
     if not analysis.is_finished:
         completion_waiter.wait(analysis.pk, seconds=seconds)
@@ -30,10 +30,10 @@ def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:
 
 
 def class_maps(analysis: Analysis) -> NDArray[np.float16]:
-    """The class activation maps of a succeeded analysis, float16 `(rows, columns, 4)`.
+    """Return the class activation maps of a succeeded analysis, float16 `(rows, columns, 4)`.
 
     Raises:
-        ClassMaps.DoesNotExist: if the analysis has none.
+        ClassMaps.DoesNotExist: If the analysis has none.
     """
     stored = ClassMaps.objects.get(analysis=analysis)
     shape = (stored.rows, stored.columns, len(FINDINGS))

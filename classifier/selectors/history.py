@@ -1,4 +1,4 @@
-"""Reads for the history page and its dashboard row, scoped to a person."""
+"""Reads for the history page and its dashboard, scoped to the user."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,13 +19,13 @@ DASHBOARD_DAYS = 30
 
 
 def _teams_of_request(request: object) -> QuerySet[Team]:
-    """The teams of whoever asks; none for the anonymous user in whose name the schema is made."""
+    """Return the teams of the signed-in user; none for the anonymous user under which the schema is generated."""
     user = getattr(request, "user", None)
     return teams_of(user) if isinstance(user, User) else Team.objects.none()
 
 
 class ScanFilter(django_filters.FilterSet):
-    """The filters of the history page and of `GET scans/`. Values that make no sense are form errors, not 500s."""
+    """The filters of the history page and of `GET scans/`. An invalid value is a form error, not a server error."""
 
     finding = django_filters.ChoiceFilter(choices=READING_CHOICES, method="filter_finding", label="Finding")
     outcome = django_filters.ChoiceFilter(choices=Analysis.OUTCOME_CHOICES, method="filter_outcome", label="Outcome")
@@ -38,7 +38,7 @@ class ScanFilter(django_filters.FilterSet):
     uploaded_before = django_filters.DateFilter(field_name="created_at", lookup_expr="date__lte", label="To")
     team = django_filters.ModelChoiceFilter(queryset=_teams_of_request, label="Team")
     mine = django_filters.BooleanFilter(method="filter_mine", label="Only mine")
-    # Every word is looked for in five columns: the limit keeps the query within what databases take.
+    # Each word is searched for in five columns; the limit keeps the query within what the databases accept.
     text = django_filters.CharFilter(method="filter_text", label="Search", max_length=200)
 
     class Meta:
@@ -56,7 +56,7 @@ class ScanFilter(django_filters.FilterSet):
         return queryset.filter(OPEN, current_analysis__outcome=value)
 
     def filter_mine(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
-        """Keep the person's own uploads."""
+        """Keep only the user's own uploads."""
         return queryset.filter(owner=self.request.user) if value else queryset
 
     def filter_text(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
@@ -74,7 +74,7 @@ class ScanFilter(django_filters.FilterSet):
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The figures above the history.
+    """The figures above the history table.
 
     Attributes:
         total: visible scans.

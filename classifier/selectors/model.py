@@ -1,4 +1,4 @@
-"""Reads of the models on disk: their cards only. Nothing here loads a network."""
+"""Reads of model cards on disk. Nothing here loads a network."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,12 +10,12 @@ from classifier.models import Analysis, Scan
 
 
 def available_models() -> list[str]:
-    """Names of the folders under `MODELS_DIR` that hold a model card."""
+    """Return the names of the folders under `MODELS_DIR` that hold a model card."""
     return sorted(path.parent.name for path in Path(settings.MODELS_DIR).glob("*/card.json"))
 
 
 def model_card(name: str) -> ModelCard | None:
-    """The card of a model, read again when its file changes; `None` if there is no such model."""
+    """Return the card of a model, or None if the model does not exist. Read the file again when it changes."""
     if name not in available_models():
         return None
     folder = Path(settings.MODELS_DIR) / name

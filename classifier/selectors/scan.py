@@ -1,4 +1,4 @@
-"""Reads of scans, scoped to a person: their own, and those of their teams."""
+"""Reads of scans, scoped to the user: their own and those of their teams."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ def open_scans(user: User) -> ScanQuerySet:
 
 
 def get_scan(user: User, scan_id: UUID) -> Scan:
-    """One visible scan. Raises `Scan.DoesNotExist` for any other."""
+    """Return a visible scan. Raise `Scan.DoesNotExist` for any other."""
     return visible_scans(user).get(pk=scan_id)
 
 
@@ -35,6 +35,6 @@ def scan_analyses(user: User, scan: Scan) -> QuerySet[Analysis]:
 
 
 def earlier_scan(user: User, scan: Scan) -> Scan | None:
-    """The newest visible scan of the same pixels that came before `scan`, if any."""
+    """Return the newest visible scan with the same pixels that is older than `scan`, if any."""
     same = visible_scans(user).filter(pixels_sha256=scan.pixels_sha256).exclude(pk=scan.pk)
     return same.filter(created_at__lte=scan.created_at).first()

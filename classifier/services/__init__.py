@@ -1,1 +1,1 @@
-"""Every write."""
+"""Writes that people request."""

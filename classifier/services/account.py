@@ -1,4 +1,4 @@
-"""Writes to people's own accounts."""
+"""Changes to a user's own account."""
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
@@ -10,10 +10,10 @@ from classifier.services.errors import Conflict
 
 @transaction.atomic
 def update_profile(user: User, *, first_name: str, last_name: str, email: str) -> None:
-    """Store name and address. A new address counts as unverified until its owner has confirmed it.
+    """Store the name and e-mail address. A new address counts as unverified until its owner confirms it.
 
     Raises:
-        Conflict: if another account has this address, in any spelling of its case.
+        Conflict: If another account has this address, ignoring case.
     """
     if User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists():
         raise Conflict("Another account uses this e-mail address.", code="email_taken")
@@ -43,6 +43,6 @@ def set_sealed_reading(user: User, *, on: bool) -> None:
 
 @transaction.atomic
 def replace_addresses(user: User) -> None:
-    """Forget the addresses that an account had before: nobody signs in or resets a password with them any more."""
+    """Delete the previous addresses of an account, so that nobody can sign in or reset a password with them."""
     EmailAddress.objects.filter(user=user).delete()
     EmailAddress.objects.create(user=user, email=user.email.lower(), primary=True, verified=False)

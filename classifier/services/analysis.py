@@ -19,8 +19,8 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
     """Queue a new analysis of a stored scan and make it the current one.
 
     Raises:
-        Conflict: if one with the same model is queued or running, or the scan was deleted meanwhile.
-        Invalid: if there is no such model.
+        Conflict: If an analysis with the same model is queued or running, or the scan has been deleted.
+        Invalid: If the model does not exist.
     """
     try:
         with transaction.atomic():
@@ -45,10 +45,10 @@ def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:
 
 
 def cancel_analysis(analysis: Analysis, *, by: User) -> None:
-    """Take a queued analysis out of the queue.
+    """Cancel a queued analysis.
 
     Raises:
-        Conflict: if it has started or ended.
+        Conflict: If it has started or ended.
     """
     end = End(
         analysis_id=analysis.pk,

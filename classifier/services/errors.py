@@ -1,11 +1,11 @@
-"""Errors for people. Pages and the API show `str(error)` as it is."""
+"""Errors for users. Pages and the API show `str(error)` unchanged."""
 
 
 class ServiceError(Exception):
-    """Something a person asked for cannot be done; the message says why and what to do.
+    """A request cannot be fulfilled; the message says why and what to do.
 
     Attributes:
-        code: a short stable word for programs.
+        code: A short, stable identifier for programs.
     """
 
     code = "invalid"
@@ -18,23 +18,23 @@ class ServiceError(Exception):
 
 
 class Invalid(ServiceError):
-    """What was asked for makes no sense."""
+    """The request contains an invalid value."""
 
 
 class NotAllowed(ServiceError):
-    """The person sees the thing but may not do this to it."""
+    """The user can see the object but lacks permission for this action."""
 
     code = "not_allowed"
 
 
 class Conflict(ServiceError):
-    """The thing is no longer in a state in which this can be done."""
+    """The current state of the object does not allow this action."""
 
     code = "conflict"
 
 
 class StorageFull(ServiceError):
-    """The media disk takes no more files."""
+    """The media disk is full."""
 
     code = "storage_full"
 

@@ -1,4 +1,4 @@
-"""Which models may be asked for."""
+"""Validation of model names."""
 
 from django.conf import settings
 
@@ -7,7 +7,7 @@ from classifier.services.errors import Invalid
 
 
 def checked_model_name(name: str | None) -> str:
-    """Return `name`, or the installation's default for `None` or "". Raises `Invalid` if there is no such model."""
+    """Return `name`, or the installation's default for None or "". Raise `Invalid` if the model does not exist."""
     name = name or settings.MODEL
     known = available_models()
     if name not in known:

@@ -1,4 +1,4 @@
-"""The bundled sample scans, one click away from a first result."""
+"""The bundled sample scans, for a first result with one click."""
 
 import json
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Sample:
     """One bundled image.
 
     Attributes:
-        name: its slug.
-        finding: what the data set says it shows.
-        title: what people read.
-        path: the file.
+        name: The slug.
+        finding: The label in the data set.
+        title: The title on the page.
+        path: The file.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Sample:
 
 @lru_cache(maxsize=1)
 def list_samples() -> tuple[Sample, ...]:
-    """All bundled samples in the order of `samples/samples.json`."""
+    """Return all bundled samples in the order of `samples/samples.json`."""
     rows = json.loads((SAMPLES_DIR / "samples.json").read_text())["samples"]
     return tuple(Sample(row["name"], row["finding"], row["title"], SAMPLES_DIR / row["file"]) for row in rows)
 
 
 def get_sample(name: str) -> Sample:
-    """One sample by its name. Raises `Invalid` if there is none."""
+    """Return the sample with this name. Raise `Invalid` if there is none."""
     for sample in list_samples():
         if sample.name == name:
             return sample
@@ -47,6 +47,6 @@ def get_sample(name: str) -> Sample:
 
 
 def submit_sample(name: str, *, owner: User, team: Team | None = None) -> Submission:
-    """Submit a bundled sample as a scan of `owner`'s, by the same way as any upload."""
+    """Submit a bundled sample as a scan of `owner`, exactly like an upload."""
     sample = get_sample(name)
     return submit_scan(owner=owner, file=sample.path.read_bytes(), team=team, sample=sample.name)

@@ -1,4 +1,4 @@
-"""Writes to scans: submit, describe, delete."""
+"""Submit, describe, move and delete scans."""
 
 import errno
 import re
@@ -28,7 +28,7 @@ from classifier.services.storage import remove_files
 
 logger = structlog.get_logger(__name__)
 
-# Letters, digits and the marks that pseudonyms are made of: room for "STUDY-12/0042", none for markup.
+# Letters, digits and the punctuation of pseudonyms such as "STUDY-12/0042", but no markup.
 PATIENT_REFERENCE = re.compile(r"[\w./#:+\- ]{0,64}")
 MAX_NOTES = 4000
 MAX_IDEMPOTENCY_KEY = 255
@@ -36,13 +36,13 @@ MAX_IDEMPOTENCY_KEY = 255
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What came of an upload.
+    """The result of an upload.
 
     Attributes:
-        scan: the stored scan.
-        analysis: its queued analysis; for a replay, the scan's current one.
-        earlier: a visible scan of the same pixels that was there before, if any.
-        replayed: whether the idempotency key had been used for this very upload.
+        scan: The stored scan.
+        analysis: Its queued analysis; for a replay, the scan's current one.
+        earlier: An earlier visible scan with the same pixels, if any.
+        replayed: Whether an earlier request with the same idempotency key made this upload.
     """
 
     scan: Scan
@@ -68,11 +68,11 @@ def submit_scan(
     A refused file is recorded in the batch with its sentence.
 
     Raises:
-        RefusedImage: if the file is not an image that can be analyzed, with a sentence for people.
-        Invalid: if a field makes no sense.
-        NotAllowed: if `owner` is not a member of `team`.
-        Conflict: if the idempotency key was used for another upload.
-        StorageFull: if the media disk takes no more; nothing is stored then.
+        RefusedImage: If the file is not an image that can be analyzed; the message is for users.
+        Invalid: If a field has an invalid value.
+        NotAllowed: If `owner` is not a member of `team`.
+        Conflict: If the idempotency key was used for another upload.
+        StorageFull: If the media disk is full; nothing is stored.
     """
     try:
         return _submit(
@@ -121,7 +121,7 @@ def _submit(
     try:
         with _files_of(scan, image) as files, transaction.atomic():
             analysis = next_analysis(scan, by=owner, model_name=model_name)
-            # Each names the other; the database checks that when the transaction ends.
+            # The rows refer to each other; the database checks both references at the end of the transaction.
             scan.current_analysis = analysis
             scan.save(force_insert=True)
             analysis.save(force_insert=True)
@@ -131,7 +131,7 @@ def _submit(
             transaction.on_commit(notify_workers)
             files.may_be_needed = True
     except IntegrityError as error:
-        # The same request a moment earlier, in another thread, has stored it.
+        # The same request, a moment earlier in another thread, has stored the scan.
         if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
             return _joined(replay, place)
         if team is not None and not Team.objects.filter(pk=team.pk).exists():
@@ -149,7 +149,7 @@ def _joined(replay: Submission, place: Place | None) -> Submission:
 
 
 def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> Scan:
-    """Change what people wrote about a scan. Its owner only."""
+    """Change the patient reference and notes of a scan. Owner only."""
     _require_can_change(scan, by=by)
     fields = _checked_fields(patient_reference=patient_reference, notes=notes)
     for name in ("patient_reference", "notes"):
@@ -159,7 +159,7 @@ def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> 
 
 
 def move_scan(scan: Scan, *, by: User, team: Team | None) -> Scan:
-    """Show a scan to another team of the owner's, or to none. Its owner only."""
+    """Move a scan to another of the owner's teams, or to none. Owner only."""
     _require_can_change(scan, by=by)
     if team == scan.team:
         return scan
@@ -171,15 +171,15 @@ def move_scan(scan: Scan, *, by: User, team: Team | None) -> Scan:
 
 
 def delete_scan(scan: Scan, *, by: User) -> None:
-    """Delete a scan with its analyses and files. Its owner only.
+    """Delete a scan with its analyses and files. Owner only.
 
-    The files go when the deletion is committed: a rolled back one leaves everything in place.
+    The files are removed after the commit, so that a rollback leaves everything in place.
     """
     _require_can_change(scan, by=by)
     scan_id = scan.pk
     logger.info("scan_deleted", scan=str(scan_id), by=by.pk)
     with transaction.atomic():
-        # Locked, since a result or a new analysis that is committed meanwhile would undo the deletion.
+        # Lock the row: a result or a new analysis committed meanwhile would undo the deletion.
         list(Scan.objects.filter(pk=scan_id).select_for_update().values_list("pk"))
         analyses = Analysis.objects.filter(scan_id=scan_id).select_for_update().order_by("pk")
         ids = list(analyses.values_list("pk", flat=True))
@@ -208,7 +208,7 @@ def _checked_fields(*, patient_reference: str, notes: str, idempotency_key: str 
 
 
 def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Submission | None:
-    """Return the submission that this key made before; raise `Conflict` if it was made of another image."""
+    """Return the earlier submission with this key. Raise `Conflict` if its image differs."""
     if not idempotency_key:
         return None
     scan = visible_scans(owner).filter(owner=owner, idempotency_key=idempotency_key).first()
@@ -224,11 +224,11 @@ def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Subm
 
 @dataclass(slots=True)
 class _Files:
-    """Written files.
+    """The files written for one scan.
 
     Attributes:
-        may_be_needed: whether the row may come about. From the commit on only the database knows: a connection that
-            is lost during it leaves the question open.
+        may_be_needed: Whether the row may exist. If the connection is lost during the commit, only the database
+            knows whether it succeeded.
     """
 
     may_be_needed: bool = False
@@ -236,9 +236,9 @@ class _Files:
 
 @contextmanager
 def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[_Files]:
-    """Write the scan's files before its row, and take them away again if the row certainly does not come about.
+    """Write the scan's files before its row, and remove them if the row certainly was not stored.
 
-    Files that are kept in doubt and have no row are found by `storage.remove_orphaned_files`.
+    `storage.remove_orphaned_files` removes files that were kept in doubt and have no row.
     """
     files = _Files()
     try:

@@ -1,4 +1,4 @@
-"""Housekeeping of the media folder."""
+"""Maintenance of the media folder."""
 
 import shutil
 import time
@@ -13,22 +13,22 @@ from classifier.models.scan import image_path
 
 logger = structlog.get_logger(__name__)
 
-# Files are written moments before their row. What is older and has no row was left by a process that died between.
+# Files are written moments before their row. A process that died in between leaves older files without a row.
 ORPHAN_SECONDS = 3600
 
 
 def folder_of(scan_id: UUID) -> Path:
-    """Return the folder that holds a scan's files, and nothing else."""
+    """Return the folder that holds only this scan's files."""
     return Path(settings.MEDIA_ROOT) / Path(image_path(Scan(pk=scan_id), "image.png")).parent
 
 
 def remove_files(scan_id: UUID) -> None:
-    """Remove a scan's files; none being there is fine."""
+    """Remove a scan's files, if there are any."""
     shutil.rmtree(folder_of(scan_id), ignore_errors=True)
 
 
 def remove_orphaned_files(*, older_than_seconds: float = ORPHAN_SECONDS) -> int:
-    """Remove stored images whose scan does not exist. Returns how many scans' folders were removed."""
+    """Remove stored images whose scan does not exist. Return the number of folders removed."""
     now = time.time()
     removed = 0
     for folder in Path(settings.MEDIA_ROOT).glob("scans/??/*"):

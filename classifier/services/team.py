@@ -1,4 +1,4 @@
-"""Writes to teams."""
+"""Changes to teams and their members."""
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -12,14 +12,14 @@ MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 80
 
 @transaction.atomic
 def create_team(owner: User, *, name: str) -> Team:
-    """Make a team with `owner` as its first owner. Raises `Invalid` for an empty or overlong name."""
+    """Create a team with `owner` as its first owner. Raise `Invalid` if the name is empty or too long."""
     team = Team.objects.create(name=_checked_name(name))
     Membership.objects.create(team=team, user=owner, role=Membership.Role.OWNER)
     return team
 
 
 def rename_team(team: Team, *, by: User, name: str) -> Team:
-    """Give the team another name. Owners only."""
+    """Rename the team. Owners only."""
     _require_owner(team, by=by)
     team.name = _checked_name(name)
     team.save(update_fields=["name"])
@@ -27,11 +27,11 @@ def rename_team(team: Team, *, by: User, name: str) -> Team:
 
 
 def add_member(team: Team, *, by: User, identifier: str) -> Membership:
-    """Add the account with this user name or e-mail address. Owners only.
+    """Add the user with this user name or e-mail address. Owners only.
 
     Raises:
-        Invalid: if there is no such active account.
-        Conflict: if that person is a member already.
+        Invalid: If there is no such active account.
+        Conflict: If that user is already a member.
     """
     _require_owner(team, by=by)
     identifier = identifier.replace("\x00", "").strip()
@@ -47,9 +47,9 @@ def add_member(team: Team, *, by: User, identifier: str) -> Membership:
 
 @transaction.atomic
 def remove_member(team: Team, *, by: User, user: User) -> None:
-    """Take `user` out of the team: an owner anybody, a member only themselves.
+    """Remove `user` from the team. An owner may remove anyone; members may remove themselves.
 
-    The scans they brought stay with the team. The last owner cannot go while others remain.
+    The scans that `user` added stay with the team. The last owner cannot leave while other members remain.
     """
     if user != by:
         _require_owner(team, by=by)
@@ -64,13 +64,13 @@ def remove_member(team: Team, *, by: User, user: User) -> None:
 
 
 def leave_team(team: Team, *, by: User) -> None:
-    """Take oneself out of the team."""
+    """Leave the team."""
     remove_member(team, by=by, user=by)
 
 
 @transaction.atomic
 def set_role(team: Team, *, by: User, user: User, role: str) -> Membership:
-    """Make a member owner, or an owner member. Owners only; one owner remains."""
+    """Change a member's role. Owners only; at least one owner must remain."""
     _require_owner(team, by=by)
     if role not in Membership.Role.values:
         raise Invalid("A member is either an owner or a member.")
@@ -106,13 +106,13 @@ def set_sealed_reading(team: Team, *, by: User, on: bool) -> None:
 
 
 def delete_team(team: Team, *, by: User) -> None:
-    """Delete the team. Its scans go back to being seen by their owners alone. Owners only."""
+    """Delete the team. Its scans become visible to their owners only. Owners only."""
     _require_owner(team, by=by)
     team.delete()
 
 
 def is_owner(team: Team, user: User) -> bool:
-    """Whether `user` may change the team."""
+    """Return True if `user` may change the team."""
     return team.memberships.filter(user=user, role=Membership.Role.OWNER).exists()
 
 
