@@ -1,1 +1,1 @@
-"""From canonical pixels to a decision: preprocessing, engines, calibration, refusal, saliency, models."""
+"""From canonical pixels to a decision: preprocessing, engines, OOD detection, calibration, saliency, model cards."""

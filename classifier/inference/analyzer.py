@@ -1,4 +1,4 @@
-"""The one entry that the worker and the command line use: images in, decisions out."""
+"""The entry point for the worker and the command line: images in, decisions out."""
 
 import threading
 import time
@@ -21,12 +21,12 @@ from classifier.inference.second_look import predict
 
 @dataclass(frozen=True, slots=True)
 class AnalysisResult:
-    """What one image gave.
+    """The result for one image.
 
     Attributes:
         decision: The answer.
         class_maps: float16 `(h, w, 4)`; `(7, 7, 4)` for Xception at 224 pixels. For `overlay_png`.
-        milliseconds: The image's share of the time that its batch took, preprocessing included.
+        milliseconds: The image's share of its batch's time, including preprocessing.
     """
 
     decision: Decision
@@ -36,12 +36,12 @@ class AnalysisResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """Images as the network wants them.
+    """A preprocessed batch.
 
     Attributes:
         inputs: float32 `(N, size, size, channels)`.
-        appearance: Their appearance, float32 `(N, D)`.
-        seconds: What preparing them took.
+        appearance: Appearance statistics, float32 `(N, D)`.
+        seconds: Duration of preprocessing.
     """
 
     inputs: Float32Array = field(repr=False)
@@ -56,12 +56,12 @@ class ModelInput:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """What the network gave.
+    """The network's output for a batch.
 
     Attributes:
         output: Logits, features and class maps.
-        appearance: The images' appearance, float32 `(N, D)`.
-        seconds: What preparing and the network took.
+        appearance: Appearance statistics, float32 `(N, D)`.
+        seconds: Duration of preprocessing and the forward pass.
     """
 
     output: EngineOutput = field(repr=False)
@@ -70,7 +70,7 @@ class ModelOutput:
 
 
 class Analyzer:
-    """Preprocesses, runs the network once, and decides. May be shared by threads."""
+    """Preprocess images, run the network once, and decide. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
         """Store a warm engine and read the out-of-distribution statistics that its card names.
@@ -81,12 +81,12 @@ class Analyzer:
         self.engine = engine
         ood = engine.card.ood
         self.detector = None if ood is None else OodDetector.load(ood)
-        # A forward pass already uses every processor: two at once would only slow each other.
+        # A forward pass already uses every processor; two at once would only slow each other down.
         self._lock = threading.Lock()
 
     @classmethod
     def from_folder(cls, path: Path, *, engine: str = "auto", exports: Path | None = None) -> Self:
-        """Loads, verifies and warms up the model of a folder.
+        """Load, verify and warm up the model in a folder.
 
         Args:
             path: `models/<name>`.
@@ -105,7 +105,7 @@ class Analyzer:
 
     @property
     def engine_name(self) -> str:
-        """What runs the network, as `ENGINE` names it."""
+        """The name of the engine, as in the setting `ENGINE`."""
         return self.engine.name
 
     def analyze(self, images: Sequence[UInt8Array]) -> list[AnalysisResult]:
@@ -138,7 +138,7 @@ class Analyzer:
         """Run the second step: the network.
 
         Raises:
-            FloatingPointError: If it gives anything but finite numbers; they would pass for a result.
+            FloatingPointError: If an output is not finite; it could be mistaken for a result.
         """
         with self._lock:
             started = time.perf_counter()
@@ -149,7 +149,7 @@ class Analyzer:
         return ModelOutput(output, prepared.appearance, prepared.seconds + seconds)
 
     def decide(self, model_output: ModelOutput) -> list[AnalysisResult]:
-        """Run the last step: detection of other images, calibration, abstention. It costs little beside the second."""
+        """Run the last step: out-of-distribution detection, calibration and abstention. It is cheap."""
         started = time.perf_counter()
         logits, features, class_maps = model_output.output
         scores: list[float | None] = [None] * len(logits)

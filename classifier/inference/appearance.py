@@ -1,4 +1,4 @@
-"""What an image looks like, in numbers that know nothing of anatomy: brightness, contrast, edges, outline."""
+"""Appearance statistics of an image, independent of anatomy: brightness, contrast, edges, outline."""
 
 import numpy as np
 
@@ -20,15 +20,15 @@ FEATURES = (
     "left-right asymmetry",
 )
 LARGEST_SIDE = 150
-"""Every second pixel of an input says as much in a quarter of the time."""
+"""Every second pixel gives the same information in a quarter of the time."""
 
 
 def appearance_statistics(inputs: Float32Array, *, parameters: Preprocessing) -> Float32Array:
-    """Describe images as the network gets them.
+    """Compute the appearance statistics of preprocessed images.
 
     Args:
         inputs: float32 `(N, size, size, channels)`.
-        parameters: What they were preprocessed with.
+        parameters: The preprocessing of the inputs.
 
     Returns:
         float32 `(N, len(FEATURES))`.
@@ -39,7 +39,7 @@ def appearance_statistics(inputs: Float32Array, *, parameters: Preprocessing) ->
 
 
 def describe(gray: Float32Array) -> Float32Array:
-    """Describe gray images.
+    """Compute the appearance statistics of gray images.
 
     Args:
         gray: float32 `(N, S, S)` in [0, 1].

@@ -13,7 +13,7 @@ NOTUMOR = FINDINGS.index("notumor")
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Two questions, calibrated apart: is there a tumor, and of which kind.
+    """Calibration in two parts: the presence of a tumor, and its kind.
 
     With the log-odds of a tumor L = log(sum of exp(z/T) over the tumors) - z_notumor/T, the probability of a tumor is
     sigmoid(slope L + offset) (Platt, "Probabilistic Outputs for Support Vector Machines", 1999), and the kinds share
@@ -22,7 +22,7 @@ class Calibration:
 
     Attributes:
         temperature: T, positive; larger values make the kind less certain.
-        tumor_slope: Positive; smaller values make the answer to the first question less certain.
+        tumor_slope: Positive; smaller values make the presence of a tumor less certain.
         tumor_offset: In log-odds; larger values make a tumor more probable.
     """
 
@@ -74,6 +74,6 @@ def probabilities(logits: npt.ArrayLike, *, temperature: float) -> Float32Array:
 
 
 def tumor_probability(calibrated: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return the probability that there is a tumor of any kind, of calibrated probabilities `(..., 4)`."""
+    """Return the probability of a tumor of any kind from calibrated probabilities `(..., 4)`."""
     result: npt.NDArray[np.float64] = 1.0 - np.asarray(calibrated, np.float64)[..., NOTUMOR]
     return result

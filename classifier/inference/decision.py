@@ -1,4 +1,4 @@
-"""Decide what is said of an image: a finding, a tumor of unknown kind, "uncertain", or "not a brain MR image"."""
+"""Decide the answer for an image: a finding, a tumor of unknown kind, "uncertain", or "not a brain MR image"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from classifier.inference.registry import ModelCard, Thresholds
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an analysis says.
+    """The answer of an analysis.
 
     Attributes:
-        outcome: Kind of answer.
+        outcome: The kind of answer.
         finding: The finding if classified: one of `FINDINGS`, or `tumor` if its kind is unknown. Else None.
         probabilities: Calibrated, in the order of `FINDINGS`; None if the image is no brain MR.
         confidence: Probability of what is said; if uncertain, the largest one. None if the image is no brain MR.
@@ -35,20 +35,20 @@ class Decision:
 
     @property
     def tumor_probability(self) -> float | None:
-        """Probability of a tumor of any kind; None if the image is no brain MR."""
+        """Probability of a tumor of any kind; None if the image is not brain MR."""
         return None if self.probabilities is None else 1.0 - self.probabilities[NOTUMOR]
 
 
 def decide(logits: Float32Array, card: ModelCard, *, ood_score: float | None = None) -> Decision:
-    """Decide on one image.
+    """Decide the answer for one image.
 
     Args:
         logits: float32 `(4,)`.
         card: Calibration and thresholds.
-        ood_score: How far the image is from brain MR (`OodDetector.score`); None lets every image pass.
+        ood_score: Distance from brain MR (`OodDetector.score`); None accepts every image.
 
     Returns:
-        The decision. An image is refused before it is classified, so a refused one has no probabilities.
+        The decision. An out-of-distribution image has no probabilities, because it is not classified.
     """
     if ood_score is not None and ood_score > LIMIT:
         return Decision(Outcome.NOT_BRAIN_MRI, None, None, None, ood_score)
@@ -69,11 +69,11 @@ def decide(logits: Float32Array, card: ModelCard, *, ood_score: float | None = N
 
 
 def answer(calibrated: Float32Array, thresholds: Thresholds) -> str | None:
-    """Return what the probabilities say: one of `FINDINGS`, `tumor` of unknown kind, or None if uncertain.
+    """Return the answer that the probabilities support: one of `FINDINGS`, `tumor`, or None if uncertain.
 
     Args:
         calibrated: Calibrated probabilities, float32 `(4,)`.
-        thresholds: Of the model's card.
+        thresholds: The thresholds of the model's card.
     """
     best = int(calibrated.argmax())
     if best == NOTUMOR:

@@ -1,6 +1,6 @@
-"""The networks that a card can name: a backbone, global average pooling, and one linear layer.
+"""The networks that a card can specify: a backbone, global average pooling, and one linear layer.
 
-With this wiring the class activation map (Zhou et al., "Learning Deep Features for Discriminative
+With this architecture the class activation map (Zhou et al., "Learning Deep Features for Discriminative
 Localization", 2016) is exact: a logit is the spatial mean of its class map. Keras is imported inside the
 functions, so that web processes can import this package without loading TensorFlow.
 """
@@ -19,7 +19,7 @@ def build_backbone(name: str) -> Any:
     """Build a backbone without its top, with random weights and free spatial size.
 
     Args:
-        name: `xception`, or `tiny` (three small layers with the same wiring, for fast tests).
+        name: `xception`, or `tiny` (three small layers with the same structure, for fast tests).
 
     Returns:
         A Keras model from `(N, S, S, 3)` to feature maps `(N, s, s, C)`; C is 2,048 for Xception, whose maps
@@ -44,12 +44,12 @@ def build_network(name: str, *, classes: int = len(FINDINGS), dropout: float = D
     """Build the whole classifier: backbone, global average pooling, dropout, linear head.
 
     The backbone is called with `training=False`: batch normalization always uses its stored statistics,
-    because small batches of one organ would spoil them.
+    because small batches of images of one organ would distort them.
 
     Args:
         name: Backbone name, see `build_backbone`.
         classes: Number of logits.
-        dropout: Share of the pooled features dropped while training.
+        dropout: Share of the pooled features dropped during training.
 
     Returns:
         A Keras model from `(N, S, S, 3)` to float32 logits `(N, classes)`.
@@ -73,15 +73,15 @@ def backbone_of(network: Any) -> Any:
 
 
 def with_training_outputs(network: Any) -> Any:
-    """Return the same layers as a model of three outputs, for losses on places.
+    """Return the same layers as a model with three outputs, for losses on locations.
 
     Args:
         network: A model made by `build_network`.
 
     Returns:
         A Keras model from `(N, S, S, 3)` to logits `(N, 4)`, class maps `(N, h, w, 4)` and lesion logits
-        `(N, h, w, 1)`. The first two share all weights with the network; the third has a linear layer of its own,
-        which serves training alone.
+        `(N, h, w, 1)`. The first two share all weights with the network. The third has its own linear layer, which
+        is used only in training.
     """
     import keras
 
@@ -94,11 +94,11 @@ def with_training_outputs(network: Any) -> Any:
 
 
 def freeze_blocks(network: Any, *, blocks: int) -> int:
-    """Freeze the first blocks of an Xception: the entry flow learns edges, which MR slices share with photographs.
+    """Freeze the first blocks of an Xception. They detect edges, which MR slices share with photographs.
 
     Args:
         network: A model made by `build_network`.
-        blocks: How many blocks to freeze, 0–13; see `blocks_of`.
+        blocks: Number of blocks to freeze, 0–13; see `blocks_of`.
 
     Returns:
         The number of frozen layers.
@@ -110,9 +110,9 @@ def freeze_blocks(network: Any, *, blocks: int) -> int:
 
 
 def blocks_of(network: Any) -> list[tuple[Any, int]]:
-    """Return the layers of an Xception backbone, in order, each with the number of its block.
+    """Return the layers of an Xception backbone, in order, each with its block number.
 
-    Block 1 ends without an addition, each of the blocks 2 to 13 with one; block 14 is the rest.
+    Blocks 2 to 13 each end with an addition, block 1 does not; block 14 holds the remaining layers.
 
     Args:
         network: A model made by `build_network`.
@@ -132,7 +132,7 @@ def blocks_of(network: Any) -> list[tuple[Any, int]]:
 
 
 def save_float16(network: Any, path: Path) -> None:
-    """Write the weights as float16, half the size; rounding changes logits by less than their own noise.
+    """Write the weights as float16, which halves the size and changes logits by less than their noise.
 
     Args:
         network: A model made by `build_network`.

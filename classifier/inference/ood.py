@@ -1,6 +1,6 @@
 """Detect images that are not brain MR (out-of-distribution images).
 
-Two scores count: the residual of the network's features, and the distance of the appearance statistics.
+Two scores are used: the residual of the network's features, and the distance of the appearance statistics.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from classifier.inference.preprocessing import Float32Array
 from classifier.inference.registry import ModelError, OodCard
 
 LIMIT = 1.0
-"""Largest score that still is a brain MR."""
+"""Largest score that counts as brain MR."""
 RIDGE = 0.05
-"""Added to the variances of the standardized appearance, so that none is divided by almost nothing."""
+"""Regularization: added to the variances of the standardized appearance statistics to avoid division by near zero."""
 
 
 def normalize(features: Float32Array) -> Float32Array:
@@ -30,9 +30,9 @@ class Statistics:
     """Statistics of the training images.
 
     Attributes:
-        feature_mean: Mean of their normalized features, float32 `(C,)`.
-        axes: Directions in which those vary most, orthonormal, float32 `(K, C)`.
-        appearance_mean: Mean of their appearance, float32 `(D,)`.
+        feature_mean: Mean of the normalized features, float32 `(C,)`.
+        axes: Principal directions of the normalized features, orthonormal, float32 `(K, C)`.
+        appearance_mean: Mean of the appearance statistics, float32 `(D,)`.
         appearance_whitening: Maps a difference from that mean to unit variances, float32 `(D, D)`.
     """
 
@@ -47,7 +47,7 @@ class Statistics:
 
         Args:
             features: Pooled features, float32 `(N, C)`.
-            appearance: From `appearance`, float32 `(N, D)`.
+            appearance: Appearance statistics, float32 `(N, D)`.
             axes: Number of principal directions of the features; at most N and C.
         """
         normal = normalize(features)
@@ -64,39 +64,39 @@ class Statistics:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
+        """Read a file written by `save`.
 
         Raises:
-            OSError, ValueError, KeyError, EOFError: If it is not such a file.
+            OSError, ValueError, KeyError, EOFError: If the file is missing or malformed.
         """
         with np.load(path, allow_pickle=False) as archive:
             return cls(*(archive[name].astype(np.float32) for name in cls.__slots__))
 
     def save(self, path: Path) -> None:
-        """Write an `.npz` file, the axes as float16, which changes a residual by about a hundredth."""
+        """Write an `.npz` file. The axes are float16, which changes a residual by about 0.01."""
         arrays = {name: getattr(self, name) for name in self.__slots__}
         np.savez(path, **arrays | {"axes": self.axes.astype(np.float16)})
 
     def feature_distance(self, features: Float32Array) -> Float32Array:
-        """Return the length of each feature vector outside of the principal subspace: float32 `(N,)` in [0, 2]."""
+        """Return the norm of each feature vector outside the principal subspace, float32 `(N,)` in [0, 2]."""
         offset = normalize(features) - self.feature_mean
         rest = (offset**2).sum(axis=1) - ((offset @ self.axes.T) ** 2).sum(axis=1)
         result: Float32Array = np.sqrt(np.maximum(rest, 0.0)).astype(np.float32)
         return result
 
     def appearance_distance(self, appearance: Float32Array) -> Float32Array:
-        """Return the Mahalanobis distance of the appearance from the training images': float32 `(N,)`, at least 0."""
+        """Return the Mahalanobis distance of the appearance statistics from the training images, float32 `(N,)`."""
         whitened = (appearance - self.appearance_mean) @ self.appearance_whitening.T
         result: Float32Array = np.linalg.norm(whitened, axis=1)
         return result
 
 
 class OodDetector:
-    """Score images by two distances from the training images, each relative to its limit; the larger one counts.
+    """Score images by the larger of two distances from the training images, each relative to its limit.
 
-    The features' distance is the residual outside of their principal subspace, after Wang et al., "ViM:
-    Out-of-Distribution with Virtual-logit Matching" (2022), without the logit. The network was never trained to tell
-    an inverted image or a photograph of even brightness from others, so the appearance has a limit of its own.
+    The distance of the features is the residual outside their principal subspace, after Wang et al., "ViM:
+    Out-of-Distribution with Virtual-logit Matching" (2022), without the logit. The network was never trained to
+    recognize an inverted image or a photograph of even brightness, so the appearance has its own limit.
     """
 
     def __init__(self, statistics: Statistics, *, feature_limit: float, appearance_limit: float) -> None:
@@ -105,7 +105,7 @@ class OodDetector:
 
     @classmethod
     def load(cls, card: OodCard) -> Self:
-        """Read the statistics that a card names.
+        """Read the statistics of a model card.
 
         Raises:
             ModelError: If they cannot be used.
@@ -117,20 +117,20 @@ class OodDetector:
         return cls(statistics, feature_limit=card.feature_limit, appearance_limit=card.appearance_limit)
 
     def score(self, features: Float32Array, appearance: Float32Array) -> Float32Array:
-        """Return how far images are from brain MR.
+        """Return the distance of images from brain MR.
 
         Args:
             features: Pooled features, float32 `(N, C)`.
-            appearance: From `appearance`, float32 `(N, D)`.
+            appearance: Appearance statistics, float32 `(N, D)`.
 
         Returns:
-            float32 `(N,)`, at least 0; above `LIMIT` an image is not brain MR.
+            float32 `(N,)`, at least 0; above `LIMIT` an image is out of distribution.
         """
         appearance_score = self.statistics.appearance_distance(appearance) / self.appearance_limit
         result: Float32Array = np.maximum(self.feature_score(features), appearance_score).astype(np.float32)
         return result
 
     def feature_score(self, features: Float32Array) -> Float32Array:
-        """Return the part of the score that the network's features decide: float32 `(N,)`."""
+        """Return the part of the score that comes from the network's features, float32 `(N,)`."""
         result: Float32Array = self.statistics.feature_distance(features) / self.feature_limit
         return result

@@ -1,4 +1,4 @@
-"""The one way from an 8-bit image to the network's input, shared by training, evaluation and serving."""
+"""Preprocessing from an 8-bit image to the network's input, shared by training, evaluation and serving."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ RESIZE_METHODS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampl
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a model wants its input; read from its card.
+    """The input format of a model, from its card.
 
     Attributes:
         size: Side of the square input in pixels.
-        channels: How often the gray channel is repeated.
-        low: Value that a black pixel (0) becomes.
-        high: Value that a white pixel (255) becomes.
+        channels: Number of copies of the gray channel.
+        low: Value of a black pixel (0) in the input.
+        high: Value of a white pixel (255) in the input.
         resize: Name of the resampling filter, a key of `RESIZE_METHODS`. Pillow's filters widen with the
-            reduction, so shrinking is free of aliasing.
+            reduction, so downsampling does not alias.
     """
 
     size: int = 299
@@ -44,7 +44,7 @@ DEFAULT = Preprocessing()
 
 
 def resize(image: UInt8Array, *, size: int, method: str = "bicubic") -> UInt8Array:
-    """Resize a gray image to a square, without keeping its aspect ratio (as the models were trained).
+    """Resize a gray image to a square. The aspect ratio is not kept, as in training.
 
     Args:
         image: uint8 array `(H, W)`, any size.
@@ -79,7 +79,7 @@ def to_input(pixels: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Floa
     scaled *= (parameters.high - parameters.low) / 255.0
     scaled += parameters.low
     inputs = np.empty((*pixels.shape, parameters.channels), np.float32)
-    # Channel by channel is several times faster than `np.repeat`.
+    # Filling channel by channel is several times faster than `np.repeat`.
     for channel in range(parameters.channels):
         inputs[..., channel] = scaled
     return inputs
@@ -102,6 +102,6 @@ def preprocess(image: UInt8Array, *, parameters: Preprocessing = DEFAULT) -> Flo
 
 
 def preprocess_batch(images: Iterable[UInt8Array], *, parameters: Preprocessing = DEFAULT) -> Float32Array:
-    """`preprocess` for several images: float32 `(N, size, size, channels)`."""
+    """Preprocess several images into float32 `(N, size, size, channels)`; see `preprocess`."""
     resized = [resize(image, size=parameters.size, method=parameters.resize) for image in images]
     return to_input(np.stack(resized), parameters=parameters)

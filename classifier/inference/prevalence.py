@@ -1,4 +1,4 @@
-"""Predictive values at a prevalence: what a reader's own patients make of a sensitivity and a specificity."""
+"""Predictive values of a sensitivity and a specificity at a given prevalence."""
 
 
 def predictive_values(*, sensitivity: float, specificity: float, prevalence: float) -> dict[str, float]:

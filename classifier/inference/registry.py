@@ -1,4 +1,4 @@
-"""Reads and verifies model cards. Free of TensorFlow and cheap, so that web processes may use it."""
+"""Read and verify model cards. The module is cheap and does not load TensorFlow, so that web processes can use it."""
 
 import hashlib
 import json
@@ -13,17 +13,17 @@ from classifier.inference.preprocessing import Preprocessing
 
 CARD_NAME = "card.json"
 POSSIBLE = 0.10
-"""A finding remains possible from this calibrated probability on: one in ten is worth a clinician's second look."""
+"""Smallest calibrated probability of a possible finding: one in ten deserves a clinician's attention."""
 FORMAT = 1
 
 
 class ModelError(Exception):
-    """A model that must not be used; the message says what to do."""
+    """The model cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that belongs to a model: `path`, hexadecimal `sha256`, and size in `bytes`."""
+    """A file of a model: `path`, hexadecimal `sha256`, and size in `bytes`."""
 
     path: Path
     sha256: str
@@ -49,12 +49,12 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class OodCard:
-    """How the model tells that an image is no brain MR.
+    """Parameters of the out-of-distribution detector.
 
     Attributes:
         statistics: `.npz` file with statistics of the training images (`ood.Statistics`).
-        feature_limit: Largest distance of the features that still is a brain MR, 0 to 2.
-        appearance_limit: Largest distance of the appearance that still is one.
+        feature_limit: Largest distance of the features that counts as brain MR, 0 to 2.
+        appearance_limit: Largest distance of the appearance statistics that counts as brain MR.
     """
 
     statistics: ModelFile
@@ -64,7 +64,7 @@ class OodCard:
 
 @dataclass(frozen=True, slots=True)
 class SaliencyScale:
-    """What counts as no and as full evidence on a class map, in units of logits.
+    """The range of evidence that a saliency map shows, in units of logits.
 
     Attributes:
         floor: Contrast up to which nothing is shown.
@@ -77,12 +77,12 @@ class SaliencyScale:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Smallest calibrated probabilities that are answers; what reaches none of them is uncertain.
+    """Decision thresholds on calibrated probabilities; an image that reaches none of them is uncertain.
 
     Attributes:
-        finding: Of a tumor of known kind, to be named.
-        notumor: Of "no tumor", to be said.
-        tumor: Of a tumor of any kind, to say "a tumor, kind unknown"; None never says it.
+        finding: Threshold for a tumor of a known kind.
+        notumor: Threshold for "no tumor".
+        tumor: Threshold for a tumor of unknown kind; None disables that answer.
     """
 
     finding: float
@@ -95,19 +95,19 @@ class ModelCard:
     """One model version: its files, preprocessing, thresholds and figures.
 
     Attributes:
-        folder: Where it lies.
+        folder: The model's folder.
         name: Name of the model; that of its folder.
         version: Version of the weights and thresholds together.
         network: Name for `classifier.inference.network.build_network`.
         labels: Order of the logits; always `FINDINGS`.
-        preprocessing: How the network wants its input.
+        preprocessing: Format of the network's input.
         weights: The weights file.
-        calibration: How logits become probabilities.
-        thresholds: Which probabilities are answers.
-        possible_from: Smallest calibrated probability from which each finding remains possible, in their order.
-        ood: How images that are not brain MR are detected, or None if they are not.
+        calibration: Maps logits to calibrated probabilities.
+        thresholds: Decision thresholds.
+        possible_from: For each finding, the smallest calibrated probability at which it remains possible.
+        ood: Parameters of the out-of-distribution detector; None if the model has none.
         saliency: Scale of the class maps.
-        details: The whole card as read, with training, metrics, licence and texts for people.
+        details: The whole card as read, with training, metrics, license and descriptions.
     """
 
     folder: Path
@@ -126,7 +126,7 @@ class ModelCard:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The card's measured figures; each names its protocol, date and command."""
+        """The card's measured figures, each with its protocol, date and command."""
         return list(self.details.get("metrics", ()))
 
     def verify(self) -> None:
@@ -145,7 +145,7 @@ def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
 
     Args:
         folder: `models/<name>`.
-        verify: Whether to check the files' digests too (about 0.1 s for 40 MB).
+        verify: Whether to check the files' digests (about 0.1 s for 40 MB).
 
     Returns:
         The card.
@@ -171,7 +171,7 @@ def load_card(folder: Path, *, verify: bool = True) -> ModelCard:
 
 
 def list_models(models_dir: Path) -> list[ModelCard]:
-    """Return the cards of all models in a folder, by name; their files are not verified.
+    """Return the cards of all models in a folder, sorted by name. Their files are not verified.
 
     Raises:
         ModelError: If a card cannot be used.
@@ -222,7 +222,7 @@ def _file(folder: Path, content: dict[str, Any]) -> ModelFile:
 
 
 def _calibration(content: dict[str, Any]) -> Calibration:
-    """Read a card's calibration; cards before 2.0 have a temperature alone."""
+    """Read a card's calibration; cards before 2.0 have only a temperature."""
     return Calibration(
         temperature=float(content["temperature"]),
         tumor_slope=float(content.get("tumor_slope", 1.0)),
@@ -231,7 +231,7 @@ def _calibration(content: dict[str, Any]) -> Calibration:
 
 
 def _thresholds(content: dict[str, Any]) -> Thresholds:
-    """Read a card's thresholds; cards before 2.0 have one for all findings."""
+    """Read a card's thresholds; cards before 2.0 have one threshold for all findings."""
     finding = float(content["threshold"])
     tumor = content.get("tumor_threshold")
     return Thresholds(

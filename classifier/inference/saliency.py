@@ -1,4 +1,4 @@
-"""Draws where the network saw evidence: the class activation map, on an absolute scale."""
+"""Draw class activation maps, the network's evidence by location, on an absolute scale."""
 
 import io
 
@@ -11,27 +11,27 @@ from classifier.inference.preprocessing import Float32Array
 from classifier.inference.registry import SaliencyScale
 
 MAX_SIDE = 1024
-"""Overlays are smooth, so more pixels than a large screen shows would only take time."""
+"""Overlays are smooth, so more pixels than a large screen has would only cost time."""
 
 RAMP: tuple[tuple[float, tuple[int, int, int]], ...] = (
     (0.0, (120, 28, 20)),
     (0.5, (235, 104, 28)),
     (1.0, (255, 226, 120)),
 )
-"""One warm ramp that rises in lightness: readable on gray tissue, and by colour-blind eyes through lightness."""
+"""A warm color ramp of rising lightness: readable on gray tissue and with color vision deficiency."""
 
 VISIBLE_FROM = 0.15
 """Evidence, in [0, 1], below which an overlay is too faint to point to a place."""
 
 MAX_ALPHA = 0.85
-"""Full evidence still lets the anatomy below it be seen."""
+"""The anatomy stays visible below full evidence."""
 
 
 def contrast(class_maps: npt.ArrayLike, *, finding_index: int) -> Float32Array:
-    """Return how much more each place speaks for one finding than for the findings on average.
+    """Return the evidence at each location for one finding, relative to the average of all findings.
 
-    A constant added to all class maps changes no probability, so only differences between them mean anything;
-    this one does not change under such a constant.
+    Adding a constant to all class maps changes no probability, so only differences between them carry information.
+    This difference is invariant under such a constant.
 
     Args:
         class_maps: Array `(h, w, 4)` in units of logits.
@@ -48,12 +48,12 @@ def contrast(class_maps: npt.ArrayLike, *, finding_index: int) -> Float32Array:
 def class_evidence(
     class_maps: npt.ArrayLike, finding_index: int, *, scale: SaliencyScale | None = None
 ) -> Float32Array:
-    """Return the evidence for one finding on an absolute scale, so that weak evidence looks weak.
+    """Return the evidence for one finding on an absolute scale, on which weak evidence looks weak.
 
     Args:
         class_maps: Array `(h, w, 4)` in units of logits.
         finding_index: Index in `FINDINGS`.
-        scale: Contrast that counts as none and as full; from the model's card.
+        scale: Range of the contrast; from the model's card.
 
     Returns:
         float32 `(h, w)` in [0, 1].
@@ -97,7 +97,7 @@ def overlay_png(
         RGBA PNG in the image's proportions, its long side at most `MAX_SIDE` pixels.
 
     Raises:
-        ValueError: If the finding is `notumor` (evidence for nothing lies nowhere) or unknown.
+        ValueError: If the finding is unknown or `notumor`, which has no location to show.
     """
     if finding not in TUMORS:
         raise ValueError(f"A saliency map shows one of {', '.join(TUMORS)}. Received: {finding!r}")
@@ -112,7 +112,7 @@ def overlay_png(
 
 
 def upsample(evidence: Float32Array, *, width: int, height: int) -> Float32Array:
-    """Enlarge a map smoothly to the image that it belongs to.
+    """Enlarge a map smoothly to the size of its image.
 
     Args:
         evidence: float32 `(h, w)`.
@@ -120,14 +120,14 @@ def upsample(evidence: Float32Array, *, width: int, height: int) -> Float32Array
         height: Height of the result in pixels.
 
     Returns:
-        float32 `(height, width)`; may overshoot a little beyond the input's range.
+        float32 `(height, width)`; may slightly exceed the input's range.
     """
     enlarged = Image.fromarray(np.ascontiguousarray(evidence, np.float32))
     return np.asarray(enlarged.resize((width, height), Image.Resampling.BICUBIC), np.float32)
 
 
 def color(evidence: Float32Array) -> npt.NDArray[np.uint8]:
-    """Color evidence; opacity is proportional to it.
+    """Color evidence, with an opacity proportional to it.
 
     Args:
         evidence: float32 `(H, W)` in [0, 1].

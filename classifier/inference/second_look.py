@@ -1,7 +1,7 @@
-"""Run an image once more in float32 where an engine's rounding could change the answer.
+"""Run an image again in float32 if an engine's rounding could change the answer.
 
-An engine with a method `predict_exact` rounds in `predict`. How far the answers agree was measured in
-`docs/decisions/0004-cpu-engine.md`.
+An engine with a method `predict_exact` rounds in `predict`. `docs/decisions/0004-cpu-engine.md` reports the measured
+agreement.
 """
 
 from typing import Protocol, runtime_checkable
@@ -16,12 +16,12 @@ from classifier.inference.preprocessing import Float32Array
 from classifier.inference.registry import ModelCard
 
 LEAD_ERROR = 0.65
-"""Bound on the error of the lead of one logit over another: 0.53 was the most in 1,379 test images."""
+"""Bound on the error of the difference of two logits: the maximum in 1,379 test images was 0.53."""
 SCORE_ERROR = 0.075
-"""An out-of-distribution score is off by less: 0.05 was the most in the same images. See
-`bench/results/bfloat16.json`, and `docs/decisions/0004-cpu-engine.md` for what each margin was chosen on."""
+"""Bound on the error of an out-of-distribution score: the maximum in the same images was 0.05. See
+`bench/results/bfloat16.json` for the figures and `docs/decisions/0004-cpu-engine.md` for the choice of each margin."""
 PROBABILITY_ERROR = 0.05
-"""What is said of a probability may be off by this much where nothing else depends on it."""
+"""Tolerated error of a reported probability that changes nothing else in the answer."""
 
 
 @runtime_checkable
@@ -34,15 +34,15 @@ class RoundingEngine(Protocol):
 
 
 def predict(engine: Engine, batch: Float32Array, *, detector: OodDetector | None) -> EngineOutput:
-    """Run a network so that its answers are those of float32.
+    """Run a network, with the same answers as in float32.
 
     Args:
         engine: Any engine.
         batch: float32 `(N, size, size, channels)`.
-        detector: Detects images that are not brain MR; None if the model cannot.
+        detector: The out-of-distribution detector; None if the model has none.
 
     Returns:
-        The engine's outputs; those of doubtful images come from float32.
+        The engine's outputs; for doubtful images, those of float32.
     """
     output = engine.predict(batch)
     if not isinstance(engine, RoundingEngine):
@@ -57,12 +57,13 @@ def predict(engine: Engine, batch: Float32Array, *, detector: OodDetector | None
 def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector | None) -> npt.NDArray[np.bool_]:
     """Find the images for which a rounding error could change the answer.
 
-    That is the outcome, the likeliest finding, the possible findings, or a probability by `PROBABILITY_ERROR`.
+    The answer includes the outcome, the likeliest finding, the possible findings, and each probability within
+    `PROBABILITY_ERROR`.
 
     Args:
-        output: Of N images.
+        output: The engine's output for N images.
         card: Temperature and thresholds.
-        detector: Detects images that are not brain MR; None if the model cannot.
+        detector: The out-of-distribution detector; None if the model has none.
 
     Returns:
         bool `(N,)`.
@@ -74,11 +75,11 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector 
 
 
 def _could_say_otherwise(logits: Float32Array, card: ModelCard) -> bool:
-    """Return whether something else could be said of a brain MR image, with each lead anywhere within the error.
+    """Return True if a brain MR image could get another answer with each logit difference within the error.
 
-    Probabilities depend on the leads of logits over each other alone. All leads of one logit at their lower ends
-    make its probability smallest, at their upper ends largest; so to move each logit by the error, down and up,
-    reaches the ends of every probability and of every lead at once.
+    Probabilities depend only on the differences of logits. A logit's probability is smallest if all its differences
+    are at their lower bounds and largest at their upper bounds. Moving each logit by the error, down and up, therefore
+    reaches the bounds of every probability and every difference.
     """
     told = decide(logits, card)
     moves = np.concatenate([np.eye(len(logits)), -np.eye(len(logits))]).astype(np.float32) * LEAD_ERROR

@@ -1,7 +1,7 @@
-"""Engines run a network: one forward pass gives logits, pooled features and class maps.
+"""Engines that run a network: one forward pass returns logits, pooled features and class maps.
 
-`keras` is the reference and serves GPUs. The others run a graph that `export` makes from the same weights, on
-processors, without TensorFlow or Keras in the process.
+`keras` is the reference and serves GPUs. The others run a graph, exported from the same weights, on CPUs, without
+TensorFlow or Keras in the process.
 """
 
 import functools
@@ -33,22 +33,22 @@ __all__ = [
 ]
 
 ON_PROCESSORS = {"openvino": "OpenVinoEngine", "onnxruntime": "OnnxRuntimeEngine", "litert": "LiteRtEngine"}
-"""Engines that run an exported graph in float32, fastest first as measured (`docs/decisions/0004-cpu-engine.md`)."""
+"""Engines that run an exported graph in float32, in order of measured speed (`docs/decisions/0004-cpu-engine.md`)."""
 ROUNDING = {"openvino_bf16": "OpenVinoBf16Engine"}
-"""Engines that compute with fewer bits, where the processor can, and are no less sure of what they say."""
+"""Engines that compute with reduced precision if the processor supports it, with the same answers."""
 ENGINES = ("keras", *ON_PROCESSORS, *ROUNDING)
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""NVIDIA's, AMD's, and Windows' for either: without one of them there is no GPU that a network could run on."""
+"""GPU devices of NVIDIA, AMD, and Windows. Without any of them, the machine has no usable GPU."""
 
 
 def load_engine(folder: Path, *, engine: str = "auto", exports: Path | None = None) -> Engine:
-    """Load a model and warm it up, so that the first image is as fast as every other.
+    """Load a model and warm it up, so that the first image is as fast as the others.
 
     Args:
         folder: `models/<name>`.
         engine: One of `ENGINES`, or `auto` for the best one that can run here.
-        exports: Where exported graphs are kept. Missing ones are made, which takes about ten seconds once; they go
-            among the temporary files if this is None or not writable.
+        exports: The folder of exported graphs. Exporting a missing graph takes about ten seconds. A temporary folder
+            is used if this is None or not writable.
 
     Returns:
         An engine that has already run once.
@@ -67,13 +67,13 @@ def load_engine(folder: Path, *, engine: str = "auto", exports: Path | None = No
 def prepare_model(
     folder: Path, *, engine: str = "auto", exports: Path | None = None, announce: Callable[[], None] | None = None
 ) -> Path | None:
-    """Make the graph that an engine needs of a model, so that loading it finds it.
+    """Export the graph of a model that an engine needs, ahead of loading it.
 
     Args:
         folder: `models/<name>`.
         engine: See `load_engine`.
         exports: See `load_engine`.
-        announce: Called if the graph is missing, before it is made.
+        announce: Called before an export, if the graph is missing.
 
     Returns:
         The folder of the graph; None for Keras, which needs none.
@@ -88,7 +88,7 @@ def prepare_model(
 
 
 def choose_engine(engine: str = "auto") -> str:
-    """Return the name of the engine that is meant.
+    """Return the name of the engine to use.
 
     Args:
         engine: One of `ENGINES`, or `auto`: Keras where a GPU can be used, else the fastest that can run here.
@@ -118,7 +118,7 @@ def choose_engine(engine: str = "auto") -> str:
 
 
 def is_installed(engine: str) -> bool:
-    """Return whether an engine's package is there; it is not imported."""
+    """Return True if an engine's package is installed, without importing it."""
     try:
         importlib.metadata.version(_module(engine).DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
@@ -127,16 +127,16 @@ def is_installed(engine: str) -> bool:
 
 
 def is_computed_here(engine: str) -> bool:
-    """Return whether this machine's processor has what an engine computes with; all have what those in float32 need."""
+    """Return True if this processor supports the engine's precision; every processor supports float32."""
     return engine not in ROUNDING or bool(_module(engine).is_computed_here())
 
 
 @functools.cache
 def gpu_usable() -> bool:
-    """Return whether Keras would compute on a GPU.
+    """Return True if Keras would compute on a GPU.
 
-    Only Keras' backend knows, and it stays in memory once loaded: so it is asked in a process of its own, and only
-    where the machine has a GPU at all.
+    Only Keras's backend knows, and it stays in memory once loaded, so a separate process loads it, and only if the
+    machine has a GPU at all.
     """
     if not any(map(os.path.exists, GPU_DEVICES)):
         return False
@@ -156,7 +156,7 @@ def _load(name: str, card: ModelCard, *, exports: Path | None) -> Engine:
 
 
 def _graph_of(engine: str) -> str:
-    """Return the engine whose graph an engine runs: most have their own."""
+    """Return the engine whose graph an engine runs, which is usually its own."""
     graph: str = getattr(_module(engine), "GRAPH_OF", engine)
     return graph
 

@@ -1,4 +1,4 @@
-"""What every engine promises, and what they share."""
+"""The interface of engines, and shared code."""
 
 import math
 import os
@@ -9,13 +9,13 @@ from classifier.inference.preprocessing import Float32Array
 from classifier.inference.registry import ModelCard
 
 MAX_THREADS = 16
-"""Beyond this many threads a forward pass of a few images only waits for itself."""
+"""More threads than this do not speed up a forward pass of a few images."""
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 class EngineOutput(NamedTuple):
-    """What one forward pass gives, for N images and C features.
+    """The output of one forward pass, for N images and C features.
 
     Attributes:
         logits: float32 `(N, 4)`; each is the spatial mean of its class map.
@@ -29,7 +29,7 @@ class EngineOutput(NamedTuple):
 
 
 class Engine(Protocol):
-    """Runs one model. Not thread-safe by promise: callers that share one hold a lock.
+    """Run one model. Engines need not be thread-safe: callers that share one hold a lock.
 
     Attributes:
         name: One of `ENGINES`.
@@ -46,20 +46,20 @@ class Engine(Protocol):
             batch: float32 `(N, size, size, channels)` in the card's value range; any N from 1 on.
 
         Returns:
-            Logits, features and class maps, in arrays that nothing else holds.
+            Logits, features and class maps, in arrays that nothing else references.
         """
         ...
 
 
 def thread_count() -> int:
-    """Threads for one forward pass: the processors that this process may use, by affinity and container quota."""
+    """Return the number of threads for a forward pass, limited by processor affinity and container quota."""
     affinity = getattr(os, "sched_getaffinity", None)
     available = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(available, _quota(), MAX_THREADS))
 
 
 def _quota() -> int:
-    """Processors that a container may use (cgroup v2), rounded up; `MAX_THREADS` where there is no limit."""
+    """Return the processor quota of the container (cgroup v2), rounded up; `MAX_THREADS` without a quota."""
     try:
         allowed, period = CPU_QUOTA.read_text(encoding="ascii").split()
         return math.ceil(int(allowed) / int(period))

@@ -1,7 +1,6 @@
-"""`python -m classifier.inference.engines.convert MODEL_FOLDER ENGINE TARGET`: weights to an engine's graph.
+"""`python -m classifier.inference.engines.convert MODEL_FOLDER ENGINE TARGET`: export a model for an engine.
 
-Runs apart from the process that needs the graph; `export.prepare` calls it. What goes wrong is the last line of its
-error output.
+`export.prepare` runs this module in a separate process. On failure, the last line of its standard error is the reason.
 """
 
 import importlib

@@ -1,8 +1,8 @@
-"""Keeps the graphs that engines for processors run: made once from a model's weights, found again by their digest.
+"""Export graphs for CPU engines, once per model, and cache them by the digest of the weights.
 
-The weights stay the only truth: a graph is a cache, made again when it is missing, damaged or of other weights. The
-conversion runs in a process of its own (`convert.py`), because it needs TensorFlow and Keras, which the process that
-runs the graph never loads.
+The weights are authoritative: a graph is exported again if it is missing, damaged or made from other weights. The
+conversion runs in a separate process (`convert.py`), because it needs TensorFlow and Keras, which the process that runs
+the graph never loads.
 """
 
 import contextlib
@@ -25,17 +25,17 @@ from classifier.inference.registry import ModelCard, ModelError
 log = logging.getLogger(__name__)
 
 FORMAT = 1
-"""Counted up when graphs are made differently, so that older ones are made again."""
+"""Format version of exported graphs. Increase it when the export changes, so that older graphs are replaced."""
 DIGESTS = "digests.json"
 PARTIAL = ".partial-"
 SECONDS = 600
-"""A conversion takes about ten seconds; one that takes sixty times as long will not end."""
+"""A conversion takes about ten seconds; one that takes sixty times as long will never finish."""
 CONVERTER = "classifier.inference.engines.convert"
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def export_path(card: ModelCard, *, engine: str, exports: Path) -> Path:
-    """Return where the graph of a model for an engine lies: other weights, another engine version, another folder."""
+    """Return the folder of a model's graph for an engine. It depends on the weights and the engine's version."""
     distribution = importlib.import_module(f"classifier.inference.engines.{engine}").DISTRIBUTION
     version = importlib.metadata.version(distribution)
     parts = (card.weights.sha256, card.network, card.preprocessing, card.labels, distribution, version, FORMAT)
@@ -44,7 +44,7 @@ def export_path(card: ModelCard, *, engine: str, exports: Path) -> Path:
 
 
 def is_whole(folder: Path) -> bool:
-    """Return whether an exported folder holds what was written into it, byte for byte."""
+    """Return True if the files of an exported folder are complete and unchanged."""
     try:
         digests: dict[str, str] = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
         return bool(digests) and all(_digest(folder / name) == digest for name, digest in digests.items())
@@ -55,22 +55,22 @@ def is_whole(folder: Path) -> bool:
 def prepare(
     card: ModelCard, *, engine: str, exports: Path | None = None, announce: Callable[[], None] | None = None
 ) -> Path:
-    """Return the folder with a model's graph for an engine, making it if it is missing or damaged.
+    """Return the folder with a model's graph for an engine; export it if it is missing or damaged.
 
-    Several processes may ask at once: one converts and the others wait for it. A process that is killed leaves
-    nothing that could be taken for a graph.
+    If several processes call this at once, one converts and the others wait. A killed process leaves nothing that could
+    be mistaken for a graph.
 
     Args:
         card: A verified card.
         engine: An engine that runs exported graphs.
-        exports: Where graphs are kept; a private folder among the temporary files if None or not writable.
+        exports: The folder of exported graphs; a private temporary folder if None or not writable.
         announce: Called before a conversion starts.
 
     Returns:
         A verified folder.
 
     Raises:
-        ModelError: If the graph cannot be made.
+        ModelError: If the export fails.
     """
     if exports is not None and is_whole(path := export_path(card, engine=engine, exports=exports)):
         return path
@@ -138,7 +138,7 @@ def _convert_elsewhere(card: ModelCard, *, engine: str, target: Path) -> None:
 
 
 def _writable(exports: Path | None, *, name: str) -> Path:
-    """Return the folder of the model's graphs; a temporary one if the folder for graphs cannot be used."""
+    """Return the folder of the model's graphs, or a temporary one if it is not writable."""
     if exports is not None:
         with contextlib.suppress(OSError):
             (exports / name).mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _writable(exports: Path | None, *, name: str) -> Path:
 
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Wait until no other process writes into a folder. The kernel frees the lock of a killed one."""
+    """Hold the lock of a folder, so that only one process writes to it. The kernel releases it with the process."""
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""The reference engine: the Keras network itself, on TensorFlow, JAX or PyTorch, on processors and GPUs."""
+"""The reference engine: the Keras network on TensorFlow, JAX or PyTorch, on CPUs and GPUs."""
 
 import contextlib
 import os
@@ -14,17 +14,17 @@ from classifier.inference.registry import ModelCard, ModelError
 
 DISTRIBUTION = "keras"
 SIZES = (64, 16, 4, 1)
-"""Batches are cut to these sizes, so that a network is traced, compiled and tuned for four shapes and no more. A GPU
-gains little beyond 64 images of 299 pixels, and a worker claims at most that many by default."""
+"""Batches are split into these sizes, so that a network is traced, compiled and tuned for only four shapes. A GPU gains
+little beyond 64 images of 299 pixels, and a worker claims at most that many by default."""
 
 
 class KerasEngine:
-    """Runs the Keras network behind one compiled function of its backend."""
+    """Run the Keras network through one compiled function of its backend."""
 
     name = "keras"
 
     def __init__(self, card: ModelCard) -> None:
-        """Build the network, reads its weights and compile it for every size it will see.
+        """Build the network, read its weights and compile it for every batch size.
 
         Args:
             card: A verified card.
@@ -42,7 +42,7 @@ class KerasEngine:
         self._run = COMPILERS[backend](load_network(card))
         self._pads = gpu_is_used()
         size, channels = card.preprocessing.size, card.preprocessing.channels
-        # TensorFlow and PyTorch on a processor take any size as it comes; JAX compiles each one.
+        # On a CPU, TensorFlow and PyTorch accept any size; JAX compiles each one.
         for count in SIZES if self._pads or backend == "jax" else SIZES[-1:]:
             self._run(np.zeros((count, size, size, channels), np.float32))
 
@@ -60,15 +60,15 @@ class KerasEngine:
 
 
 def cut(count: int, *, pads: bool) -> list[int]:
-    """Cuts a batch into pieces of `SIZES`, largest first.
+    """Split a batch into pieces of `SIZES`, largest first.
 
     Args:
-        count: Images in the batch.
-        pads: Whether a rest that fills more than half of a size is run at that size, the last piece padded: on a
-            GPU one larger piece is faster than several small ones. A processor's time is that of the images.
+        count: Number of images in the batch.
+        pads: Whether to pad a remainder that fills more than half of a size to that size. On a GPU one larger piece
+            is faster than several small ones; on a CPU the time depends only on the number of images.
 
     Returns:
-        The sizes of the pieces; their sum is `count`, or more where the last one is padded.
+        The sizes of the pieces; their sum is `count`, or more if the last one is padded.
     """
     pieces = []
     for size in SIZES:
@@ -94,7 +94,7 @@ def load_network(card: ModelCard) -> Any:
     network = build_network(card.network, classes=len(card.labels))
     try:
         with warnings.catch_warnings():
-            # Keras only warns of layers that the file lacks, and leaves them at random: here that is an error.
+            # Keras only warns about layers missing from the file and leaves them random; that must be an error.
             warnings.simplefilter("error", UserWarning)
             network.load_weights(card.weights.path)
     except (OSError, KeyError, ValueError, UserWarning) as error:
@@ -108,7 +108,7 @@ def load_network(card: ModelCard) -> Any:
 
 
 def gpu_is_used() -> bool:
-    """Return whether Keras' backend computes on a GPU. Loads the backend into this process."""
+    """Return True if Keras's backend computes on a GPU. Load the backend into this process."""
     import keras
 
     backend = keras.backend.backend()

@@ -1,4 +1,4 @@
-"""LiteRT with XNNPACK: the runtime that was TensorFlow Lite."""
+"""LiteRT (formerly TensorFlow Lite) with XNNPACK."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ INPUT = "image"
 
 
 class LiteRtEngine:
-    """Runs an exported graph, one image after the other: XNNPACK wants fixed shapes."""
+    """Run an exported graph, one image after the other, because XNNPACK requires fixed shapes."""
 
     name = "litert"
 
@@ -24,7 +24,7 @@ class LiteRtEngine:
 
         Args:
             card: The model's card.
-            folder: What `write` filled.
+            folder: The folder that `write` filled.
         """
         from ai_edge_litert.interpreter import Interpreter
 
@@ -40,7 +40,7 @@ class LiteRtEngine:
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:
-    """Convert a network, in a process that has TensorFlow; see `openvino.write`."""
+    """Convert a network, in a process with TensorFlow; see `openvino.write`."""
     import keras
 
     shape = (1, card.preprocessing.size, card.preprocessing.size, card.preprocessing.channels)

@@ -1,4 +1,4 @@
-"""ONNX Runtime. Its graph is written by tf2onnx, which must be installed where it is made."""
+"""ONNX Runtime. The export needs tf2onnx."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ INPUT = "image"
 
 
 class OnnxRuntimeEngine:
-    """Runs an exported graph, one image after the other: on a processor a batch saves no time."""
+    """Run an exported graph, one image after the other: on a CPU, a batch saves no time."""
 
     name = "onnxruntime"
 
@@ -24,7 +24,7 @@ class OnnxRuntimeEngine:
 
         Args:
             card: The model's card.
-            folder: What `write` filled.
+            folder: The folder that `write` filled.
         """
         import onnxruntime
 
@@ -42,7 +42,7 @@ class OnnxRuntimeEngine:
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:
-    """Convert a network, in a process that has TensorFlow; see `openvino.write`."""
+    """Convert a network, in a process with TensorFlow; see `openvino.write`."""
     import keras
 
     shape = (None, card.preprocessing.size, card.preprocessing.size, card.preprocessing.channels)

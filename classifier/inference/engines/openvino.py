@@ -1,4 +1,4 @@
-"""OpenVINO: the engine for processors, without TensorFlow in memory."""
+"""OpenVINO: the CPU engine, without TensorFlow in memory."""
 
 import sys
 from pathlib import Path
@@ -16,21 +16,21 @@ OUTPUTS = EngineOutput._fields
 
 
 class OpenVinoEngine:
-    """Runs an exported graph, one image after the other.
+    """Run an exported graph, one image after the other.
 
-    On a processor a batch saves no time (`docs/decisions/0004-cpu-engine.md`). With a fixed batch of one there is one
-    set of kernels, made while loading, so no batch size is slow at its first use, memory does not grow with the
-    batch, and an image's result is the same to the last bit whatever else is in its batch.
+    On a CPU, a batch saves no time (`docs/decisions/0004-cpu-engine.md`). With a fixed batch of one, a single set of
+    kernels is compiled while loading. No batch size is slow at its first use, memory does not grow with the batch,
+    and an image's result is bit-identical whatever else is in its batch.
     """
 
     name = "openvino"
 
     def __init__(self, card: ModelCard, folder: Path) -> None:
-        """Read the graph and make its kernels.
+        """Read the graph and compile its kernels.
 
         Args:
             card: The model's card.
-            folder: What `write` filled.
+            folder: The folder that `write` filled.
         """
         self.card = card
         self._request = compile_graph(card, folder)
@@ -41,12 +41,12 @@ class OpenVinoEngine:
 
 
 def compile_graph(card: ModelCard, folder: Path, *, precision: str = "f32") -> Any:
-    """Make a graph's kernels for one image at a time.
+    """Compile a graph's kernels for one image at a time.
 
     Args:
         card: The model's card.
-        folder: What `write` filled.
-        precision: What the kernels compute in: `f32` or `bf16`.
+        folder: The folder that `write` filled.
+        precision: Precision of the kernels: `f32` or `bf16`.
 
     Returns:
         OpenVINO's inference request.
@@ -59,9 +59,9 @@ def compile_graph(card: ModelCard, folder: Path, *, precision: str = "f32") -> A
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         "INFERENCE_NUM_THREADS": thread_count(),
-        # Left to itself it takes bfloat16 where the processor has it: hosts would disagree without a word.
+        # By default OpenVINO uses bfloat16 if the processor supports it, so hosts would silently disagree.
         "INFERENCE_PRECISION_HINT": precision,
-        # Two workers on one host would else be pinned to the same processors.
+        # Otherwise two workers on one host would be pinned to the same processors.
         "ENABLE_CPU_PINNING": False,
     }
     return core.compile_model(model, "CPU", settings).create_infer_request()
@@ -75,12 +75,12 @@ def run(request: Any, batch: Float32Array) -> EngineOutput:
 
 
 def write(network: Any, *, card: ModelCard, folder: Path) -> None:
-    """Convert a network, in a process that has TensorFlow.
+    """Convert a network, in a process with TensorFlow.
 
     Args:
         network: A Keras model from `(N, S, S, channels)` to a dictionary of logits, features and class maps.
         card: The model's card.
-        folder: Where the graph is written.
+        folder: Target folder of the graph.
     """
     import tensorflow as tf
 
@@ -92,7 +92,7 @@ def write(network: Any, *, card: ModelCard, folder: Path) -> None:
 
 
 def import_openvino() -> Any:
-    """Imports OpenVINO without its telemetry, which would report conversions to its makers unasked."""
+    """Import OpenVINO without its telemetry, which would report conversions to its vendor."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Makes its import fail; a stub steps in.
     import openvino
 

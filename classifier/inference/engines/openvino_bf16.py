@@ -1,7 +1,7 @@
-"""OpenVINO in bfloat16, on processors that compute in it.
+"""OpenVINO in bfloat16, on processors that support it.
 
-bfloat16 keeps 8 bits of a number's fraction instead of 24. That halves the time and moves a logit by a few hundredths,
-which matters only where a decision is close: see `classifier.inference.second_look`.
+bfloat16 has 8 significant bits instead of 24. That halves the time and changes a logit by a few hundredths, which
+matters only if a decision is close: see `classifier.inference.second_look`.
 """
 
 from pathlib import Path
@@ -14,22 +14,22 @@ from classifier.inference.registry import ModelCard
 __all__ = ["DISTRIBUTION", "GRAPH_OF", "OpenVinoBf16Engine", "is_computed_here"]
 
 GRAPH_OF = "openvino"
-"""It runs the same graph; only the kernels are others."""
+"""It runs the same graph with other kernels."""
 CPU_FLAGS = Path("/proc/cpuinfo")
 NEEDED_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 class OpenVinoBf16Engine:
-    """Runs an exported graph in bfloat16, and in float32 where asked to."""
+    """Run an exported graph in bfloat16, and in float32 on request."""
 
     name = "openvino_bf16"
 
     def __init__(self, card: ModelCard, folder: Path) -> None:
-        """Read the graph and make both sets of kernels.
+        """Read the graph and compile both sets of kernels.
 
         Args:
             card: The model's card.
-            folder: What `openvino.write` filled.
+            folder: The folder that `openvino.write` filled.
         """
         self.card = card
         self._rounded = compile_graph(card, folder, precision="bf16")
@@ -45,7 +45,7 @@ class OpenVinoBf16Engine:
 
 
 def is_computed_here() -> bool:
-    """Return whether the processor computes in bfloat16; others would only imitate it. Linux only."""
+    """Return True if the processor computes in bfloat16 natively. Linux only."""
     try:
         text = CPU_FLAGS.read_text(encoding="ascii", errors="replace")
     except OSError:
