@@ -26,7 +26,7 @@ SERVER_ERROR = "The server failed. The error is logged."
 class JsonErrors:
     """Answer every error below `/api/` in the API's shape instead of with an HTML page.
 
-    The middleware comes first, so that it also sees a disallowed Host and a URL that does not exist. In debug mode
+    The middleware comes first, so that it also handles a disallowed Host and a URL that does not exist. In debug mode
     Django's own pages stay.
     """
 

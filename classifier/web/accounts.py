@@ -1,4 +1,4 @@
-"""How django-allauth behaves in this installation."""
+"""The behavior of django-allauth in this installation."""
 
 import re
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ MAX_EMAIL = User._meta.get_field("email").max_length or 254
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Opens the sign-up page by a setting, validates user names and addresses, and words the error messages."""
+    """Control sign-up by a setting, validate user names and e-mail addresses, and provide the error messages."""
 
     error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
         "username_password_mismatch": "Wrong user name, e-mail address, or password.",

@@ -22,11 +22,11 @@ class Measurement:
     """The figures of one evaluation.
 
     Attributes:
-        protocol: how training and test images were kept apart.
-        on: which images were evaluated.
-        images: how many; 0 where the card does not say.
-        date: when.
-        figures: label and value, ready to read.
+        protocol: The protocol, which says how training and test images were separated.
+        on: The images that were evaluated.
+        images: Their number; 0 if the card does not say.
+        date: The date of the evaluation.
+        figures: Labels and values for display.
     """
 
     protocol: str
@@ -37,7 +37,7 @@ class Measurement:
 
 
 def measurements(card: ModelCard) -> list[Measurement]:
-    """Return the measurements of the card in its order, without those that have none of our figures."""
+    """Return the measurements of the card in its order, without those that have no figure to display."""
     rows = (_measurement(entry) for entry in card.metrics)
     return [row for row in rows if row.figures]
 
@@ -57,7 +57,7 @@ def _measurement(entry: dict[str, Any]) -> Measurement:
 
 
 def _share(value: float) -> str:
-    """Return a share with one decimal: test sets are too small for more."""
+    """Return a percentage with one decimal, because the test sets are too small for more."""
     return percent(value, digits=1)
 
 
@@ -69,25 +69,25 @@ def _interval(entry: dict[str, Any], key: str) -> str:
 
 
 DEFAULT_PREVALENCE = 10
-"""Percent of images with a tumor that the page starts with."""
+"""Default prevalence: percentage of images with a tumor."""
 
 
 @dataclass(frozen=True, slots=True)
 class HospitalFigures:
-    """What a model does on images of hospitals that it was not trained on.
+    """Figures of a model on images of hospitals that it was not trained on.
 
     Attributes:
-        images: how many images.
-        patients: of how many people.
-        areas: for each set and sequence: name, images, area within patients with its interval, share refused.
-        healthy: for each set without a tumor: name, images, share called a tumor, share refused.
-        counterfactual: the check on slices whose tumor was taken out, as a sentence; "" if it was not made.
-        sensitivity: share of the tumors called one.
-        specificity: share of the other images not called one.
-        missed: share of the tumors of which "no tumor seen" was said.
-        prevalence: percent of images with a tumor that the next two figures are for.
-        false_omission: of the images not called a tumor, how many have one.
-        false_discovery: of the images called a tumor, how many have none.
+        images: Number of images.
+        patients: Number of patients.
+        areas: For each set and sequence: name, images, area within patients with its interval, share refused.
+        healthy: For each set without a tumor: name, images, share called a tumor, share refused.
+        counterfactual: The result of the counterfactual check, as a sentence; "" without one.
+        sensitivity: Share of tumors that are called a tumor.
+        specificity: Share of other images that are not called a tumor.
+        missed: Share of tumors that are answered with "no tumor seen".
+        prevalence: Percentage of images with a tumor, for the next two figures.
+        false_omission: Share of images with a tumor among those not called a tumor.
+        false_discovery: Share of images without a tumor among those called a tumor.
     """
 
     images: int
@@ -104,11 +104,11 @@ class HospitalFigures:
 
 
 def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> HospitalFigures | None:
-    """Return the card's figures on other hospitals; `None` if none were measured.
+    """Return the card's figures on other hospitals; None if none were measured.
 
     Args:
-        card: the model's card.
-        prevalence: percent of images with a tumor, 1 to 99.
+        card: The model's card.
+        prevalence: Percentage of images with a tumor, 1 to 99.
     """
     entry = next((entry["hospitals"] for entry in card.metrics if entry.get("hospitals")), None)
     if entry is None:

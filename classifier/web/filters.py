@@ -26,7 +26,7 @@ RESULTS: dict[str, Q] = {
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
     "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
 }
-"""The results that the statistics count, each as a filter, so that a count links to exactly its scans."""
+"""The results that the statistics count, each as a filter, so that each count links to exactly its scans."""
 
 RESULT_CHOICES = [
     *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),

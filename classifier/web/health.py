@@ -1,4 +1,4 @@
-"""Health checks for supervisors and load balancers. Open to all; they tell nothing about anybody."""
+"""Health checks for supervisors and load balancers. They are public and reveal nothing about patients or users."""
 
 import threading
 import time
@@ -19,9 +19,9 @@ from classifier.selectors.model import model_card
 
 logger = structlog.get_logger(__name__)
 
-# What was found this recently is told again, so a flood of probes costs one look a second.
+# A result is reused for this long, so any number of probes costs one check per second.
 FRESH_SECONDS = 1.0
-# A part that takes longer cannot be relied on. Above the broker's own limit of 2 s, below that of any usual probe.
+# A slower component counts as unavailable. Above the broker's timeout of 2 s, below that of usual probes.
 ANSWER_SECONDS = 3.0
 
 
@@ -29,7 +29,7 @@ ANSWER_SECONDS = 3.0
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> JsonResponse:
-    """Answer at all: the process is alive."""
+    """Answer 200 while the process is alive."""
     return JsonResponse({"status": "ok"})
 
 
@@ -37,7 +37,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when uploads are taken and analyzed, 503 with the failing parts otherwise, within `ANSWER_SECONDS`."""
+    """Answer 200 if uploads are accepted and analyzed, else 503 with the failing checks, within `ANSWER_SECONDS`."""
     deadline = time.monotonic() + ANSWER_SECONDS
     for check in CHECKS:
         check.begin()
@@ -48,31 +48,35 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 class Check:
-    """Looks whether one part is there: in a thread of its own, one at a time, and no more than once a second.
+    """Check one component in a background thread, one check at a time and at most once per second. Thread-safe.
 
-    A part that hangs so costs one thread, whoever asks how often, and every probe is answered in time. Thread-safe.
+    A component that hangs therefore occupies only one thread, and every probe is answered in time.
     """
 
     def __init__(self, name: str, look: Callable[[], None]) -> None:
-        """Takes the part's name and what raises an exception if it is not there."""
+        """Store the component's name and the function that raises an exception if it is unavailable."""
         self.name = name
         self._look = look
         self._changed = threading.Condition()
         self._looking = False
         self._looked_at = float("-inf")
         self._passed = False
-        # Good news is no news: only what differs from the last told is logged.
+        # Only changes are logged; a first success is not a change.
         self._told = True
 
     def begin(self) -> None:
-        """Start to look, unless somebody does or has just done so."""
+        """Start a check, unless one is running or has just finished."""
         with self._changed:
             if not self._looking and time.monotonic() - self._looked_at >= FRESH_SECONDS:
                 threading.Thread(target=self._run, name=f"health-{self.name}", daemon=True).start()
                 self._looking = True
 
     def passes(self, *, deadline: float) -> bool:
-        """Return whether the part is there; not, if that is unknown at `deadline` (of `time.monotonic`)."""
+        """Return True if the component is available. Return False if the check has not finished by `deadline`.
+
+        Args:
+            deadline: Latest time to return, on the clock of `time.monotonic`.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: not self._looking, timeout=deadline - time.monotonic()):
                 self._tell(TimeoutError(f"no answer within {ANSWER_SECONDS} s"))
@@ -86,7 +90,7 @@ class Check:
             try:
                 self._look()
             finally:
-                # Connections belong to threads, and this one ends.
+                # Database connections belong to threads, and this thread ends.
                 connections.close_all()
         except Exception as raised:
             error = raised
@@ -99,7 +103,7 @@ class Check:
             self._changed.notify_all()
 
     def _tell(self, error: Exception | None) -> None:
-        """Log a change. Whoever asks for the health from outside learns no more than that it is not there."""
+        """Log a change. The response does not contain the reason, because it is public."""
         passes = error is None
         if passes == self._told:
             return
@@ -111,14 +115,14 @@ class Check:
 
 
 def _look_at_database() -> None:
-    """Read a table: where SQLite finds no file it makes an empty one, and is content."""
+    """Read a table. Merely connecting is not enough, because SQLite creates a missing file."""
     Scan.objects.exists()
 
 
 def _look_at_broker() -> None:
-    """Ask the broker for an answer: the system accepts connections for a process that stands still."""
+    """Ping the broker. The kernel accepts connections even for a process that hangs."""
     with current_app.connection_for_write() as broker:
-        # One attempt: the next probe is the second.
+        # One attempt is enough; the next probe tries again.
         broker.ensure_connection(max_retries=0)
         broker.default_channel.client.ping()
 
@@ -130,7 +134,7 @@ def _look_at_model() -> None:
 
 def _look_at_worker() -> None:
     if not live_workers().exists():
-        raise LookupError("No worker process has reported lately.")
+        raise LookupError("No worker process has sent a heartbeat recently.")
 
 
 CHECKS = (

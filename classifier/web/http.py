@@ -1,4 +1,4 @@
-"""Helpers of the views: the signed-in user, and 404 for anything that the user may not see."""
+"""Helpers of the views: the signed-in user, and 404 for anything that the user cannot view."""
 
 from uuid import UUID
 

@@ -1,7 +1,7 @@
 """`/metrics`: the queue and its workers in the text format of Prometheus.
 
-Everything is read from the database, so each of several web processes gives the same answer, and none counts anything
-itself. Labels are states, numbers, and names that an operator chose; nothing of a patient or a person is among them.
+Everything is read from the database, so every web process gives the same answer. Labels are states, numbers, and names
+that an operator chose; none identifies a patient or a user.
 """
 
 import platform
@@ -35,8 +35,8 @@ from classifier.queue.state import finished_counts, live_workers, queue_state
 logger = structlog.get_logger(__name__)
 
 VERSION = "0.1.0"
-# Finished analyses are counted row by row: for no more than a hundredth of the time, which is at every scrape of a
-# small installation, and once a minute or so with a million of them.
+# Counting finished analyses reads every row. It may take at most this share of the time: a small installation counts at
+# every scrape, one with a million analyses about once per minute.
 COUNTING_SHARE = 0.01
 FINISHED = (Analysis.State.SUCCEEDED, Analysis.State.FAILED, Analysis.State.CANCELLED)
 ATTEMPTS = range(MAX_ATTEMPTS + 1)
@@ -47,7 +47,7 @@ HISTOGRAMS = {
     "write_seconds": "Storing the results of a batch.",
     "batch_size": "Images of a forward pass.",
 }
-# Proxies say in these that a request came from elsewhere.
+# Proxies add these headers to requests that they forward.
 PROXY_HEADERS = {"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip"}
 
 
@@ -55,18 +55,18 @@ PROXY_HEADERS = {"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip"}
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with all metrics; 404 for those who may not read them, 503 while the database is away."""
+    """Return all metrics; 404 without permission, 503 while the database is unavailable."""
     if not may_read(request):
         raise Http404
     try:
         return HttpResponse(generate_latest(_EVERYTHING), content_type=CONTENT_TYPE_PLAIN_0_0_4)
     except DatabaseError as error:
         logger.warning("metrics_without_database", error=repr(error))
-        return HttpResponse("The database cannot be reached.\n", status=503, content_type="text/plain")
+        return HttpResponse("The database is unavailable.\n", status=503, content_type="text/plain")
 
 
 def may_read(request: HttpRequest) -> bool:
-    """Whoever has the token; without one, programs on this machine and signed-in staff."""
+    """Return True for the holder of the token or, if none is set, local programs and signed-in staff."""
     if settings.METRICS_TOKEN:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         return scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN)
@@ -74,8 +74,8 @@ def may_read(request: HttpRequest) -> bool:
 
 
 def _is_local(request: HttpRequest) -> bool:
-    """Whether a program on this machine asks, and not a proxy on this machine for somebody outside."""
-    # TLS ends at a proxy, and a proxy may not say for whom it asks.
+    """Return True if the client is a program on this machine and not a proxy for an external client."""
+    # TLS ends at a proxy, which may forward requests without naming their client.
     if settings.SECURE_PROXY_SSL_HEADER or settings.SECURE_SSL_REDIRECT:
         return False
     if any(name in PROXY_HEADERS or name.startswith("X-Forwarded-") for name in request.headers):
@@ -89,7 +89,7 @@ def _is_local(request: HttpRequest) -> bool:
 
 
 class FinishedCounts:
-    """The counts of finished analyses, as they were a short while ago. Thread-safe."""
+    """Cached counts of finished analyses. Thread-safe."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, int], int] | None = None
@@ -97,7 +97,7 @@ class FinishedCounts:
         self._counting = threading.Lock()
 
     def read(self) -> dict[tuple[str, int], int] | None:
-        """Count again if it is time and nobody does so already. `None` while the first count is not done."""
+        """Return the counts, updated if they are due and no other thread is counting. None before the first count."""
         if time.monotonic() >= self._stale_at and self._counting.acquire(blocking=False):
             try:
                 began = time.monotonic()
@@ -113,10 +113,10 @@ _finished = FinishedCounts()
 
 
 class Everything(Collector):
-    """Reads all metrics anew at each scrape."""
+    """Read all metrics at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        """Give every metric, in three queries at most."""
+        """Yield every metric, with at most three queries."""
         build = {"version": VERSION, "python": platform.python_version()}
         yield InfoMetricFamily("brainscan_build", "The version that runs here.", build)
         yield from _queue()

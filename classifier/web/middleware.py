@@ -12,7 +12,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class PrivateResponses:
-    """Prevents caching of pages for signed-in users, and redirects polling pages after the session has ended.
+    """Prevent caching of pages for signed-in users, and redirect polling pages after the session has ended.
 
     htmx would insert the sign-in form into the polling page; `HX-Redirect` makes it leave the page instead.
     """

@@ -19,7 +19,7 @@ TOO_MANY_FILES = f"You can upload at most {MAX_FILES} files at once. Upload this
 
 
 class BoundedUpload(FileUploadHandler):
-    """Stops storing a file once it exceeds the size limit, and discards the rest.
+    """Stop storing a file once it exceeds the size limit, and discard the rest.
 
     Intake then sees at least one byte too many and refuses the file, and no upload fills the disk.
     """

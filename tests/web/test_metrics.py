@@ -236,7 +236,7 @@ def test_a_database_that_is_away_is_no_fault_of_the_program(monkeypatch, caplog)
     monkeypatch.setattr(metrics, "queue_state", away)
     response = Client().get("/metrics")
     assert response.status_code == 503
-    assert response.content.decode() == "The database cannot be reached.\n"
+    assert response.content.decode() == "The database is unavailable.\n"
     assert "10.0.0.7" in caplog.text
 
 
