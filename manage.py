@@ -14,7 +14,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # A setting that makes no sense is for the operator to mend: a sentence, no traceback.
+        # The operator has to correct an invalid setting, so print a message without a traceback.
         sys.exit(f"BrainScan cannot start: {error}")
 
 

@@ -137,7 +137,7 @@ def run(folder: Path, *, data: Path, exports: Path, count: int) -> dict[str, Any
 
 
 def main() -> None:
-    """Runs, prints, writes."""
+    """Run the comparison, print it and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
     parser.add_argument("--model", type=Path, default=ROOT / "models" / "xception", metavar="DIR")

@@ -59,7 +59,7 @@ class EngineProcess:
         return found
 
     def stop(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._near.send(None)
         self._process.join(30)
 

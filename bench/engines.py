@@ -232,7 +232,7 @@ def print_tables(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Runs, prints, writes."""
+    """Run the benchmark, print it and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs; writes nothing")
     parser.add_argument("--times", action="store_true", help="measure times anew, keep how far outputs agreed")

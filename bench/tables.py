@@ -87,7 +87,7 @@ def bfloat16(result: Result) -> str:
 
 
 def throughput(result: Result) -> str:
-    """Rounds, and where the worker's time goes."""
+    """Return the table of rounds and the shares of the worker's time."""
     rows = [
         [str(number), f"{entry['bare']:.2f}", f"{entry['pipeline']:.2f}", percent(entry["share"], digits=1)]
         for number, entry in enumerate(result["rounds"], 1)

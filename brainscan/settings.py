@@ -15,7 +15,6 @@ from brainscan.environment import (
     DATABASE_SCHEMES,
     LOG_LEVELS,
     REDIS_SCHEMES,
-    address,
     broker_socket,
     email_settings,
     embedded_secret_key,
@@ -28,6 +27,7 @@ from brainscan.environment import (
     socket_url,
     sqlite_database,
     time_zone,
+    url,
 )
 
 # Lets classes like `ModelForm[User]` say at run time what the type checker knows.
@@ -37,8 +37,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / "var"))).resolve()
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media"))).resolve()
 
-DATABASE_URL = setting("DATABASE_URL", "", address(*DATABASE_SCHEMES))
-REDIS_URL = setting("REDIS_URL", "", address(*REDIS_SCHEMES))
+DATABASE_URL = setting("DATABASE_URL", "", url(*DATABASE_SCHEMES))
+REDIS_URL = setting("REDIS_URL", "", url(*REDIS_SCHEMES))
 EMBEDDED = not (DATABASE_URL or REDIS_URL)
 
 DEBUG = setting("DEBUG", False, flag)
@@ -162,7 +162,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker waits for its broker for as long as it takes: giving up would leave queued scans to nobody.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    # A broker that accepts but stays silent must not hold an upload: the row is stored, the sweeper will ring again.
+    # A broker that accepts but stays silent must not delay an upload: the row is stored, and the sweep notifies again.
     "socket_timeout": 2,
     "socket_connect_timeout": 2,
     "retry_on_timeout": False,

@@ -1,7 +1,7 @@
-"""Runs the processes of an embedded installation and keeps them running.
+"""Run the processes of an embedded installation and keep them running.
 
-Knows nothing of Django or of what the processes do: it starts them in order, prefixes their lines, starts one again
-that dies, and stops all at once, those that the others need last.
+The supervisor is independent of Django and of the programs. It starts them in order, prefixes their output, restarts
+those that die, and stops all at the same time, except that programs which the others need stop last.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TextIO
 
 PDEATHSIG = Path(__file__).with_name("pdeathsig.py")
-# A process that dies is started again after this long, doubled each time it dies young, up to the longest pause.
+# The pause before a restart. It doubles each time the process dies early, up to the longest pause.
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-# Who lived this long was not ill from birth: its next pause is the first again.
+# A process that ran for this long started properly, so its next pause is the first one again.
 HEALTHY_SECONDS = 60.0
 POLL_SECONDS = 0.2
 
@@ -30,15 +30,15 @@ class Program:
     """One process to keep running.
 
     Attributes:
-        name: the prefix of its lines.
-        command: what to run.
-        ready: called until it returns true, before the next program is started.
-        ready_seconds: how long that may take.
-        stop_signal: what asks it to stop.
-        stop_seconds: how long it may take to stop before it is killed.
-        is_needed: whether the others need it until they have stopped.
-        niceness: how far it stands back from the others when processors are short, 0 to 19.
-        environment: added to the supervisor's own.
+        name: Prefix of its output lines.
+        command: The command line.
+        ready: Polled until it returns True, before the next program starts.
+        ready_seconds: Longest time until it is ready.
+        stop_signal: The signal that requests a stop.
+        stop_seconds: Longest time to stop before it is killed.
+        is_needed: Whether the others need it until they have stopped.
+        niceness: Scheduling priority, from 0 (normal) to 19 (lowest).
+        environment: Variables added to the supervisor's own environment.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Program:
 
 
 class NotReady(Exception):
-    """A program did not come up."""
+    """A program did not become ready."""
 
 
 class Supervisor:
-    """Starts, watches and stops programs. `run` returns when it is told to stop."""
+    """Start, watch and stop programs. `run` returns after a stop signal."""
 
     def __init__(self, programs: Sequence[Program], *, out: TextIO = sys.stdout) -> None:
         self.programs = list(programs)
@@ -77,10 +77,10 @@ class Supervisor:
             print(f"{name:<{self._width}} | {line.rstrip()}", file=self.out, flush=True)
 
     def run(self, *, when_up: Callable[[], None] = lambda: None) -> None:
-        """Start all, call `when_up`, watch until SIGINT, SIGTERM or SIGHUP, then stop all.
+        """Start all programs, call `when_up`, watch until SIGINT, SIGTERM or SIGHUP, then stop all.
 
         Raises:
-            NotReady: if a program does not come up at the first start; the others are stopped again.
+            NotReady: If a program does not become ready at the first start; the others are stopped.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stop_requested.set())

@@ -1,4 +1,4 @@
-"""Settings that make no sense stop the start with a sentence; those that do are understood."""
+"""Invalid settings stop the start with a message; valid ones are understood."""
 
 import os
 import subprocess
@@ -29,10 +29,10 @@ def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[st
     ("name", "value"),
     [("DEBUG", "maybe"), ("PORT", "99999"), ("PORT", ""), ("BATCH_SIZE", "0"), ("REDIS_URL", "garbage")],
 )
-def test_a_value_that_makes_no_sense_is_named_without_a_traceback(name, value, tmp_path):
+def test_an_invalid_value_is_named_without_a_traceback(name, value, tmp_path):
     done = manage("check", **({"DATA_DIR": str(tmp_path)} | {name: value}))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"BrainScan cannot start: {name} makes no sense: use ")
+    assert done.stderr.startswith(f"BrainScan cannot start: {name} is invalid: use ")
     assert "Traceback" not in done.stderr
 
 
@@ -54,10 +54,10 @@ def test_a_model_that_cannot_be_used_stops_the_start(variables, sentence, tmp_pa
     assert sentence in done.stderr
 
 
-def test_a_wrong_address_is_not_repeated_with_its_password(monkeypatch):
+def test_an_invalid_url_is_not_repeated_with_its_password(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "mysql://brainscan:secret@host/name")
     with pytest.raises(ImproperlyConfigured, match="postgres://") as caught:
-        environment.setting("DATABASE_URL", "", environment.address("postgres"))
+        environment.setting("DATABASE_URL", "", environment.url("postgres"))
     assert "secret" not in str(caught.value)
 
 

@@ -47,7 +47,7 @@ def reliability(p: Array, labels: Array, *, bins: int = ECE_BINS) -> list[dict[s
 
 
 def ece(p: Array, labels: Array, *, bins: int = ECE_BINS) -> float:
-    """Expected calibration error of the most probable finding (Naeini et al., 2015)."""
+    """Return the expected calibration error of the most probable finding (Naeini et al., 2015)."""
     table = reliability(p, labels, bins=bins)
     return sum(row["images"] * abs(row["confidence"] - row["accuracy"]) for row in table) / len(p)
 

@@ -140,7 +140,7 @@ def available() -> bool:
 
 
 def roc_points(score: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates at every threshold, both rising from 0 to 1."""
+    """Return false and true positive rates at every threshold, both rising from 0 to 1."""
     hit = positive[np.argsort(-score, kind="stable")]
     true = np.concatenate([[0], np.cumsum(hit)]) / max(1, hit.sum())
     false = np.concatenate([[0], np.cumsum(~hit)]) / max(1, (~hit).sum())

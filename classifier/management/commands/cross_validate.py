@@ -18,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Data, start, hyper-parameters and output, as for `train`."""
+        """Add the options of `train` for data, start, hyper-parameters and output."""
         add_training_options(parser)
         parser.add_argument(
             "--only", type=int, choices=range(5), action="append", metavar="FOLD", help="not all folds but this one"

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--data and --pairs."""
+        """Add --data and --pairs."""
         parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="holds Training and Testing")
         parser.add_argument("--pairs", type=Path, metavar="FILE", help="draw the pairs nearest to the threshold (PNG)")
 

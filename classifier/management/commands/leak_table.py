@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--data and --json."""
+        """Add --data and --json."""
         parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
         parser.add_argument("--json", action="store_true")
 

@@ -9,9 +9,9 @@ from classifier.services import report_archive, storage
 
 
 class Command(BaseCommand):
-    """Fail or queue again what dead workers left, ring for what waits, remove files without a row."""
+    """Recover from dead workers, notify the workers if analyses wait, and remove files without a row."""
 
-    help = "Recover interrupted analyses, ring for waiting ones, and remove stored files that no scan refers to."
+    help = "Recover interrupted analyses, notify the workers, and remove stored files that no scan refers to."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep once and print the counts."""

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Data, start, hyper-parameters and output."""
+        """Add the options for data, start, hyper-parameters and output."""
         add = parser.add_argument
         add("--protocol", default="patient", choices=PROTOCOLS)
         add("--fold", type=int, default=0, choices=range(FOLDS), help="test fold of the protocol patient")
