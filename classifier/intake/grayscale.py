@@ -1,7 +1,7 @@
 """From stored values of any depth to 8 bits.
 
 Every mapping goes through a table with one entry for each value that can occur: a curve in float64 is then
-computed once a grey level instead of once a pixel, and a large image needs no floating-point copy of itself.
+computed once per gray level instead of once per pixel, and a large image needs no floating-point copy of itself.
 """
 
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def spread(stored: IntArray, *, padding: int | None = None) -> tuple[float, floa
         padding: A value that marks pixels outside the image, left out of the count.
 
     Returns:
-        The 0.1th and the 99.9th percentile; they are equal for an image of one grey.
+        The 0.1th and the 99.9th percentile; they are equal for an image of one gray level.
 
     Raises:
         RefusedImage: `dicom_unsupported` if the values span more than `MAX_GREY_LEVELS`.

@@ -39,7 +39,7 @@ def essentials(data: bytes, *, source_format: Literal["JPEG", "PNG"]) -> Essenti
 def decode(file: Essentials, *, source_format: Literal["JPEG", "PNG"]) -> NDArray[np.uint8]:
     """Decode an image that was found small enough, turn it upright, and make it grayscale.
 
-    Colours become luma (ITU-R BT.601), transparent parts black. JPEGs far beyond the stored size are decoded
+    Colors become luma (ITU-R BT.601), transparent parts black. JPEGs far beyond the stored size are decoded
     at a half, a quarter or an eighth, which libjpeg does by averaging.
 
     Args:
@@ -77,7 +77,7 @@ def _with_filler(file: Essentials) -> Essentials:
 
     A decoder stops reading after the last block and passes over the filler. In a scan that was cut and closed, as some
     programs do with an interrupted download, the filler is decoded in place of what is missing, and the pixels differ
-    from the grey a decoder invents there.
+    from the gray that a decoder invents there.
     """
     return replace(file, data=file.data[:-2] + _FILLER + file.data[-2:])
 

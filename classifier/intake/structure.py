@@ -1,6 +1,6 @@
 """The structure of JPEG and PNG files: checked to the last byte, and cut down to what makes the pixels.
 
-A decoder only ever sees what these functions return. Text, colour profiles, previews, further pictures and
+A decoder only ever sees what these functions return. Text, color profiles, previews, further pictures and
 anything glued behind the end of the image are left out before a byte is decompressed, so they can neither
 cost memory nor survive.
 
@@ -21,14 +21,14 @@ from classifier.intake.sniffing import PNG_SIGNATURE
 _SOI, _EOI, _SOS, _EXIF = 0xD8, 0xD9, 0xDA, 0xE1
 # Start-of-frame markers, with JPEG-LS; C4, C8 and CC are tables, not frames.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
-# JFIF and Adobe segments say how colours are coded and Exif how the picture is turned; no other is needed.
+# JFIF and Adobe segments say how colors are coded and Exif how the picture is turned; no other is needed.
 _DROPPED: Final = frozenset(range(0xE0, 0xF0)) - {0xE0, _EXIF, 0xEE} | {0xFE}
 # In coded data FF is followed by a value under 80 (stuffing) or a restart marker D0-D7; all else ends it.
 _NEXT_MARKER: Final = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 
 # The header, the palette, the pixels, the end, and what changes how they are shown.
 _KEPT_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"})
-# Channels by colour type: grey, RGB, palette, grey with alpha, RGB with alpha.
+# Channels by color type: gray, RGB, palette, gray with alpha, RGB with alpha.
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # The passes of an interlaced PNG: first column and row, then the steps to the next ones.
 _ADAM7: Final = (
@@ -174,8 +174,8 @@ def png_has_all_rows(data: bytes) -> bool:
 
 def _png_row_bytes(data: bytes) -> int:
     """Return how many bytes all rows of a PNG come to, with the filter byte before each."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, len(PNG_SIGNATURE) + 8)
-    bits = depth * _PNG_CHANNELS.get(colour, 1)
+    width, height, depth, color, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, len(PNG_SIGNATURE) + 8)
+    bits = depth * _PNG_CHANNELS.get(color, 1)
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
     total = 0
     for left, top, across, down in passes:

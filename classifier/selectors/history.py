@@ -83,7 +83,7 @@ class Dashboard:
         uncertain: scans whose outcome is `uncertain`.
         not_brain_mri: scans refused as no brain MR image.
         waiting: scans queued or running.
-        failed: scans whose current analysis failed or was cancelled.
+        failed: scans whose current analysis failed or was canceled.
         per_day: uploads a day, oldest first, one entry for each of the last 30 days.
     """
 

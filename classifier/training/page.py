@@ -125,7 +125,7 @@ def _head(card: dict[str, Any]) -> str:
     lines += ["Not for:", _bullets(card.get("not_for", ()))]
     lines += ["## Known weaknesses", _bullets(card.get("weaknesses", ()))]
     lines += ["## Training", _bullets(f"{name}: {text}" for name, text in training.items())]
-    lines += ["## Licence and attribution", str(card.get("licence", "")), _bullets(card.get("attribution", ()))]
+    lines += ["## License and attribution", str(card.get("licence", "")), _bullets(card.get("attribution", ()))]
     return "\n\n".join(line for line in lines if line)
 
 

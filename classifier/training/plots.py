@@ -13,7 +13,7 @@ from classifier.training import metrics
 log = logging.getLogger(__name__)
 
 COLORS = {"glioma": "#0072B2", "meningioma": "#D55E00", "notumor": "#6B7280", "pituitary": "#009E73"}
-"""Told apart by colour-blind eyes (after Okabe and Ito); every line also has its name."""
+"""Distinguishable with color vision deficiency (after Okabe and Ito); every line also has a label."""
 
 INK = "#1f2937"
 

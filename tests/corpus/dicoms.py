@@ -88,13 +88,13 @@ def run_length() -> bytes:
     return buffer.getvalue()
 
 
-def colour() -> bytes:
+def color() -> bytes:
     return dicom(
         np.dstack([head_slice()] * 3), PhotometricInterpretation="RGB", SamplesPerPixel=3, PlanarConfiguration=0
     )
 
 
-def palette_colour() -> bytes:
+def palette_color() -> bytes:
     return dicom(head_slice(), PhotometricInterpretation="PALETTE COLOR")
 
 
@@ -140,8 +140,8 @@ def _meta(syntax: UID) -> FileMetaDataset:
 
 
 def _describe(dataset: Dataset, pixels: NDArray[Any]) -> None:
-    is_colour = pixels.ndim == 3 and pixels.shape[-1] == 3
-    dataset.Rows, dataset.Columns = pixels.shape[:2] if is_colour else pixels.shape[-2:]
+    is_color = pixels.ndim == 3 and pixels.shape[-1] == 3
+    dataset.Rows, dataset.Columns = pixels.shape[:2] if is_color else pixels.shape[-2:]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.dtype.itemsize
     dataset.HighBit = dataset.BitsStored - 1

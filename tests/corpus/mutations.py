@@ -104,7 +104,7 @@ def _odd_structure(rng: random.Random) -> bytes:
 def _odd_png(rng: random.Random) -> bytes:
     """Return a PNG whose checksums are right and whose header fits its pixels badly."""
     width, height = rng.choice([64, 100, 4000, 6300]), rng.choice([64, 100, 4000, 6300])
-    header = pngs.header(width=width, height=height, depth=rng.choice([1, 2, 4, 8, 16, 3]), colour=rng.randint(0, 7))
+    header = pngs.header(width=width, height=height, depth=rng.choice([1, 2, 4, 8, 16, 3]), color=rng.randint(0, 7))
     rows = zlib.compress(bytes(rng.choice([0, 10_000, 5_000_000])) + rng.randbytes(1000), 1)
     extra = pngs.chunk(
         rng.choice([b"PLTE", b"tRNS", b"eXIf", b"gAMA"]), rng.randbytes(rng.choice([0, 1, 3, 768, 5000]))

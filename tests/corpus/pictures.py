@@ -58,9 +58,9 @@ def png_16_bit(*, brightest: int) -> bytes:
 def rgba_with_hidden_part() -> bytes:
     """Return an RGBA PNG that is white, but transparent, wherever the slice is black."""
     slice_ = head_slice()
-    colour = np.where(slice_ == 0, 255, slice_).astype(np.uint8)
+    color = np.where(slice_ == 0, 255, slice_).astype(np.uint8)
     opacity = np.where(slice_ == 0, 0, 255).astype(np.uint8)
-    return encoded(Image.fromarray(np.dstack([colour, colour, colour, opacity])), "PNG")
+    return encoded(Image.fromarray(np.dstack([color, color, color, opacity])), "PNG")
 
 
 def palette_with_hidden_part() -> bytes:

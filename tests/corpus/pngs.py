@@ -12,8 +12,8 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def header(*, width: int, height: int, depth: int = 8, colour: int = 0) -> bytes:
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+def header(*, width: int, height: int, depth: int = 8, color: int = 0) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
 
 
 def with_chunks(*chunks: bytes) -> bytes:
@@ -58,7 +58,7 @@ def with_right_checksums(data: bytes) -> bytes:
 
 
 def text_bomb(*, megabytes: int) -> bytes:
-    """Return the good PNG with compressed text and a colour profile that would each inflate to that many megabytes."""
+    """Return the good PNG with compressed text and a color profile that would each inflate to that many megabytes."""
     packed = _zeros(megabytes)
     return with_chunks(chunk(b"iCCP", b"profile\0\0" + packed), chunk(b"zTXt", b"Comment\0\0" + packed))
 

@@ -28,7 +28,7 @@ def test_threads_may_share_an_analyzer(tiny, gray):
         assert result.decision.probabilities == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_colour_image_is_an_error(tiny):
+def test_a_color_image_is_an_error(tiny):
     with pytest.raises(ValueError, match="Received"):
         tiny.analyze([np.zeros((64, 64, 3), np.uint8)])
 

@@ -33,7 +33,7 @@ def shades(values: list[int], **elements: object) -> list[int]:
     return read_image(dicom(ramp_of(values, dtype=dtype), **elements)).pixels[0, : len(values)].tolist()
 
 
-# PS3.3 C.11.2.1.2: centre 100 and width 101 reach from 49.5 to 149.5 for LINEAR, 49.5 to 150.5 for LINEAR_EXACT.
+# PS3.3 C.11.2.1.2: center 100 and width 101 reach from 49.5 to 149.5 for LINEAR, 49.5 to 150.5 for LINEAR_EXACT.
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
