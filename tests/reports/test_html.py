@@ -1,17 +1,22 @@
 """What reports say."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from classifier.models import Analysis
 from classifier.reports import formatting
 from classifier.reports.html import document, scan_report, summary_of
+from classifier.selectors.model import model_card
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import Sealed
 from classifier.services.report import add_addendum
 from classifier.services.review import record_diagnosis, submit_review
+from classifier.wording import percent
 from tests.factories import make_analysis, make_scan
 from tests.reports.conftest import signed_report
 
@@ -23,14 +28,19 @@ def said(scan, user) -> str:
 
 def test_a_result_comes_with_thresholds_figures_limits_and_its_origin(current_scan, owner) -> None:
     text = said(current_scan(), owner)
+    card = model_card("xception")
+    assert card is not None
+    evaluation = json.loads((Path(settings.MODELS_DIR) / "xception/evaluation/patient.json").read_text())
+    elsewhere = evaluation["hospitals"]["all"]
     for words in (
         "Probably meningioma (91%)",
         "AI-generated",
-        "55.4%",  # the card's threshold of a finding
-        "94.2%",  # of no tumor
-        "xception 2.0.0",
-        "sensitivity for a tumor 58.6%, specificity 96.1%",
-        "86.6% of the most probable findings are right",
+        percent(card.thresholds.finding, digits=1),
+        percent(card.thresholds.notumor, digits=1),
+        f"xception {card.version}",
+        f"sensitivity for a tumor {percent(elsewhere['sensitivity'], digits=1)}, "
+        f"specificity {percent(elsewhere['specificity'], digits=1)}",
+        f"{percent(evaluation['accuracy']['value'], digits=1)} of the most probable findings are right",
         "Not for: ruling out a tumor.",
         "drawn at 50% strength",
         "This report is not signed.",
