@@ -84,9 +84,10 @@ class _Subject:
         if name == BASE:
             self._predict, self.parameters = _keras_predict(folder)
             return
+        from bench.engines_measured import load_engine
         from classifier.inference.analyzer import Analyzer
 
-        self.analyzer = Analyzer.from_folder(folder, engine=name, exports=exports)
+        self.analyzer = Analyzer(load_engine(folder, engine=name, exports=exports))
         self._predict, self.parameters = self.analyzer.engine.predict, self.analyzer.card.preprocessing
 
     def network(self, order: tuple[int, int]) -> float:

@@ -18,17 +18,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from bench.engine_process import BASE, REFERENCE, EngineProcess
+from bench.engines_measured import prepare_model, runnable_engines
 from bench.machine import RESULTS, describe_machine, write_result
 from brainscan.programs import worker as worker_program
 from classifier.inference.decision import decide
-from classifier.inference.engines import (
-    ENGINES,
-    gpu_usable,
-    is_computed_here,
-    is_installed,
-    prepare_model,
-    thread_count,
-)
+from classifier.inference.engines import gpu_usable, thread_count
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import UInt8Array, resize
@@ -151,7 +145,7 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier:
     card = load_card(folder)
     size = card.preprocessing.size
     pixels, images = sample_images(size) if data is None else test_images(data, size)
-    names = [name for name in ENGINES if is_installed(name) and is_computed_here(name)]
+    names = runnable_engines()
     for name in names:
         prepare_model(folder, engine=name, exports=exports, announce=lambda: print("Converting ...", flush=True))
     rounds, calls = (dict.fromkeys(ROUNDS, 2), 5) if quick else (ROUNDS, 100)

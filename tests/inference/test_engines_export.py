@@ -24,7 +24,7 @@ def conversions(monkeypatch):
     """The conversions started, in place of real ones: each writes two small files."""
     done = []
 
-    def convert(card, *, engine, target):
+    def convert(card, *, engine, target, package):
         done.append((card.name, engine))
         (target / GRAPH).write_text(f"graph of {card.weights.sha256}")
         (target / "model.bin").write_bytes(b"weights")
@@ -73,12 +73,6 @@ def test_other_weights_get_another_graph_and_the_old_one_goes(own_tiny_folder, c
     assert folders_of(exports) == [after.name]
 
 
-def test_engines_keep_their_graphs_apart(card, conversions, tmp_path):
-    pytest.importorskip("onnxruntime", reason="requirements-bench.txt has it")
-    paths = [prepare(card, engine=name, exports=tmp_path) for name in ("openvino", "onnxruntime")]
-    assert folders_of(tmp_path) == sorted(path.name for path in paths)
-
-
 @pytest.mark.parametrize("damage", ["changed", "cut", "missing", "no digests", "garbled digests"])
 def test_a_damaged_graph_is_made_again(card, conversions, tmp_path, damage):
     path = prepare(card, engine=ENGINE, exports=tmp_path)
@@ -121,7 +115,7 @@ def test_a_conversion_that_never_ends_is_given_up(card, monkeypatch, tmp_path):
 
 
 def test_a_full_disk_is_said_in_a_sentence(card, monkeypatch, tmp_path):
-    def convert(card, *, engine, target):
+    def convert(card, *, engine, target, package):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export, "_convert_elsewhere", convert)

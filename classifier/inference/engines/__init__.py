@@ -32,8 +32,8 @@ __all__ = [
     "thread_count",
 ]
 
-ON_PROCESSORS = {"openvino": "OpenVinoEngine", "onnxruntime": "OnnxRuntimeEngine", "litert": "LiteRtEngine"}
-"""Engines that run an exported graph in float32, in order of measured speed (`docs/decisions/0004-cpu-engine.md`)."""
+ON_PROCESSORS = {"openvino": "OpenVinoEngine"}
+"""Engines that run an exported graph in float32 (`docs/decisions/0004-cpu-engine.md`)."""
 ROUNDING = {"openvino_bf16": "OpenVinoBf16Engine"}
 """Engines that compute with reduced precision if the processor supports it, with the same answers."""
 ENGINES = ("keras", *ON_PROCESSORS, *ROUNDING)

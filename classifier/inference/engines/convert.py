@@ -1,4 +1,4 @@
-"""`python -m classifier.inference.engines.convert MODEL_FOLDER ENGINE TARGET`: export a model for an engine.
+"""`python -m classifier.inference.engines.convert MODEL_FOLDER MODULE TARGET`: export a model for an engine.
 
 `export.prepare` runs this module in a separate process. On failure, the last line of its standard error is the reason.
 """
@@ -12,24 +12,24 @@ from classifier.inference.engines.keras import load_network
 from classifier.inference.registry import ModelError, load_card
 
 
-def convert(folder: Path, *, engine: str, target: Path) -> None:
+def convert(folder: Path, *, module: str, target: Path) -> None:
     """Convert a model in this process, which must have TensorFlow.
 
     Args:
         folder: `models/<name>`.
-        engine: An engine that runs exported graphs.
+        module: The dotted name of the module of an engine that runs exported graphs.
         target: An empty folder.
 
     Raises:
         ModelError: If the model cannot be used.
     """
     card = load_card(folder)
-    adapter: Any = importlib.import_module(f"classifier.inference.engines.{engine}")
+    adapter: Any = importlib.import_module(module)
     adapter.write(load_network(card), card=card, folder=target)
 
 
 if __name__ == "__main__":
     try:
-        convert(Path(sys.argv[1]), engine=sys.argv[2], target=Path(sys.argv[3]))
+        convert(Path(sys.argv[1]), module=sys.argv[2], target=Path(sys.argv[3]))
     except ModelError as error:
         sys.exit(str(error))

@@ -31,12 +31,14 @@ PARTIAL = ".partial-"
 SECONDS = 600
 """A conversion takes about ten seconds; one that takes sixty times as long will never finish."""
 CONVERTER = "classifier.inference.engines.convert"
+ENGINES = "classifier.inference.engines"
+"""The package with the modules of the engines that the product serves."""
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def export_path(card: ModelCard, *, engine: str, exports: Path) -> Path:
+def export_path(card: ModelCard, *, engine: str, exports: Path, package: str = ENGINES) -> Path:
     """Return the folder of a model's graph for an engine. It depends on the weights and the engine's version."""
-    distribution = importlib.import_module(f"classifier.inference.engines.{engine}").DISTRIBUTION
+    distribution = importlib.import_module(f"{package}.{engine}").DISTRIBUTION
     version = importlib.metadata.version(distribution)
     parts = (card.weights.sha256, card.network, card.preprocessing, card.labels, distribution, version, FORMAT)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -53,7 +55,12 @@ def is_whole(folder: Path) -> bool:
 
 
 def prepare(
-    card: ModelCard, *, engine: str, exports: Path | None = None, announce: Callable[[], None] | None = None
+    card: ModelCard,
+    *,
+    engine: str,
+    exports: Path | None = None,
+    announce: Callable[[], None] | None = None,
+    package: str = ENGINES,
 ) -> Path:
     """Return the folder with a model's graph for an engine; export it if it is missing or damaged.
 
@@ -65,6 +72,7 @@ def prepare(
         engine: An engine that runs exported graphs.
         exports: The folder of exported graphs; a private temporary folder if None or not writable.
         announce: Called before a conversion starts.
+        package: The package that has the engine's module.
 
     Returns:
         A verified folder.
@@ -72,15 +80,15 @@ def prepare(
     Raises:
         ModelError: If the export fails.
     """
-    if exports is not None and is_whole(path := export_path(card, engine=engine, exports=exports)):
+    if exports is not None and is_whole(path := export_path(card, engine=engine, exports=exports, package=package)):
         return path
-    path = export_path(card, engine=engine, exports=_writable(exports, name=card.name))
+    path = export_path(card, engine=engine, exports=_writable(exports, name=card.name), package=package)
     try:
         with _only_one(path.parent):
             if not is_whole(path):
                 if announce is not None:
                     announce()
-                _make(card, engine=engine, path=path)
+                _make(card, engine=engine, path=path, package=package)
     except OSError as error:
         raise ModelError(
             f"The {engine} graph of {card.name} cannot be stored in {path.parent}: {error.strerror or error}. "
@@ -89,13 +97,13 @@ def prepare(
     return path
 
 
-def _make(card: ModelCard, *, engine: str, path: Path) -> None:
+def _make(card: ModelCard, *, engine: str, path: Path, package: str) -> None:
     for leftover in path.parent.glob(f"{PARTIAL}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     partial = path.parent / f"{PARTIAL}{os.getpid()}"
     partial.mkdir()
     try:
-        _convert_elsewhere(card, engine=engine, target=partial)
+        _convert_elsewhere(card, engine=engine, target=partial, package=package)
         digests = {file.name: _digest(file) for file in sorted(partial.iterdir())}
         (partial / DIGESTS).write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
         for older in path.parent.glob(f"{engine}-*"):
@@ -105,9 +113,16 @@ def _make(card: ModelCard, *, engine: str, path: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _convert_elsewhere(card: ModelCard, *, engine: str, target: Path) -> None:
+def _convert_elsewhere(card: ModelCard, *, engine: str, target: Path, package: str) -> None:
     log.info("Converting %s for %s.", card.name, engine)
-    command = [sys.executable, "-m", CONVERTER, str(card.folder.resolve()), engine, str(target.resolve())]
+    command = [
+        sys.executable,
+        "-m",
+        CONVERTER,
+        str(card.folder.resolve()),
+        f"{package}.{engine}",
+        str(target.resolve()),
+    ]
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
