@@ -51,6 +51,12 @@
     for (const job of waiting) job.fields = fields;
     resume();
   });
+  // Polling must not leave the page for the sign-in form while files wait.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status !== 401 || running + waiting.length === 0) return;
+    event.preventDefault();
+    askToSignIn();
+  });
   signIn.querySelector("[data-continue]").addEventListener("click", goOn);
   window.addEventListener("focus", () => {
     if (signIn.open) goOn();
@@ -147,7 +153,7 @@
     // The session has ended, or another sign-in has replaced the form's token.
     if (request.status === 401 || request.status === 403) {
       pause(job, "Waiting for you to sign in");
-      if (!signIn.open) signIn.showModal();
+      askToSignIn();
       return;
     }
     if (request.status === 422) {
@@ -178,6 +184,11 @@
     job.row.replaceWith(row);
     htmx.process(row);
     htmx.trigger(document.body, "file-uploaded");
+  }
+
+  function askToSignIn() {
+    paused = true;
+    if (!signIn.open) signIn.showModal();
   }
 
   function pause(job, words) {

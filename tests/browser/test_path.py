@@ -131,23 +131,46 @@ def test_an_upload_that_was_cut_off_is_tried_again_and_stored_once(open_page, si
 
     page.route("**/scans/upload/", once)
     page.set_input_files("#id_image", MENINGIOMA)
-    expect(page.locator(".refusal")).to_contain_text("The connection was lost")
+    expect(page.locator(".upload-row .refusal")).to_contain_text("The connection was lost")
     page.click("[data-retry]:visible")
     page.wait_for_url("**/scans/*-*/")
     page.goto("/scans/")
     expect(page.locator(".scans tbody tr")).to_have_count(1)
 
 
-def test_a_session_that_ended_leads_to_the_sign_in_and_back(open_page, sign_up):
+def test_files_wait_while_the_session_has_ended(open_page, sign_up):
     page = open_page()
     name = sign_up(page)
     page.context.clear_cookies(name="sessionid")
-    page.set_input_files("#id_image", MENINGIOMA)
-    page.wait_for_url("**/accounts/login/?next=*")
-    page.fill("#id_login", name)
-    page.fill("#id_password", PASSWORD)
-    page.click("main button[type=submit]")
-    expect(page.locator("#upload-heading")).to_be_visible()
+    page.set_input_files("#id_image", [MENINGIOMA, SAMPLES / "notumor-1.jpg"])
+    dialog = page.locator("#sign-in")
+    expect(dialog).to_be_visible()
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("link", name="Sign in").click()
+    other = opened.value
+    other.fill("#id_login", name)
+    other.fill("#id_password", PASSWORD)
+    other.click("main button[type=submit]")
+    other.wait_for_url("**/about/")
+    other.close()
+    if dialog.is_visible():
+        dialog.get_by_role("button", name="Continue").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
+
+
+def test_a_reload_keeps_the_batch(open_page, sign_up, letter):
+    page = open_page()
+    sign_up(page)
+    page.set_input_files("#id_image", [MENINGIOMA, letter, SAMPLES / "notumor-1.jpg"])
+    expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
+    expect(page.locator("[data-uploads-heading]")).to_have_text("2 of 3 files uploaded")
+    page.reload()
+    expect(page).to_have_url(re.compile("/batches/"))
+    expect(page.locator("#batch-summary")).to_contain_text("3 files: 1 tumor")
+    expect(page.locator("[data-unsent]")).to_be_hidden()
+    page.locator(".upload-row a").first.click()
+    expect(page.get_by_text("File 1 of 3")).to_be_visible()
 
 
 def test_a_sample_is_one_click_away(open_page, sign_up):
@@ -163,7 +186,7 @@ def test_without_javascript(open_page, sign_up, letter):
     sign_up(page)
     page.set_input_files("#id_image", [MENINGIOMA, letter])
     page.click("form.upload-form button[type=submit]")
-    expect(page.locator("h1")).to_have_text("1 file uploaded, 1 refused")
+    expect(page.locator("#batch-summary")).to_contain_text("1 refused")
     expect(page.locator(".refusal")).to_contain_text("The file is a web page")
     # The page reloads itself until there is a result.
     expect(page.locator(".row-status")).to_have_text(RESULT)
