@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "brainscan.logs.RequestLog",
     "classifier.web.middleware.PrivateResponses",
+    "classifier.web.middleware.LocalTimes",
 ]
 
 ROOT_URLCONF = "brainscan.urls"

@@ -9,8 +9,8 @@ from classifier.services.errors import Conflict
 
 
 @transaction.atomic
-def update_profile(user: User, *, first_name: str, last_name: str, email: str) -> None:
-    """Store the name and e-mail address. A new address counts as unverified until its owner confirms it.
+def update_profile(user: User, *, first_name: str, last_name: str, email: str, time_zone: str = "") -> None:
+    """Store the name, time zone and e-mail address. A new address counts as unverified until its owner confirms it.
 
     Raises:
         Conflict: If another account has this address, ignoring case.
@@ -18,8 +18,8 @@ def update_profile(user: User, *, first_name: str, last_name: str, email: str) -
     if User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists():
         raise Conflict("Another account uses this e-mail address.", code="email_taken")
     changed = user.email != email
-    user.first_name, user.last_name, user.email = first_name, last_name, email
-    user.save(update_fields=["first_name", "last_name", "email"])
+    user.first_name, user.last_name, user.email, user.time_zone = first_name, last_name, email, time_zone
+    user.save(update_fields=["first_name", "last_name", "email", "time_zone"])
     if changed:
         replace_addresses(user)
 

@@ -1,6 +1,7 @@
 """Forms of the pages. They report what a person can correct at once; the services validate everything again."""
 
 from typing import Any, ClassVar
+from zoneinfo import available_timezones
 
 from django import forms
 from django.db.models import QuerySet
@@ -145,6 +146,11 @@ class ProfileForm(forms.ModelForm[User]):
         max_length=User._meta.get_field("email").max_length,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
+    time_zone = forms.ChoiceField(
+        label="Time zone",
+        required=False,
+        choices=lambda: [("", "As in the browser"), *((name, name) for name in sorted(available_timezones()))],
+    )
     current_password = forms.CharField(
         label="Current password",
         required=False,
@@ -155,7 +161,7 @@ class ProfileForm(forms.ModelForm[User]):
 
     class Meta:
         model = User
-        fields = ("first_name", "last_name")
+        fields = ("first_name", "last_name", "time_zone")
         widgets: ClassVar[dict[str, forms.Widget]] = {
             "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
             "last_name": forms.TextInput(attrs={"autocomplete": "family-name"}),

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
+from classifier.models import User
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+ZONE_COOKIE = "timezone"
+"""The zone of the browser, set by `static/js/theme.js`."""
 
 
 class PrivateResponses:
@@ -32,6 +39,31 @@ class PrivateResponses:
         ):
             patch_cache_control(response, private=True, no_store=True)
         return response
+
+
+class LocalTimes:
+    """Shows times in the user's zone: the one of the profile, else of the browser, else of the installation.
+
+    The API is left out: its times are UTC.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to the request."""
+        zone = None if request.path.startswith("/api/v1/") else _zone(request)
+        if zone is None:
+            return self.get_response(request)
+        with timezone.override(zone):
+            return self.get_response(request)
+
+
+def _zone(request: HttpRequest) -> ZoneInfo | None:
+    chosen = request.user.time_zone if isinstance(request.user, User) else ""
+    name = chosen or request.COOKIES.get(ZONE_COOKIE, "")
+    # Names are looked up in the list first, because they are also paths of files.
+    return ZoneInfo(name) if name in available_timezones() else None
 
 
 def _asks_to_sign_in(response: HttpResponse) -> bool:

@@ -1,3 +1,11 @@
+// Tells the server the time zone of the browser, so that pages show local times.
+(() => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || document.cookie.split("; ").includes(`timezone=${zone}`)) return;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+})();
+
 // Sets the chosen theme before the first paint. Without a choice the style sheet follows the system.
 (() => {
   const root = document.documentElement;

@@ -1,11 +1,12 @@
 """The pages of accounts: in our look, and with what people need to know."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from allauth.account.models import EmailAddress
 
-from classifier.models import User
+from classifier.models import Scan, User
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -251,3 +252,31 @@ def test_the_cursor_is_where_something_is_to_be_entered(browse, page, sent, fiel
     assert len(focused) == 1
     assert f'id="{field}"' in focused[0]
     assert ('aria-invalid="true"' in focused[0]) == bool(sent)
+
+
+@pytest.mark.parametrize(
+    ("profile", "cookie", "shown"),
+    [
+        ("", "", "UTC"),
+        ("", "Europe/Berlin", "CET"),
+        ("Asia/Tokyo", "Europe/Berlin", "JST"),
+        ("", "../../etc/passwd", "UTC"),
+        ("", "Nowhere/Land", "UTC"),
+    ],
+)
+def test_times_are_in_the_zone_of_the_reader_and_name_it(browse, owner, scan, profile, cookie, shown):
+    owner.time_zone = profile
+    owner.save()
+    Scan.objects.filter(pk=scan.pk).update(created_at=datetime(2026, 1, 15, 23, 30, tzinfo=UTC))
+    client = browse(owner)
+    client.cookies["timezone"] = cookie
+    page = client.get(scan.get_absolute_url()).content.decode()
+    at = {"UTC": "15 Jan 2026, 23:30:00", "CET": "16 Jan 2026, 00:30:00", "JST": "16 Jan 2026, 08:30:00"}[shown]
+    assert f"{at} {shown}" in page
+
+
+def test_the_time_zone_is_chosen_on_the_profile(browse, owner):
+    fields = {"first_name": "A", "last_name": "B", "email": owner.email}
+    assert browse(owner).post("/profile/", {**fields, "time_zone": "Mars/Base"}).status_code == 400
+    page = browse(owner).post("/profile/", {**fields, "time_zone": "Europe/Zurich"}, follow=True).content.decode()
+    assert "Times are shown in Europe/Zurich." in page

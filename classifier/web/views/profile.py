@@ -25,6 +25,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
                 first_name=form.cleaned_data["first_name"],
                 last_name=form.cleaned_data["last_name"],
                 email=form.cleaned_data["email"],
+                time_zone=form.cleaned_data["time_zone"],
             )
         except ServiceError as error:
             form.add_error("email", str(error))
