@@ -3,6 +3,8 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!zone || document.cookie.split("; ").includes(`timezone=${zone}`)) return;
   const secure = location.protocol === "https:" ? "; secure" : "";
+  // The Cookie Store API is missing in older browsers, and asynchronous.
+  // biome-ignore lint/suspicious/noDocumentCookie: see above
   document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
 })();
 
