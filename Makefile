@@ -32,15 +32,15 @@ test: $(VENV)/.development  ## all tests
 	$(BIN)/python -m pytest
 
 chaos: $(VENV)/.development  ## kill, stop and fill up what runs, at length; the figures of docs/reliability.md
-	CHAOS=short $(BIN)/python -m pytest tests/chaos
-	CHAOS=long $(BIN)/python -m pytest tests/chaos
-	$(BIN)/python -m tests.chaos.report
+	CHAOS=short $(BIN)/python -m pytest tests/system/chaos
+	CHAOS=long $(BIN)/python -m pytest tests/system/chaos
+	$(BIN)/python -m tests.system.chaos.report
 
 # What people read.
 PROSE := README.md samples/README.md Makefile docs/*.md templates static/js static/css scripts \
 	classifier/wording.py classifier/web classifier/templatetags
 # Code keeps the spelling of stored values, files' columns, refusal codes, and names of libraries.
-CODE := classifier/*.py classifier/*/ brainscan bench/*.py bench/peer_servers tests
+CODE := classifier/*.py classifier/*/ brainscan bench/*.py bench/peer_servers devtools tests
 CODE_WORDS := cancelled,licence,licences,writeable,greys,dicom_colour
 
 check: $(VENV)/.development  ## lint, types, layers, spelling, templates, migrations, deployment, containers

@@ -10,7 +10,7 @@ import sys
 from glob import glob
 
 from classifier.inference.engines import is_computed_here
-from tests.running import ROOT
+from devtools.running import ROOT
 
 
 def steps(*, quick: bool, data: str = "") -> list[list[str]]:

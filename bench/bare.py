@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from bench.installation import EXPORTS, MODEL
-from tests.running import ROOT
+from devtools.running import ROOT
 
 # As many as there are samples, each a few times: what is in the processor's cache is the network, not the image.
 PREPARED = 24

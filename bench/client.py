@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Lock
 
 from bench.images import distinct_jpeg
-from tests.running import ROOT
+from devtools.running import ROOT
 
 # Where BrainScan takes images.
 PATH = "/api/v1/scans/"

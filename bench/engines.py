@@ -20,7 +20,7 @@ from PIL import Image
 from bench.engine_process import BASE, REFERENCE, EngineProcess
 from bench.engines_measured import prepare_model, runnable_engines
 from bench.machine import RESULTS, describe_machine, write_result
-from brainscan.programs import worker as worker_program
+from brainscan.processes.programs import worker as worker_program
 from classifier.inference.decision import decide
 from classifier.inference.engines import gpu_usable, thread_count
 from classifier.inference.engines.base import EngineOutput

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.client import SAMPLES
+from devtools.client import SAMPLES
 
 # A block of a JPEG file; a mark that fills blocks changes nothing else.
 BLOCK = 8

@@ -21,8 +21,8 @@ import psycopg
 
 from bench.machine import RESULTS
 from classifier.inference.engines import prepare_model
-from tests.client import token_of
-from tests.running import ROOT, RunningApp, embedded_app, server_app
+from devtools.client import token_of
+from devtools.running import ROOT, RunningApp, embedded_app, server_app
 
 KINDS = ("embedded", "servers")
 MODEL = ROOT / "models" / "xception"

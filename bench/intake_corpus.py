@@ -22,9 +22,9 @@ from PIL import Image
 
 from bench.machine import RESULTS, write_result
 from classifier.intake import RefusedImage, read_image
-from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS, BadUpload, head_slice
-from tests.corpus.mutations import mutated_files
-from tests.corpus.pictures import encoded
+from devtools.corpus import BAD_UPLOADS, GOOD_UPLOADS, BadUpload, head_slice
+from devtools.corpus.mutations import mutated_files
+from devtools.corpus.pictures import encoded
 
 PACKAGES = ("numpy", "pillow", "pydicom", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg")
 

@@ -19,7 +19,7 @@ from threading import Thread
 from bench.client import PATH, Load, Stream, Upload, run_client
 from bench.installation import PACKAGES, Installation, arguments, conditions, installation, result_path
 from bench.machine import memory, write_result
-from tests.running import ROOT
+from devtools.running import ROOT
 
 HTTP_RATE = 0.5
 SAMPLE_SECONDS = 2.0

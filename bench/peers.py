@@ -23,8 +23,8 @@ from bench.figures import milliseconds
 from bench.installation import PACKAGES, arguments, children_of, conditions, installation, result_path
 from bench.machine import memory, write_result
 from bench.peer_servers import reading
-from tests.running import ROOT
-from tests.servers import free_port
+from devtools.running import ROOT
+from devtools.servers import free_port
 
 SEED = 21
 CLIENTS, PEOPLE = 4, 3

@@ -15,7 +15,7 @@ from typing import Any
 from bench.machine import RESULTS
 from bench.tables import TABLES, provenance
 from bench.targets import target_table
-from tests.running import ROOT
+from devtools.running import ROOT
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 BLOCK = re.compile(r"(<!-- bench:([a-z]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)

@@ -7,8 +7,8 @@ from django.urls import include, path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
-from classifier.web import health
-from classifier.web.metrics import metrics
+from classifier.ops import health
+from classifier.ops.metrics import metrics
 
 # The e-mail page is left out: it changes an address without asking for the password. The profile page asks.
 account_urls = [pattern for pattern in account.urlpatterns if pattern.name != "account_email"]

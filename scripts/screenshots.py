@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.running import RunningApp, embedded_app  # noqa: E402
+from devtools.running import RunningApp, embedded_app  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 PASSWORD = "only for the pictures"

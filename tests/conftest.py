@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 from classifier.models import Membership, Scan, Team, User
 from classifier.models.append_only import remove_triggers
 from classifier.queue import broker
+from devtools.running import RunningApp, embedded_app, server_app
 from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan
-from tests.running import RunningApp, embedded_app, server_app
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from classifier.ops.health import CHECKS
 from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
-from classifier.web.health import CHECKS
-from tests.running import RunningApp
+from devtools.running import RunningApp
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

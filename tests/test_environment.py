@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from brainscan import environment
-from tests.running import ROOT
+from devtools.running import ROOT
 
 
 def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

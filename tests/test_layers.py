@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
+from devtools.running import ROOT
 
 HEAVY = ("tensorflow", "keras", "torch", "jax", "weasyprint")
 

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from brainscan import programs
-from brainscan.supervisor import NotReady, Program, Supervisor
+from brainscan.processes import programs
+from brainscan.processes.supervisor import NotReady, Program, Supervisor
 
 
 def python(code: str) -> list[str]:

@@ -13,7 +13,7 @@ from classifier.models import Analysis, Scan
 from classifier.queue import waiting_slots
 from classifier.queue.claim import claim_analyses, fail_analysis
 from classifier.queue.waiting import CompletionWaiter
-from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
+from devtools.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import make_analysis, make_scan, png_bytes
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from devtools.running import ROOT
 from tests.factories import png_bytes
 from tests.inference.conftest import make_tiny_model
-from tests.running import ROOT
 
 FIELDS = ["file", "outcome", "finding", "probabilities", "confidence", "ood_score", "model", "milliseconds"]
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from classifier.intake import CanonicalImage, read_canonical, read_image, thumbnail_png
 from classifier.intake.grayscale import from_16_bit
-from tests.corpus import head_slice
-from tests.corpus.pictures import jpeg, png
+from devtools.corpus import head_slice
+from devtools.corpus.pictures import jpeg, png
 
 
 def canonical(pixels: np.ndarray) -> CanonicalImage:

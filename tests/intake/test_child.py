@@ -15,7 +15,7 @@ import pytest
 
 from classifier.intake import RefusedImage, read_image
 from classifier.intake.client import Reader
-from tests.corpus.pictures import jpeg, png
+from devtools.corpus.pictures import jpeg, png
 
 ROOT = Path(__file__).resolve().parents[2]
 

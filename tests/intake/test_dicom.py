@@ -12,8 +12,8 @@ from pydicom.uid import MPEG2MPML
 
 from classifier.intake import RefusedImage, read_image
 from classifier.intake.dicom import open_single_frame
-from tests.corpus import dicoms, head_slice
-from tests.corpus.dicoms import dicom, scanner_values
+from devtools.corpus import dicoms, head_slice
+from devtools.corpus.dicoms import dicom, scanner_values
 
 
 def code_of(data: bytes) -> str:

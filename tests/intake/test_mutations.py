@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from classifier.intake import RefusedImage, read_image
-from tests.corpus.mutations import mutated_files
-from tests.corpus.pictures import jpeg
+from devtools.corpus.mutations import mutated_files
+from devtools.corpus.pictures import jpeg
 
 FILES = 100
 MAX_SECONDS = 3.0

@@ -8,8 +8,8 @@ from PIL import Image
 
 from classifier.intake import MAX_BYTES, REFUSAL_CODES, RefusedImage, read_canonical, read_image
 from classifier.intake.limits import MAX_STORED_SIDE
-from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS, BadUpload, GoodUpload, head_slice
-from tests.corpus.pictures import SECRET, encoded, jpeg, picture, png, turned_jpeg
+from devtools.corpus import BAD_UPLOADS, GOOD_UPLOADS, BadUpload, GoodUpload, head_slice
+from devtools.corpus.pictures import SECRET, encoded, jpeg, picture, png, turned_jpeg
 
 
 def tiles(pixels, side=10):

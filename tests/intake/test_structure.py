@@ -9,8 +9,8 @@ from PIL import Image
 from classifier.intake import RefusedImage
 from classifier.intake.decoding import decode_image
 from classifier.intake.structure import jpeg_essentials, png_essentials
-from tests.corpus import GOOD_UPLOADS, dicoms, pngs
-from tests.corpus.pictures import SECRET, encoded, jpeg, picture, png, turned_jpeg
+from devtools.corpus import GOOD_UPLOADS, dicoms, pngs
+from devtools.corpus.pictures import SECRET, encoded, jpeg, picture, png, turned_jpeg
 
 WHOLE = {
     "jpeg": jpeg(),

@@ -10,7 +10,7 @@ from classifier.intake import MAX_BYTES
 from classifier.models import Analysis, Batch, Scan
 from classifier.services.sample import list_samples
 from classifier.web.uploads import MAX_FILES, TOO_MANY_FILES
-from tests.corpus import BAD_UPLOADS, GOOD_UPLOADS
+from devtools.corpus import BAD_UPLOADS, GOOD_UPLOADS
 from tests.factories import TeamFactory, make_analysis, make_scan, png_bytes
 
 pytestmark = pytest.mark.django_db

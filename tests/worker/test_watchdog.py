@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.running import ROOT
+from devtools.running import ROOT
 
 PROGRAM = """
 import sys, time

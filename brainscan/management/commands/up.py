@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from brainscan import programs
 from brainscan.environment import private_folder
-from brainscan.supervisor import NotReady, Program, Supervisor
+from brainscan.processes import programs
+from brainscan.processes.supervisor import NotReady, Program, Supervisor
 
 
 class Command(BaseCommand):

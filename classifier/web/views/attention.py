@@ -11,10 +11,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from classifier.ops.health import ANSWER_SECONDS, CHECKS
 from classifier.queue.state import live_workers
 from classifier.selectors.attention import attention as find
 from classifier.services.attention import dismiss, retry
-from classifier.web.health import ANSWER_SECONDS, CHECKS
 from classifier.web.http import SignedInRequest
 
 

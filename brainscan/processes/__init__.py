@@ -1,0 +1,1 @@
+"""The programs that BrainScan consists of, and the supervisor that runs them."""

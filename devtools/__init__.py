@@ -1,0 +1,1 @@
+"""Running installations, servers, clients and files to upload, for tests and benchmarks."""

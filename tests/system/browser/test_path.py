@@ -1,0 +1,258 @@
+"""The main job in a real browser: sign up, upload, read the result, find it again."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.system.browser.conftest import PASSWORD, PHONE, SAMPLES
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.real_weights]
+
+RESULT = re.compile(r"^\s*(Probably |No tumor seen|Uncertain: |This does not look like)")
+# What fingers must hit.
+TARGETS = "main button:visible, main .btn:visible, .site-nav a:visible, select:visible, main input[type=text]:visible"
+MENINGIOMA = SAMPLES / "meningioma-1.jpg"
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """A file that is no image, whatever its name says."""
+    path = tmp_path / "letter with a rather long name that does not fit anywhere.jpg"
+    path.write_text("<html>Dear colleague</html>")
+    return path
+
+
+def test_from_sign_up_to_the_result_and_back_again(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    page.fill("#id_patient_reference", "P-0042")
+    page.set_input_files("#id_image", MENINGIOMA)
+    page.wait_for_url("**/scans/*-*/")
+    expect(page.locator("h1")).to_have_text(RESULT)
+    expect(page).to_have_title(RESULT)
+    expect(page.locator("[data-announce]")).to_have_text(RESULT)
+    expect(page.locator(".bars tbody tr")).to_have_count(4)
+    expect(page.locator("canvas")).to_be_visible()
+    sentence = page.locator("h1").inner_text()
+    page.reload()
+    expect(page.locator("h1")).to_have_text(sentence)
+    page.click("text=History >> nth=0")
+    row = page.locator(".scans tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("P-0042")
+    row.locator("a").click()
+    expect(page.locator("h1")).to_have_text(sentence)
+
+
+def test_the_overlay_is_changed_with_the_keyboard(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    page.set_input_files("#id_image", MENINGIOMA)
+    slider = page.locator("[data-strength]")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.locator("[data-overlay]")).to_have_css("opacity", "0")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-strength-output]")).to_have_text("5%")
+    expect(page.locator("[data-overlay]")).to_have_css("opacity", "0.05")
+    overlay, image = (page.locator(f".frame-overlay img >> nth={n}").bounding_box() for n in (1, 0))
+    assert overlay == image
+
+
+def test_several_files_each_with_its_own_end(open_page, sign_up, letter, tmp_path):
+    huge = tmp_path / "series.dcm"
+    huge.write_bytes(b"\0" * (21 * 2**20))
+    page = open_page()
+    sign_up(page)
+    page.set_input_files("#id_image", [MENINGIOMA, huge, letter, SAMPLES / "notumor-1.jpg"])
+    rows = page.locator(".upload-row")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(0).locator(".row-status")).to_have_text(RESULT)
+    expect(rows.nth(1)).to_contain_text("The file is larger than 20 MB")
+    expect(rows.nth(2)).to_contain_text("The file is a web page")
+    expect(rows.nth(3).locator(".row-status")).to_have_text(RESULT)
+    assert page.locator("[data-row]").count() == 0
+
+
+def test_files_are_dropped(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    content = MENINGIOMA.read_bytes().hex()
+    transfer = page.evaluate_handle(
+        """hex => {
+            const bytes = Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "dropped.jpg", { type: "image/jpeg" }));
+            return transfer;
+        }""",
+        content,
+    )
+    page.dispatch_event("[data-dropzone]", "dragover", {"dataTransfer": transfer})
+    expect(page.locator(".dropzone.is-over")).to_be_visible()
+    page.dispatch_event("[data-dropzone]", "drop", {"dataTransfer": transfer})
+    page.wait_for_url("**/scans/*-*/")
+    expect(page.locator("h1")).to_have_text(RESULT)
+
+
+def test_a_very_long_file_name_stops_no_file(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    name = "ü" * 3000 + ".jpg"
+    transfer = page.evaluate_handle(
+        """([hex, name]) => {
+            const bytes = Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            transfer.items.add(new File(["<html>"], name));
+            return transfer;
+        }""",
+        [MENINGIOMA.read_bytes().hex(), name],
+    )
+    page.dispatch_event("[data-dropzone]", "drop", {"dataTransfer": transfer})
+    rows = page.locator(".upload-row")
+    expect(rows.nth(0).locator(".row-status")).to_have_text(RESULT)
+    expect(rows.nth(1)).to_contain_text("The file is a web page")
+    assert rows.locator("[data-name]").all_text_contents() == [name, name]
+
+
+def test_an_upload_that_was_cut_off_is_tried_again_and_stored_once(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    cut: list[bool] = []
+
+    def once(route):
+        if cut:
+            route.continue_()
+        else:
+            cut.append(True)
+            route.abort("connectionreset")
+
+    page.route("**/scans/upload/", once)
+    page.set_input_files("#id_image", MENINGIOMA)
+    expect(page.locator(".upload-row .refusal")).to_contain_text("The connection was lost")
+    page.click("[data-retry]:visible")
+    page.wait_for_url("**/scans/*-*/")
+    page.goto("/scans/")
+    expect(page.locator(".scans tbody tr")).to_have_count(1)
+
+
+def test_files_wait_while_the_session_has_ended(open_page, sign_up):
+    page = open_page()
+    name = sign_up(page)
+    page.context.clear_cookies(name="sessionid")
+    page.set_input_files("#id_image", [MENINGIOMA, SAMPLES / "notumor-1.jpg"])
+    dialog = page.locator("#sign-in")
+    expect(dialog).to_be_visible()
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("link", name="Sign in").click()
+    other = opened.value
+    other.fill("#id_login", name)
+    other.fill("#id_password", PASSWORD)
+    other.click("main button[type=submit]")
+    other.wait_for_url("**/about/")
+    other.close()
+    if dialog.is_visible():
+        dialog.get_by_role("button", name="Continue").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
+
+
+def test_a_reload_keeps_the_batch(open_page, sign_up, letter):
+    page = open_page()
+    sign_up(page)
+    page.set_input_files("#id_image", [MENINGIOMA, letter, SAMPLES / "notumor-1.jpg"])
+    expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
+    expect(page.locator("[data-uploads-heading]")).to_have_text("2 of 3 files uploaded")
+    page.reload()
+    expect(page).to_have_url(re.compile("/batches/"))
+    expect(page.locator("#batch-summary")).to_contain_text("3 files: 1 tumor")
+    expect(page.locator("[data-unsent]")).to_be_hidden()
+    page.locator(".upload-row a").first.click()
+    expect(page.get_by_text("File 1 of 3")).to_be_visible()
+
+
+def test_a_sample_is_one_click_away(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    page.locator(".sample").nth(4).click()
+    page.wait_for_url("**/scans/*-*/")
+    expect(page.locator("h1")).to_have_text(RESULT)
+
+
+def test_without_javascript(open_page, sign_up, letter):
+    page = open_page(java_script_enabled=False)
+    sign_up(page)
+    page.set_input_files("#id_image", [MENINGIOMA, letter])
+    page.click("form.upload-form button[type=submit]")
+    expect(page.locator("#batch-summary")).to_contain_text("1 refused")
+    expect(page.locator(".refusal")).to_contain_text("The file is a web page")
+    # The page reloads itself until there is a result.
+    expect(page.locator(".row-status")).to_have_text(RESULT)
+    expect(page.locator(".refusal")).to_contain_text("The file is a web page")
+    page.click(".upload-row a >> nth=0")
+    expect(page.locator("h1")).to_have_text(RESULT)
+    expect(page.locator(".bars")).to_be_visible()
+    page.click("summary[aria-label^=Account]")
+    page.click("text=Sign out")
+    expect(page.locator("h1")).to_have_text("Sign in")
+
+
+def test_on_a_phone(open_page, sign_up):
+    page = open_page(**PHONE)
+    sign_up(page)
+    page.set_input_files("#id_image", MENINGIOMA)
+    page.wait_for_url("**/scans/*-*/")
+    expect(page.locator("h1")).to_have_text(RESULT)
+    result = page.url
+    # One picture where there is room for one; the slider shows the other.
+    expect(page.locator(".frame-plain")).to_be_hidden()
+    for path in ("/", result, "/scans/", "/teams/", "/profile/", "/about/", f"{result}edit/", f"{result}delete/"):
+        page.goto(path)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, path
+        for target in page.locator(TARGETS).all():
+            box = target.bounding_box()
+            assert box is not None
+            assert box["height"] >= 43.5, (path, target.inner_html())
+
+
+def test_a_very_long_reference_breaks_nothing(open_page, sign_up):
+    page = open_page(**PHONE)
+    sign_up(page)
+    page.fill("#id_patient_reference", "X" * 64)
+    page.set_input_files("#id_image", MENINGIOMA)
+    page.wait_for_url("**/scans/*-*/")
+    for path in (page.url, "/scans/", "/"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_the_theme_follows_the_system_until_one_chooses(open_page):
+    page = open_page(color_scheme="dark")
+    page.goto("/accounts/login/")
+    form = page.locator(".account")
+    dark = form.evaluate("element => getComputedStyle(element).backgroundColor")
+    page.emulate_media(color_scheme="light")
+    light = form.evaluate("element => getComputedStyle(element).backgroundColor")
+    assert dark != light
+    page.click("[data-theme-switch]")
+    page.click("[data-theme-switch]")
+    expect(form).to_have_css("background-color", dark)
+    page.reload()
+    expect(form).to_have_css("background-color", dark)
+
+
+def test_filters_change_the_list_and_the_address(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    page.set_input_files("#id_image", MENINGIOMA)
+    page.wait_for_url("**/scans/*-*/")
+    expect(page.locator("h1")).to_have_text(RESULT)
+    page.goto("/scans/")
+    page.select_option("#id_result", "failed")
+    expect(page.locator("#results")).to_contain_text("No scan matches these filters")
+    expect(page).to_have_url(re.compile("result=failed"))
+    page.click("text=Show all scans")
+    expect(page.locator(".scans tbody tr")).to_have_count(1)

@@ -1,0 +1,282 @@
+"""A whole BrainScan that tests may hurt, on both kinds of servers, and a look into its database from outside."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from redis import Redis, RedisError
+
+from brainscan.environment import broker_socket
+from brainscan.processes.programs import worker as worker_program
+from devtools.client import token_of
+from devtools.running import RunningApp, embedded_app
+from devtools.servers import Server, dying_with_us, own_postgres_server, own_redis_server
+from tests.system.chaos.forms import Form
+
+FAULTS = Path(__file__).with_name("faults")
+MEDIA_MEBIBYTES = 64
+# The database's own account of every result: a second one for the same analysis would show, whoever wrote it.
+WITNESS = {
+    "embedded": (
+        "CREATE TABLE chaos_witness (analysis text, state text)",
+        "CREATE TRIGGER chaos_witness AFTER UPDATE OF state ON classifier_analysis "
+        "WHEN NEW.state IN ('succeeded', 'failed', 'cancelled') "
+        "BEGIN INSERT INTO chaos_witness VALUES (NEW.id, NEW.state); END",
+    ),
+    "servers": (
+        "CREATE TABLE chaos_witness (analysis text, state text)",
+        "CREATE FUNCTION chaos_witness() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN INSERT INTO chaos_witness VALUES (NEW.id, NEW.state); RETURN NEW; END $$",
+        "CREATE TRIGGER chaos_witness AFTER UPDATE OF state ON classifier_analysis FOR EACH ROW "
+        "WHEN (NEW.state IN ('succeeded', 'failed', 'cancelled')) EXECUTE FUNCTION chaos_witness()",
+    ),
+}
+
+
+class Broker(Protocol):
+    """What can be done to a broker."""
+
+    def kill(self) -> None: ...
+    def wipe(self) -> None: ...
+    def signal(self, number: signal.Signals) -> None: ...
+    def is_up(self) -> bool: ...
+    def client(self) -> "Redis[bytes]": ...
+
+
+class EmbeddedBroker:
+    """The Valkey server that the supervisor runs, and starts again."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self.app = app
+        self.socket = broker_socket(Path(app.environment["DATA_DIR"]).resolve())
+
+    def client(self) -> "Redis[bytes]":
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=5)
+
+    def is_up(self) -> bool:
+        return _answers(self.client())
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.app.children()["broker"], number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    def wipe(self) -> None:
+        """Take its data while it is dead."""
+        self.kill()
+        for path in sorted((Path(self.app.environment["DATA_DIR"]) / "broker").rglob("*.aof*")):
+            path.unlink()
+
+
+class RedisBroker:
+    """A Redis server of ours, started again a moment after it was killed."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def client(self) -> "Redis[bytes]":
+        return Redis.from_url(self.server.url, socket_timeout=5)
+
+    def is_up(self) -> bool:
+        return _answers(self.client())
+
+    def signal(self, number: signal.Signals) -> None:
+        self.server.signal(number)
+
+    def kill(self) -> None:
+        self.server.kill()
+        time.sleep(1)
+        self.server.start()
+
+    def wipe(self) -> None:
+        """Take its data while it is dead."""
+        self.server.kill()
+        for path in self.server.data.rglob("*.aof*"):
+            path.unlink()
+        self.server.start()
+
+
+@dataclass(frozen=True)
+class SecondWorker:
+    """A worker beside the supervised one: its process id, and where its lines begin in which file."""
+
+    pid: int
+    log: Path
+    begin: int
+
+    def output(self) -> str:
+        """Everything it has printed."""
+        return self.log.read_text(errors="replace")[self.begin :]
+
+
+class Installation:
+    """A running BrainScan with switches for faults.
+
+    Attributes:
+        kind: "embedded" (SQLite, embedded broker) or "servers" (PostgreSQL, Redis).
+        app: its processes.
+        broker: its broker.
+        database: the PostgreSQL server, if it has one.
+        media: where it keeps images.
+        small_disk: whether `media` is a small disk of its own that a test can fill.
+        token: of the account that uploads.
+    """
+
+    def __init__(
+        self, kind: str, *, app: RunningApp, broker: Broker, database: Server | None, small_disk: bool
+    ) -> None:
+        self.kind = kind
+        self.app = app
+        self.broker = broker
+        self.database = database
+        self.media = Path(app.environment["MEDIA_ROOT"])
+        self.small_disk = small_disk
+        self.switches = Path(app.environment["CHAOS_SWITCHES"])
+        self.token = token_of(app, "integrator")
+        with self.connection() as connection:
+            for statement in WITNESS[kind]:
+                connection.execute(statement)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Any]:
+        """A connection to its database that is no part of it; commits at the end."""
+        if self.database is None:
+            path = Path(self.app.environment["DATA_DIR"]) / "brainscan.sqlite3"
+            with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+                yield connection
+        else:
+            with psycopg.connect(self.database.url, connect_timeout=10) as connection:
+                yield connection
+
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        with self.connection() as connection:
+            return list(connection.execute(query).fetchall())
+
+    def count(self, *, state: str) -> int:
+        """How many analyses are in a state."""
+        return int(self.read(f"SELECT count(*) FROM classifier_analysis WHERE state = '{state}'")[0][0])
+
+    def worker(self) -> int:
+        """The process id of the running worker; waits for it to be started."""
+        self.app.wait_for(lambda: "worker" in self.app.children())
+        return self.app.children()["worker"]
+
+    @contextlib.contextmanager
+    def fault(self, name: str, *, times: str = "always") -> Iterator[None]:
+        """Switch a fault on: "once" or "always"."""
+        switch = self.switches / name
+        switch.write_text(times)
+        try:
+            yield
+        finally:
+            switch.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def stopped(self, pid: int) -> Iterator[None]:
+        """A process stands still (SIGSTOP)."""
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def second_worker(self, **environment: str) -> Iterator["SecondWorker"]:
+        """Another worker process, as another host would run it, with its network loaded."""
+        log = self.app.log.with_name("second-worker.log")
+        program = worker_program()
+        begin = log.stat().st_size if log.exists() else 0
+        process = subprocess.Popen(
+            dying_with_us(*program.command),
+            env=self.app.environment | program.environment | environment,
+            stdout=log.open("ab"),
+            stderr=subprocess.STDOUT,
+        )
+        worker = SecondWorker(process.pid, log, begin)
+        try:
+            self.app.wait_for(lambda: "model_loaded" in worker.output() and process.poll() is None)
+            yield worker
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            process.wait(30)
+
+    def versions(self) -> dict[str, str]:
+        """The versions of its database and broker."""
+        broker = self.broker.client().info("server")
+        database = {"sqlite": sqlite3.sqlite_version}
+        if self.database is not None:
+            database = {"postgresql": self.read("SHOW server_version")[0][0].split()[0]}
+        name = "valkey" if "valkey_version" in broker else "redis"
+        return database | {name: broker[f"{name}_version"]}
+
+    def heal(self) -> None:
+        """Undo whatever an earlier scenario left behind when it failed, so that the next one judges only itself."""
+        for switch in self.switches.iterdir():
+            switch.unlink()
+        (self.media / "ballast").unlink(missing_ok=True)
+        if self.app.process.poll() is not None:
+            self.app.start()
+        for pid in self.app.children().values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self.app.wait_for(self.broker.is_up)
+        self.app.wait_for(lambda: {"worker", "gunicorn"} <= self.app.children().keys() and self.app.is_live())
+
+
+@contextlib.contextmanager
+def installation(kind: str, folder: Path, form: Form) -> Iterator[Installation]:
+    """Start a BrainScan on one kind of servers, its data in `folder`."""
+    media, switches = folder / "media", folder / "switches"
+    for path in (media, switches):
+        path.mkdir()
+    environment = form.environment | {
+        "CHAOS_SWITCHES": str(switches),
+        "MEDIA_ROOT": str(media),
+        "PYTHONPATH": str(FAULTS),
+    }
+    with contextlib.ExitStack() as stack:
+        small_disk = stack.enter_context(_small_disk(media))
+        redis = postgres = None
+        if kind == "servers":
+            for name in ("redis", "postgres"):
+                (folder / name).mkdir()
+            redis = stack.enter_context(own_redis_server(folder / "redis", "--appendonly", "yes"))
+            postgres = stack.enter_context(own_postgres_server(folder / "postgres"))
+            environment |= {"REDIS_URL": redis.url, "DATABASE_URL": postgres.url, "HTTPS": "0"}
+            environment["SECRET_KEY"] = secrets.token_urlsafe(50)
+        app = stack.enter_context(embedded_app(folder, **environment))
+        broker = EmbeddedBroker(app) if redis is None else RedisBroker(redis)
+        yield Installation(kind, app=app, broker=broker, database=postgres, small_disk=small_disk)
+
+
+@contextlib.contextmanager
+def _small_disk(path: Path) -> Iterator[bool]:
+    """Mount a small disk at `path` and say whether that was possible (it takes rights that few processes have)."""
+    options = f"size={MEDIA_MEBIBYTES}m,mode=700"
+    command = [shutil.which("mount") or "false", "-t", "tmpfs", "-o", options, "brainscan-chaos", str(path)]
+    mounted = subprocess.run(command, capture_output=True).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def _answers(client: "Redis[bytes]") -> bool:
+    with contextlib.closing(client), contextlib.suppress(RedisError, OSError):
+        return bool(client.ping())
+    return False

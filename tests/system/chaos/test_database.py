@@ -1,0 +1,55 @@
+"""The database goes away: PostgreSQL is killed and started again later, or stands still; SQLite is locked."""
+
+import contextlib
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+from tests.system.chaos.load import scans, sentence_of
+
+
+def test_a_database_that_is_away_for_a_while_loses_nothing(hurt, scenario, form):
+    for absence in (locked,) if hurt.database is None else (killed, silent):
+        scenario.load.begin(scans(form.some))
+        scenario.await_running()
+        with absence(hurt):
+            scenario.load.begin(scans(form.some))
+            time.sleep(form.away_seconds)
+        scenario.load.finish()
+    scenario.conclude(seconds=240, commits_in_doubt=True, seconds_away=form.away_seconds)
+    for refusal in (refusal for upload in scenario.load.uploads for refusal in upload.refusals):
+        assert refusal.status == 503, refusal
+        assert sentence_of(refusal), refusal
+
+
+@contextlib.contextmanager
+def locked(hurt):
+    """Somebody else holds SQLite's lock: a copy in the making, a tool with an open transaction."""
+    path = Path(hurt.app.environment["DATA_DIR"]) / "brainscan.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def killed(hurt):
+    """The server is gone, and recovers when it is started again."""
+    hurt.database.kill()
+    try:
+        yield
+    finally:
+        hurt.database.start()
+
+
+@contextlib.contextmanager
+def silent(hurt):
+    """The server keeps its connections and says nothing."""
+    hurt.database.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        hurt.database.signal(signal.SIGCONT)
