@@ -38,6 +38,14 @@ class Outcome(StrEnum):
     NOT_BRAIN_MRI = "not_brain_mri"
 
 
+OUTCOME_LABELS: dict[str, str] = {
+    Outcome.CLASSIFIED: "Classified",
+    Outcome.UNCERTAIN: "Uncertain",
+    Outcome.NOT_BRAIN_MRI: "Not a brain MR image",
+}
+"""Every outcome of a succeeded analysis in a few words."""
+
+
 def ranked(probabilities: Sequence[float]) -> tuple[str, ...]:
     """Return the findings, most probable first; equal ones in the order of `FINDINGS`.
 
@@ -60,3 +68,14 @@ def remaining(probabilities: Sequence[float], reached: Collection[str]) -> tuple
     order = ranked(probabilities)
     last = max((place for place, name in enumerate(order) if name in reached), default=0)
     return order[: last + 1]
+
+
+def likely_kinds(probabilities: Sequence[float] | None, possible: Collection[str]) -> tuple[str, ...]:
+    """Return the kinds of tumor that remain possible, most probable first; at least the most probable one.
+
+    Args:
+        probabilities: Four values in [0, 1], in the order of `FINDINGS`; None if they are not known.
+        possible: The findings that remain possible.
+    """
+    kinds = tuple(name for name in ranked(probabilities or [0.0] * len(FINDINGS)) if name in TUMORS)
+    return tuple(name for name in kinds if name in possible) or kinds[:1]

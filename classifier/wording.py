@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from classifier.evidence import AnswerRule, Ground, ground
-from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome, remaining
+from classifier.findings import FINDING_LABELS, TUMOR, Outcome, likely_kinds, remaining
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -35,13 +35,6 @@ BATCH_LABELS: dict[str, str] = {
 
 SEALED = "sealed"
 """Mark of a result that is closed to the reader: a succeeded analysis without an outcome."""
-
-OUTCOME_LABELS: dict[str, str] = {
-    Outcome.CLASSIFIED: "Classified",
-    Outcome.UNCERTAIN: "Uncertain",
-    Outcome.NOT_BRAIN_MRI: "Not a brain MR image",
-}
-"""Every outcome of a succeeded analysis in a few words."""
 
 
 class Result(Protocol):
@@ -157,7 +150,10 @@ def sentence(result: Result | None) -> str:
     if result is None or result.outcome != Outcome.CLASSIFIED:
         return text
     text = f"{text} ({probability(result.confidence or 0.0)})"
-    return f"{text}, kind uncertain: {choice(likely_kinds(result))}" if result.finding == TUMOR else text
+    if result.finding != TUMOR:
+        return text
+    kinds = likely_kinds(result.probabilities, remaining_findings(result))
+    return f"{text}, kind uncertain: {choice(kinds)}"
 
 
 def short_sentence(result: Result | None) -> str:
@@ -190,13 +186,6 @@ def remaining_findings(result: Result) -> tuple[str, ...]:
     if not result.probabilities:
         return tuple(result.possible_findings)
     return remaining(result.probabilities, result.possible_findings)
-
-
-def likely_kinds(result: Result) -> list[str]:
-    """Return the kinds of tumor that remain possible, most probable first; at least one."""
-    values = result.probabilities or [0.0] * len(FINDINGS)
-    kinds = sorted(TUMORS, key=lambda name: -values[FINDINGS.index(name)])
-    return [name for name in kinds if name in remaining_findings(result)] or kinds[:1]
 
 
 def mark(result: Result | None) -> str:

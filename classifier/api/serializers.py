@@ -8,8 +8,10 @@ from rest_framework.reverse import reverse
 
 from classifier.api.fields import HyphenatedUuidField, OwnTeamField, PatientReferenceField, TextField
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
+from classifier.intake import MAX_BYTES
 from classifier.models import Analysis, Scan, Team
 from classifier.queue.order import queue_position
+from classifier.wording import megabytes
 
 
 def probability(**kwargs: Any) -> serializers.FloatField:
@@ -228,7 +230,8 @@ class UploadSerializer(serializers.Serializer[Any]):
 
     # Intake checks the file itself, an empty one too: its sentences tell people what to do.
     image = serializers.FileField(
-        allow_empty_file=True, help_text="One slice as JPEG, PNG or single-frame DICOM, at most 20 MB."
+        allow_empty_file=True,
+        help_text=f"One slice as JPEG, PNG or single-frame DICOM, at most {megabytes(MAX_BYTES)}.",
     )
     patient_reference = PatientReferenceField(
         default="",

@@ -8,7 +8,16 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome, remaining
+from classifier.findings import (
+    ANSWERS,
+    FINDING_LABELS,
+    FINDINGS,
+    OUTCOME_LABELS,
+    TUMOR,
+    TUMORS,
+    likely_kinds,
+    remaining,
+)
 from classifier.models.sealing import SealingQuerySet
 
 
@@ -55,11 +64,7 @@ class Analysis(models.Model):
 
     ACTIVE: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
     QUEUE_ORDER: ClassVar[tuple[str, ...]] = ("fair_turn", "bulk", "queued_at", "pk")
-    OUTCOME_CHOICES: ClassVar[list[tuple[str, str]]] = [
-        (Outcome.CLASSIFIED, "Classified"),
-        (Outcome.UNCERTAIN, "Uncertain"),
-        (Outcome.NOT_BRAIN_MRI, "Not a brain MR image"),
-    ]
+    OUTCOME_CHOICES: ClassVar[list[tuple[str, str]]] = list(OUTCOME_LABELS.items())
     FINDING_CHOICES: ClassVar[list[tuple[str, str]]] = [(name, FINDING_LABELS[name]) for name in ANSWERS]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -196,8 +201,9 @@ class Analysis(models.Model):
             return self.finding
         if self.finding == "notumor" or not self.probabilities:
             return ""
-        tumors = [name for name in self.possible_findings if name in TUMORS]
-        return tumors[0] if tumors else (self.likeliest_kinds[0] if self.finding == TUMOR else "")
+        if self.finding != TUMOR and not set(self.possible_findings) & set(TUMORS):
+            return ""
+        return likely_kinds(self.probabilities, self.possible_findings)[0]
 
     @property
     def remaining_findings(self) -> tuple[str, ...]:
@@ -208,14 +214,6 @@ class Analysis(models.Model):
     def tumor_probability(self) -> float | None:
         """Calibrated probability of a tumor of any kind; None without probabilities."""
         return None if not self.probabilities else 1.0 - self.probabilities[FINDINGS.index("notumor")]
-
-    @property
-    def likeliest_kinds(self) -> list[str]:
-        """Kinds of tumor that remain possible, most probable first; at least one."""
-        probabilities: list[float] = self.probabilities or [0.0] * len(FINDINGS)
-        ranked = sorted(TUMORS, key=lambda name: -probabilities[FINDINGS.index(name)])
-        possible = [name for name in ranked if name in self.possible_findings]
-        return possible or ranked[:1]
 
 
 class ClassMaps(models.Model):

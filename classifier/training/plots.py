@@ -12,8 +12,8 @@ from classifier.training import metrics
 
 log = logging.getLogger(__name__)
 
-COLORS = {"glioma": "#0072B2", "meningioma": "#D55E00", "notumor": "#6B7280", "pituitary": "#009E73"}
-"""Distinguishable with color vision deficiency (after Okabe and Ito); every line also has a label."""
+COLORS = {"glioma": "#9f3710", "meningioma": "#2a6fdb", "notumor": "#6f818d", "pituitary": "#7f2d86"}
+"""The colors of the pages in the light theme (`static/css/tokens.css`); every line also has a label."""
 
 INK = "#1f2937"
 

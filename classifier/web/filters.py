@@ -6,13 +6,13 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from classifier.findings import ANSWERS, FINDING_LABELS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
 from classifier.models import Analysis, Scan
 from classifier.models.sealing import OPEN
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.team import teams_of
 from classifier.web.forms import style
-from classifier.wording import OUTCOME_LABELS, SEALED
+from classifier.wording import SEALED
 
 MINE = "mine"
 

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from classifier.findings import ANSWERS, FINDING_LABELS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
 from classifier.selectors.attention import attention_count
 from classifier.selectors.history import Dashboard, dashboard
 from classifier.selectors.review import unread_count
@@ -15,7 +15,6 @@ from classifier.selectors.scan import visible_scans
 from classifier.web.filters import HistoryFilter
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import page_of
-from classifier.wording import OUTCOME_LABELS
 
 
 @require_safe
