@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     quick: bool = options.quick
     if not quick and not has_servers():
-        print("PostgreSQL or Redis is not installed: what runs on them is left out.")
+        print("PostgreSQL or Redis is not installed: benchmarks on them are skipped.")
     for step in steps(quick=quick, data=options.data):
         print(f"\n--- {' '.join(step)}", flush=True)
         subprocess.run([sys.executable, "-m", *step], cwd=ROOT, check=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from bench.installation import EXPORTS, MODEL
 from devtools.running import ROOT
 
-# As many as there are samples, each a few times: what is in the processor's cache is the network, not the image.
+# Every sample a few times, so that the processor's cache holds the network, not the image.
 PREPARED = 24
 
 

@@ -59,7 +59,7 @@ def changed(images: ImageSet, *, size: int) -> ImageSet:
 
 
 def said(output: EngineOutput, index: int, card: ModelCard, detector: OodDetector | None) -> tuple[Any, ...]:
-    """Everything in words that a person would read of an image."""
+    """Return all words that a person would read about an image."""
     score = None if detector is None else float(detector.feature_score(output.features)[index])
     decision = decide(output.logits[index], card, ood_score=score)
     return decision.outcome, decision.finding, int(output.logits[index].argmax()), frozenset(decision.possible)
@@ -95,7 +95,7 @@ def compare(
         twice += looked_at_again
         same_rounded += agrees
         same += agrees or looked_at_again
-        # What is looked at again shows the percentages of float32.
+        # An image that is computed again shows the percentages of float32.
         points.append(0 if looked_at_again else np.abs(percents(fast, card) - percents(told, card)).max())
         if number % 200 == 0:
             print(f"{number}/{len(images)}: {same} say the same, {twice} run twice, lead {max(leads):.3f}", flush=True)

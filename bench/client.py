@@ -24,7 +24,7 @@ from devtools.running import ROOT
 PATH = "/api/v1/scans/"
 # More than ever wait at once, so that no upload waits for a thread of the client.
 SENDERS, WAITERS = 64, 32
-# What a client without a place to wait does in between.
+# Pause of a client whose waiting slot was denied.
 ASK_AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 120.0
 # Images made beforehand for each second of a closed loop: more than any server here takes.
@@ -54,7 +54,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Load:
-    """What is uploaded where.
+    """The uploads, and their target.
 
     Attributes:
         url: the server's.
@@ -78,7 +78,7 @@ class Load:
 
 @dataclass
 class Upload:
-    """What became of one upload; times in seconds since the first could begin.
+    """The result of one upload; times in seconds since the first could begin.
 
     Attributes:
         stream: whose it is.
@@ -87,7 +87,7 @@ class Upload:
         status: of that answer; 0 without one.
         scan: id of the scan, BrainScan only.
         result: when the client had the result; None if it did not wait for it.
-        error: what went wrong.
+        error: The error.
     """
 
     stream: str
@@ -104,7 +104,7 @@ class Server:
     """Talks to a server, a connection for each request.
 
     Attributes:
-        load: what is uploaded where.
+        load: The uploads, and their target.
         begin: `time.monotonic()` of second 0.
     """
 
@@ -224,7 +224,7 @@ def closed_rate(uploads: list[Upload], *, seconds: float) -> float:
     """Results a second in a closed loop.
 
     Args:
-        uploads: what became of it.
+        uploads: Their results.
         seconds: how long it was. Its begin, until the first results come, and its end, when clients stop one by one,
             are left out, unless nothing else is left.
 

@@ -1,4 +1,4 @@
-"""One engine in a process of its own, which does what `bench/engines.py` tells it and says how long it took.
+"""One engine in a separate process, which runs the commands of `bench/engines.py` and reports their times.
 
 Alone in its process an engine shows its own memory, and no other's idle threads disturb it.
 """
@@ -17,9 +17,9 @@ from classifier.inference.engines.base import EngineOutput
 from classifier.inference.preprocessing import Float32Array, UInt8Array, to_input
 
 BASE = "keras predict"
-"""What the engines are measured against: `Model.predict`, as most Keras programs call it."""
+"""Reference for speed: `Model.predict`, as most Keras programs call it."""
 REFERENCE = "keras"
-"""What their outputs are measured against."""
+"""Reference for the outputs."""
 
 
 class EngineProcess:
@@ -77,7 +77,7 @@ def _serve(far: Connection, name: str, folder: Path, exports: Path, pixels: Path
 
 
 class _Subject:
-    """The far end: what the orders do."""
+    """The child's side of the commands."""
 
     def __init__(self, name: str, *, folder: Path, exports: Path, pixels: Path) -> None:
         self.pixels = np.load(pixels, mmap_mode="r")

@@ -1,8 +1,8 @@
-"""How fast each engine runs the network here, how much memory it takes, and how near it comes to Keras.
+"""Speed, memory, and agreement with Keras of each engine.
 
 `python -m bench.engines` prints tables and writes `bench/results/engines.json`; `--data DIR` compares outputs on all
 test images of the protocol `patient` instead of the samples and their variations. Engines take turns in every round,
-so that whatever else the machine does hits all alike. Read what is said of the machine beside the figures.
+so that other load on the machine affects all of them alike. See the machine's description beside the figures.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def test_images(data: Path, size: int) -> tuple[UInt8Array, str]:
 
 
 def spread(times: list[float]) -> dict[str, float]:
-    """Mean, median and quarter points, rounded to 0.1. The mean counts the images that are looked at twice."""
+    """Mean, median and quarter points, rounded to 0.1. The mean includes images that are computed a second time."""
     low, middle, high = statistics.quantiles(times, n=4, method="inclusive")
     values = {"mean": statistics.fmean(times), "median": middle, "low": low, "high": high}
     return {name: round(value, 1) for name, value in values.items()}

@@ -14,7 +14,7 @@ import time
 import django
 
 OWNERS = 4
-# Enough that the worker never finds too few for a batch, few enough that nobody's line grows.
+# Enough that every batch is full, few enough that the queue does not grow.
 WAITING = 24
 PAUSE_SECONDS = 0.25
 

@@ -1,4 +1,4 @@
-"""A whole BrainScan in real processes to measure: started in a temporary folder, looked at from outside."""
+"""A whole BrainScan installation in real processes, started in a temporary folder and measured from outside."""
 
 import argparse
 import contextlib
@@ -74,7 +74,7 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its URL."""
         return self.app.base_url
 
     def token(self, name: str) -> str:
@@ -160,7 +160,7 @@ class Installation:
         }
 
     def quiet_environment(self) -> dict[str, str]:
-        """Its settings, for processes beside it whose log nobody reads."""
+        """Its environment with fewer log lines, for processes beside it."""
         return self.app.environment | {"LOG_LEVEL": "WARNING"}
 
     def fill(self, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""How long intake takes over each file of the corpus and 1,000 mutated ones, and whether the calling process grows.
+"""Time that intake takes for each file of the corpus and 1,000 mutated ones, and growth of the calling process.
 
 Files are read in child processes, so times include the exchange with them, and memory is that of the calling process,
 as the web process has it. `python -m bench.intake_corpus` prints a table and writes `bench/results/intake_corpus.json`.

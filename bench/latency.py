@@ -3,7 +3,7 @@
 `python -m bench.latency [--servers] [--quick]` first measures the capacity, with clients that each wait for their
 result before they upload again, then uploads in Poisson streams at shares of it (`bench.client`). Times to the result
 are the database's (committed upload to stored result) for every upload, and the client's for those that waited. At
-120% one person uploads most and another a little; the other's waiting is told apart. Linux only.
+120% one person uploads most and another a little; the other's waiting time is reported separately. Linux only.
 """
 
 import time
@@ -20,7 +20,7 @@ SEED = 20
 CLOSED_CLIENTS, PEOPLE = 4, 3
 # The little that the other person uploads while the queue grows.
 INTERACTIVE_SHARE = 0.1
-# An upload that has not been answered after this long is felt as slow; the server promises less, whatever waits.
+# An upload not answered within this time feels slow. The server promises less, regardless of the queue.
 ANSWER_LIMIT_SECONDS = 0.3
 
 

@@ -1,4 +1,4 @@
-"""Where and with what a benchmark ran, and how its figures are written down: shared by all of them."""
+"""Description of the machine, and output of the figures; shared by all benchmarks."""
 
 import datetime
 import importlib.metadata
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-# What decides how fast a network runs on a processor: vector widths, and instructions for 8- and 16-bit numbers.
+# Processor features that decide the speed of a network: vector widths, and 8- and 16-bit instructions.
 FLAGS = (
     "avx2",
     "fma",

@@ -29,7 +29,7 @@ PIECE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: analyses, which one growth counts from, scans that are asked for again, starts."""
+    """Size of the measurement: analyses, first analysis of the growth, repeated scans, starts."""
 
     analyses: int
     settled: int

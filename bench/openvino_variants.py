@@ -1,4 +1,4 @@
-"""What fewer bits and larger batches would give the OpenVINO engine, and what they would cost.
+"""Speed and accuracy of the OpenVINO engine with fewer bits and larger batches.
 
 `python -m bench.openvino_variants --data DIR` prints a table and writes `bench/results/openvino_variants.json`. The
 8-bit variant needs the package `nncf` in the environment that runs this (OpenVINO, NumPy, Pillow and nncf are enough
@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("openvino", "nncf", "numpy")
 PROTOCOL = "patient"
 CALIBRATION_IMAGES = 300
-"""What the makers of nncf advise, and its own default."""
+"""The setting that nncf's documentation advises, and its default."""
 REFERENCE = "float32"
 ROUNDS = 15
 BATCHES = 8
@@ -89,7 +89,7 @@ def half_weights(model: Any) -> Any:
 
 
 def variants(model: Any, calibration: ImageSet, *, parameters: Preprocessing) -> dict[str, Variant]:
-    """Everything that can be measured here, the shipped way first."""
+    """All variants that can be measured on this machine, the shipped one first."""
     flags = describe_machine(())["flags"]
     assert isinstance(flags, list)
     found = {

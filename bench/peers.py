@@ -37,7 +37,7 @@ COMMANDS = {
     ],
     "LitServe": lambda port: [sys.executable, "-m", "bench.peer_servers.lit", str(port)],
 }
-# What answers 200 once the model is loaded.
+# Answers 200 once the model is loaded.
 HEALTH = {"BentoML": "/readyz", "LitServe": "/health"}
 
 

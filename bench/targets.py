@@ -20,9 +20,9 @@ class Target:
     """One figure.
 
     Attributes:
-        name: what it is.
+        name: The figure.
         source: name of the results file.
-        goal: what is to be reached, in words.
+        goal: The target, in words.
         value: reads the figure from the file.
         show: writes it.
         reached: whether it is good enough.

@@ -1,4 +1,4 @@
-"""What averaging a network's answers over changed copies of an image would give, on images that only choose settings.
+"""Gain from averaging a network's answers over changed copies of an image, on validation images.
 
 `python -m bench.test_time_averaging --data DIR` prints a table and writes `docs/decisions/0005/averaging.json`:
 accuracy and calibration on the validation part of the protocol `patient` for each copy alone and for averages of their

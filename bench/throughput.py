@@ -1,4 +1,4 @@
-"""Queue to stored result: what share of the bare engine's rate the worker reaches.
+"""Throughput from queue to stored result, as a share of the bare engine's rate.
 
 `python -m bench.throughput [--servers] [--quick]` fills the queue while the worker stands still, lets it work the queue
 off, and reads from the database how fast results were stored. Before and after each round the bare engine runs in a
@@ -25,7 +25,7 @@ EDGE = 8
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured: rounds, analyses in each, images of the bare engine before and after each."""
+    """Size of the measurement: rounds, analyses in each, images of the bare engine before and after each."""
 
     rounds: int
     analyses: int

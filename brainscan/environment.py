@@ -106,7 +106,7 @@ def email_settings(default: str) -> dict[str, Any]:
 
 
 def private_folder(path: Path) -> Path:
-    """Return `path`, made if need be, readable by nobody else. Raises `ImproperlyConfigured` if it cannot be used."""
+    """Return `path`, created if missing, private to this user. Raise `ImproperlyConfigured` if it cannot be used."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -145,7 +145,7 @@ def broker_socket(data_dir: Path) -> Path:
 
 
 def socket_url(path: Path) -> str:
-    """Return kombu's URL for a broker on a Unix socket, whatever signs the path has in it."""
+    """Return kombu's URL for a broker on a Unix socket; the path may contain any characters."""
     return f"redis+socket://{quote(str(path))}"
 
 

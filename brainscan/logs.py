@@ -17,7 +17,7 @@ SHARED_PROCESSORS: list[Processor] = [
 
 # Said by every page that waits and every supervisor that asks: nothing anybody would look for.
 ROUTINE_PATHS = ("/static/", "/metrics")
-# What is not well is logged once, when it changes, and not with every question.
+# A failing check is logged once, when its state changes, not with every request.
 HEALTH = "/health/"
 
 
@@ -49,7 +49,7 @@ class WithoutRoutine(logging.Filter):
 
 
 def line_formatter() -> logging.Formatter:
-    """Return the formatter of the console handler: `key=value` lines, whoever logged."""
+    """Return the formatter of the console handler: `key=value` lines for every logger."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=SHARED_PROCESSORS,
         processors=[

@@ -134,7 +134,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# Scans are private to the process's user, whatever its umask.
+# Scans are private to the process's user, regardless of its umask.
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
@@ -160,7 +160,7 @@ BATCH_SIZE = setting("BATCH_SIZE", 4, number(minimum=1, maximum=1024))
 BROKER_SOCKET = broker_socket(DATA_DIR)
 CELERY_BROKER_URL = kombu_url(REDIS_URL) if REDIS_URL else socket_url(BROKER_SOCKET)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A worker waits for its broker for as long as it takes: giving up would leave queued scans to nobody.
+# A worker waits for its broker without limit: if it gave up, queued scans would wait forever.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A broker that accepts but stays silent must not delay an upload: the row is stored, and the sweep notifies again.
@@ -189,7 +189,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "classifier.sweep",
         "schedule": SWEEP_SECONDS,
-        # Sweeps that nobody took in time are worth nothing: they must not pile up while no worker runs.
+        # Expired sweeps are useless and must not pile up while no worker runs.
         "options": {"expires": SWEEP_SECONDS},
     },
     "remove-orphaned-files": {
@@ -240,7 +240,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if setting("BEHIND_PROXY", False, flag) else None
 SECURE_REFERRER_POLICY = "same-origin"
-# What a program shows as `Authorization: Bearer …` to read /metrics. Empty: this machine and signed-in staff may.
+# The secret in `Authorization: Bearer …` that lets a program read /metrics. Empty: only this machine and staff may.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "").strip()
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "classifier.web.views.errors.csrf_failure"

@@ -17,7 +17,7 @@ class AnswerRule(TypedDict):
         finding: Smallest probability to name a kind of tumor.
         notumor: Smallest probability to report no tumor.
         tumor: Smallest probability of a tumor of any kind to report one of unknown kind; None never reports one.
-        possible: For each finding, the smallest probability at which it remains possible by itself.
+        possible: For each finding, the smallest probability at which it remains possible on its own.
     """
 
     finding: float

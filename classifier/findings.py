@@ -15,10 +15,10 @@ ANSWERS: tuple[str, ...] = (*FINDINGS, TUMOR)
 """Possible findings of a classified analysis."""
 
 OTHER_DISEASE = "other_disease"
-"""What only a person can say: something abnormal that is none of the network's tumors."""
+"""An abnormality that is none of the network's tumors. Only a person can give this reading."""
 
 READINGS: tuple[str, ...] = (*ANSWERS, OTHER_DISEASE)
-"""What a clinician can read in a scan."""
+"""Possible readings by a clinician."""
 
 FINDING_LABELS: dict[str, str] = {
     "glioma": "glioma",

@@ -1,4 +1,4 @@
-"""What people read about an analysis: sentences, advice, and figures. Works on plain data, for every edge."""
+"""Sentences, advice, and figures about an analysis. Works on plain data, for every edge."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ BATCH_LABELS: dict[str, str] = {
     "refused": "refused",
     "gone": "deleted or not visible to you",
 }
-"""What can become of a file of a batch, in the order of a summary."""
+"""Possible states of a file of a batch, in the order of a summary."""
 
 SEALED = "sealed"
 """Mark of a result that is closed to the reader: a succeeded analysis without an outcome."""
 
 
 class Result(Protocol):
-    """What the sentences need to know of an analysis. `Analysis` rows satisfy it; so does `ResultData`.
+    """Fields of an analysis that the sentences need. `Analysis` rows satisfy it; so does `ResultData`.
 
     Attributes:
         state: A key of `STATE_LABELS`.
@@ -82,7 +82,7 @@ class ResultData:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do after reading a result.
+    """Advice to the reader of a result.
 
     Attributes:
         meaning: What the outcome says and what it does not.

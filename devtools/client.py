@@ -1,4 +1,4 @@
-"""What an integrator's program does: an account's token, uploads and results over HTTP."""
+"""A client of the API: an account's token, uploads, and results."""
 
 import json
 import time

@@ -30,7 +30,7 @@ class RunningApp:
 
     Attributes:
         base_url: where the pages are.
-        environment: what the process was started with; also for management commands beside it.
+        environment: Environment of the process; also used for management commands.
         log: the file with its output.
     """
 
@@ -53,7 +53,7 @@ class RunningApp:
         self.wait_for(lambda: self.is_live() and "model_loaded" in self.output()[begin:])
 
     def output(self) -> str:
-        """Everything it has printed."""
+        """Return its whole output."""
         return self.log.read_text(errors="replace")
 
     def last_lines(self) -> str:

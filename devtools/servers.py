@@ -21,14 +21,14 @@ START_SECONDS = 30
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def dying_with_us(*command: str) -> list[str]:
-    """The command, as one that is told to end when the tests are killed and cannot clean up after themselves."""
+    """Return the command, wrapped so that it ends when the tests are killed."""
     return [sys.executable, "-S", str(PDEATHSIG), str(os.getpid()), str(int(signal.SIGTERM)), "0", *command]
 
 
@@ -38,7 +38,7 @@ class Server:
 
     Attributes:
         url: where programs reach it.
-        command: what starts it.
+        command: The command line.
         port: where it listens.
         data: its folder.
     """

@@ -17,7 +17,7 @@ class Classifier:
         """Load the model."""
         self.analyzer = load()
 
-    # Its adaptive window is found by itself; images wait as long as they must, as in the other servers.
+    # The server adapts its batching window itself; images wait without limit, as in the other servers.
     @bentoml.api(batchable=True, max_batch_size=BATCH_SIZE, max_latency_ms=120_000, route=PATH)
     def predict(self, image: list[Image]) -> list[dict[str, Any]]:
         """Return one batch."""

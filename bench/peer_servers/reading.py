@@ -1,4 +1,4 @@
-"""What both peers do with an image and with a result, so that they differ in nothing but the server."""
+"""Image and result handling shared by both peers, so that only the server differs."""
 
 from typing import BinaryIO
 

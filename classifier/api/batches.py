@@ -1,4 +1,4 @@
-"""Batches in the API: what became of files that were uploaded together."""
+"""Batches in the API: the results of files that were uploaded together."""
 
 from typing import Any
 from uuid import UUID

@@ -79,7 +79,7 @@ class IsoDateField(serializers.DateField):
 
 
 class TrueOrFalseField(serializers.BooleanField):
-    """`true` or `false`: what django-filter reads too, in upper or lower case."""
+    """`true` or `false` in upper or lower case, as django-filter accepts."""
 
     TRUE_VALUES = {"true", "True", "TRUE"}  # noqa: RUF012 - as the base class has it
     FALSE_VALUES = {"false", "False", "FALSE"}  # noqa: RUF012

@@ -33,7 +33,7 @@ class QuerySerializer(serializers.Serializer[Any]):
 
 
 class ScanQuery(QuerySerializer):
-    """What `GET scans/` can be narrowed to. An empty text filter is the same as none."""
+    """Filters of `GET scans/`. An empty text filter has no effect."""
 
     finding = serializers.ChoiceField(
         choices=READING_CHOICES,

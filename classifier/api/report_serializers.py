@@ -11,7 +11,7 @@ from classifier.selectors.report import addenda_of
 
 
 class AddendumSerializer(serializers.Serializer[Any]):
-    """What was added to a signed report."""
+    """An addendum to a signed report."""
 
     number = serializers.IntegerField(read_only=True, help_text="Counts the addenda from 1.")
     author = serializers.CharField(source="author_name", read_only=True, help_text="Name of the author.")

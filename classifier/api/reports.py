@@ -60,7 +60,7 @@ class ScanView(PrivateView):
 
 
 class ReportFileView(ScanView):
-    """The report of a scan as a file, whatever the `Accept` header says: each URL has one type."""
+    """The report of a scan as a file. The `Accept` header is ignored, since each URL has one type."""
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         """Return a renderer for errors."""

@@ -91,7 +91,7 @@ def new_review(data: Any) -> serializers.Serializer[Any]:
 
 
 class ImpressionSerializer(serializers.ModelSerializer[Impression]):
-    """What a reader saw in a scan before its result was opened to them."""
+    """A reader's impression of a scan, recorded before the result was opened."""
 
     scan = serializers.UUIDField(source="scan_id", read_only=True, help_text="The scan.")
     reader = serializers.CharField(source="reader.username", read_only=True, help_text="User name of the reader.")
@@ -147,7 +147,7 @@ class NewDiagnosisSerializer(serializers.Serializer[Any]):
     finding = reading()
     # The base class has an attribute of that name.
     source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=Diagnosis.Source.choices, help_text="What confirmed the diagnosis."
+        choices=Diagnosis.Source.choices, help_text="Source of the confirmation."
     )
     confirmed_on = IsoDateField(help_text="Date of the histology or of the follow-up imaging, not in the future.")
     comment = CommentField()

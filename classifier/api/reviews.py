@@ -39,7 +39,7 @@ def created(kind: Any, description: str, *, conflict: str) -> dict[Any, Any]:
 
 
 class StatementViewSet(PrivateView, GenericViewSet[Any]):
-    """What the views have in common."""
+    """Base of the views."""
 
     parser_classes = (JSONParser,)
     # A scan has few statements: no pages, no filters.
@@ -54,7 +54,7 @@ class StatementViewSet(PrivateView, GenericViewSet[Any]):
             raise Http404 from error
 
     def open_scan(self, scan_id: UUID) -> Scan:
-        """Return a visible scan. Raise `Sealed` if it is closed to the caller: what others said tells the result."""
+        """Return a visible scan. Raise `Sealed` if it is closed: other readers' statements reveal the result."""
         scan = self.scan(scan_id)
         if scan.closed:
             raise Sealed

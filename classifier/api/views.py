@@ -155,7 +155,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
             raise Http404 from error
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        """Return the renderer. An image is sent whatever the `Accept` header says, since it has only one type."""
+        """Return the renderer. The `Accept` header is ignored, since an image has only one type."""
         return super().perform_content_negotiation(request, force or self.action in IMAGE_ACTIONS)
 
     @extend_schema(

@@ -21,7 +21,7 @@ class CanonicalImage:
         pixels: uint8 array `(H, W)`, 0 (black) to 255, read-only; no side is over `MAX_STORED_SIDE`.
         source_format: What the upload was: "JPEG", "PNG" or "DICOM".
         png: `pixels` as an 8-bit grayscale PNG without any metadata.
-        sha256: Hexadecimal hash of shape and pixels: the same picture has the same hash in whatever file.
+        sha256: Hexadecimal hash of shape and pixels: the same picture has the same hash in every file.
     """
 
     pixels: NDArray[np.uint8] = field(repr=False)

@@ -31,7 +31,7 @@ def serve(connection: socket.socket, *, parent: int) -> NoReturn:
         _limit_resources()
         connection.sendall(messages.READY)
         data = messages.receive_file(connection)
-        # From here on the file decides what happens. The kernel ends the process, whatever it is busy with.
+        # The file is untrusted from here on. The kernel ends the process, even inside C code.
         signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
         _reply(connection, data)

@@ -60,7 +60,7 @@ class Reader:
             ours, theirs = socket.socketpair()
             with theirs:
                 # Not through `lifeline.py`: its signal comes when the starting thread ends, and this thread serves one
-                # request. The server learns of this process's end, whatever ended it, from their socket.
+                # request. The server learns from the socket when this process ends.
                 self._process = subprocess.Popen(
                     [*self._command, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,

@@ -114,7 +114,7 @@ def decode(dataset: Dataset) -> NDArray[np.uint8]:
 
 @contextmanager
 def _refusing_damage() -> Iterator[None]:
-    """Turn whatever a parser or decoder raises on bytes that are not what they claim into one refusal."""
+    """Turn any exception of a parser or decoder into one refusal."""
     try:
         yield
     except (RefusedImage, MemoryError):

@@ -1,6 +1,6 @@
 """The elements of a DICOM file that make its picture, found without parsing any other (PS3.5 section 7).
 
-pydicom parses every item of every sequence of undefined length, also of those nobody asked for, at 35 microseconds
+pydicom parses every item of every sequence of undefined length, also of unused ones, at 35 microseconds
 each. Here the others are only counted and skipped, and the length of each wanted element is checked before it is cut
 out. The leniencies are pydicom's: implicit elements inside explicit files, and unknown value representations.
 """
@@ -102,7 +102,7 @@ class ElementReader:
         return self.elements(start, end, is_implicit=self.looks_implicit(start, assumed=is_implicit))
 
     def looks_implicit(self, position: int, *, assumed: bool, is_nested: bool = True) -> bool:
-        """Whether the data set at a position leaves out the value representations, whatever the file claims."""
+        """Return whether the data set at a position omits the value representations, whatever syntax is declared."""
         if (is_nested and assumed) or position + 6 > len(self.data):
             return assumed
         return not (0x40 < self.data[position + 4] < 0x5B and 0x40 < self.data[position + 5] < 0x5B)

@@ -78,7 +78,7 @@ def _prepare() -> None:
 
 
 def _report_ended(connections: dict[int, socket.socket]) -> None:
-    """Collect the children that have ended, and tell how those ended that did not reply."""
+    """Collect the children that have ended, and report how those without a reply ended."""
     while connections:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
@@ -90,7 +90,7 @@ def _report_ended(connections: dict[int, socket.socket]) -> None:
                     connection.setblocking(False)
                     messages.send_reply(connection, messages.ENDED, str(code).encode("ascii"))
                 except OSError:
-                    continue  # nobody waits for it any more
+                    continue  # its client has gone
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from classifier.intake.refusals import RefusedImage
 IntArray = NDArray[np.integer[Any]]
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-# What becomes darkest and brightest when a file names no window: far enough in to pass over hot pixels, and
+# Percentiles shown as darkest and brightest when a file names no window: far enough in to pass over hot pixels, and
 # little enough that a bright lesion of a percent of the area keeps its contrast.
 _DARK_PERCENT, _BRIGHT_PERCENT = 0.1, 99.9
 

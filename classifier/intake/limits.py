@@ -1,4 +1,4 @@
-"""What an upload may be, each limit with its reason."""
+"""Limits of an upload, each with its reason."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ MAX_ASPECT: Final = 8
 
 MAX_STORED_SIDE: Final = 2048
 """Longest side of the canonical image in pixels. Larger ones (photographs of films) are reduced by area: MR
-slices are at most about 1024 wide and the networks look at some 300, so nothing is lost that anyone reads."""
+slices are at most about 1024 wide and the networks read about 300, so no visible detail is lost."""
 
 MAX_JPEG_SCANS: Final = 32
 """Most scans in one JPEG. Encoders make about ten; a file with thousands costs minutes in a few kilobytes."""

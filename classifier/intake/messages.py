@@ -1,4 +1,4 @@
-"""What a web process and a reading child say to each other over their socket.
+"""Messages between a web process and a reading child.
 
 The file goes in chunks of known length, of which an empty one ends it; the child answers with one reply. The child has
 met a hostile file, so its reply is plain fields that are checked, never a pickle.

@@ -1,4 +1,4 @@
-"""How a DICOM file says its stored values are to be shown (DICOM PS3.3 sections C.11.1 and C.11.2)."""
+"""Presentation of the stored values of a DICOM file (DICOM PS3.3 sections C.11.1 and C.11.2)."""
 
 import math
 from typing import Any

@@ -55,7 +55,7 @@ class RefusedImage(Exception):
     Attributes:
         code: Stable name of the reason, a key of `REFUSAL_CODES`.
         values: What its sentence was filled in with.
-        message: The sentence: what is wrong and what to do. The same as `str(error)`. Never quotes the file.
+        message: A sentence with the problem and the remedy. The same as `str(error)`. Never quotes the file.
     """
 
     def __init__(self, code: str, **values: str | int) -> None:

@@ -1,4 +1,4 @@
-"""What a file really is, told from its content alone; its name and declared type are not looked at."""
+"""Detect a file's type from its content alone; ignore its name and declared type."""
 
 from typing import Final, Literal
 

@@ -39,7 +39,7 @@ _ADAM7: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Essentials:
-    """What a file declares, and the part of it that makes the pixels.
+    """The declarations of a file, and the part that holds the pixels.
 
     Attributes:
         width: Declared pixels from left to right.

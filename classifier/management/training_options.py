@@ -1,4 +1,4 @@
-"""What the commands that train have in common: data, start and hyper-parameters."""
+"""Options shared by the training commands: data, initial weights and hyperparameters."""
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError

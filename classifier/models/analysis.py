@@ -1,4 +1,4 @@
-"""Analyses: what a model found in a scan, and their state in the queue."""
+"""Analyses: a model's findings in a scan, and their state in the queue."""
 
 import uuid
 from typing import Any, ClassVar, Self

@@ -1,4 +1,4 @@
-"""Events: what happened to what, for the audit trail, webhooks, notifications and live pages."""
+"""Events for the audit trail, webhooks, notifications and live pages."""
 
 from typing import ClassVar, NoReturn
 

@@ -1,4 +1,4 @@
-"""Notifications: what a person should know, made from events."""
+"""Notifications to people, made from events."""
 
 from django.conf import settings
 from django.db import models
@@ -9,11 +9,11 @@ class Notification(models.Model):
     """One message to one person. It names what happened and where, and holds no patient data and no result.
 
     A notification of a batch is made with the batch's first event and published when the batch has finished. The key
-    keeps a second one from being made, whatever is repeated.
+    prevents a second one when a step is repeated.
     """
 
     class Kind(models.TextChoices):
-        """What a notification is about."""
+        """Kind of a notification."""
 
         BATCH_DONE = "batch_done", "Upload analyzed"
         FAILED = "failed", "Analysis failed"
@@ -61,7 +61,7 @@ class Notification(models.Model):
 
 
 class EventCursor(models.Model):
-    """How far one reader of the events has come. It moves in the transaction of what the reader writes."""
+    """Position of one reader of the events. It advances in the same transaction as the reader's writes."""
 
     name = models.CharField(max_length=40, primary_key=True)
     event_id = models.BigIntegerField(default=0, help_text="The newest event that was processed.")

@@ -1,4 +1,4 @@
-"""Reports: what clinicians write about a scan, sign, and add later; their templates, and archives of many reports."""
+"""Reports that clinicians write, sign, and amend; their templates; and archives of many reports."""
 
 import json
 import uuid
@@ -148,7 +148,7 @@ class SignedReport(AppendOnlyModel):
 
 
 class ReportAddendum(AppendOnlyModel):
-    """What was added to a signed report. Each hash covers the row and the hash before it, the report's own first."""
+    """An addendum to a signed report. Each hash covers the row and the hash before it, the report's own first."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scan = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""What clinicians say about a scan: impressions, reviews, and confirmed diagnoses. All of them are append-only."""
+"""Clinicians' statements about a scan: impressions, reviews, and confirmed diagnoses. All of them are append-only."""
 
 import uuid
 from typing import ClassVar
@@ -16,7 +16,7 @@ MAX_COMMENT = 2000
 
 
 class Certainty(models.TextChoices):
-    """How sure a clinician is."""
+    """A clinician's certainty."""
 
     LOW = "low", "Low"
     MEDIUM = "medium", "Medium"
@@ -24,7 +24,7 @@ class Certainty(models.TextChoices):
 
 
 class Impression(AppendOnlyModel):
-    """What a clinician read in a scan before its result was opened to them (sealed first read).
+    """A clinician's reading of a scan before its result was opened (sealed first read).
 
     The impressions of one reader form a chain: each hash covers the row and the hash before it, so that a row that is
     changed or removed later shows. `classifier.services.review` computes the hashes.
@@ -104,10 +104,10 @@ class Review(AppendOnlyModel):
 
 
 class Diagnosis(AppendOnlyModel):
-    """A confirmed diagnosis of a scan: what histology, follow-up imaging, or another source showed."""
+    """A diagnosis of a scan, confirmed by histology, follow-up imaging, or another source."""
 
     class Source(models.TextChoices):
-        """What confirmed the diagnosis."""
+        """Source of the confirmation."""
 
         HISTOLOGY = "histology", "Histology"
         FOLLOW_UP = "follow_up", "Follow-up imaging"

@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 class User(AbstractUser):
     """A clinician, an integrator's program or an administrator.
 
-    The first account created on a new installation becomes its administrator, because nobody else could appoint one.
+    The first account created on a new installation becomes its administrator, because no one else could appoint one.
     Accounts without a password do not count: they belong to programs and can never sign in. `founder` is unique, so
     exactly one of two accounts created at once becomes the first.
     """

@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 
 # A broker answers within a millisecond. One message takes up to three round trips, and a request waits for them.
 SOCKET_TIMEOUT = 0.5
-# After a failure, nobody publishes for this long; polling covers the gap.
+# After a failure, publishing pauses for this long; polling covers the gap.
 PAUSE_SECONDS = 10.0
 UNREACHABLE = (OperationalError, CeleryOperationalError, LimitExceeded, RedisError, OSError)
 

@@ -1,4 +1,4 @@
-"""What workers do to the queue: claims under a lease, results, and the sweep for what dead workers leave behind.
+"""Workers' side of the queue: claims under a lease, results, and the sweep that recovers rows of dead workers.
 
 A claim is valid while its token stands in the row. Every write checks the token in the same statement, so a worker
 whose lease has passed to another one changes nothing.
@@ -27,7 +27,7 @@ from classifier.queue.transitions import End, end_analyses
 
 logger = structlog.get_logger(__name__)
 
-# One failure may be an accident and a second a coincidence. After the third, a person should look at it.
+# One failure may be an accident and a second a coincidence. After the third, a person should investigate.
 MAX_ATTEMPTS = 3
 # Multiplied by the number of attempts, so that the retries outlast a short outage of the database or the disk.
 RETRY_DELAY = timedelta(seconds=5)

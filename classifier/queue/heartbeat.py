@@ -17,7 +17,7 @@ RETENTION = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What identifies a worker process; constant while it runs."""
+    """Identity of a worker process; constant while it runs."""
 
     id: uuid.UUID
     host: str
@@ -49,5 +49,5 @@ def heartbeat(identity: Identity, *, measurements: dict[str, Any]) -> None:
 
 
 def deregister(identity: Identity) -> None:
-    """Remove a process that shuts down, so that nobody counts it as alive until its timeout."""
+    """Remove a process that shuts down, so that it does not count as alive until its timeout."""
     WorkerProcess.objects.filter(pk=identity.id).delete()

@@ -28,10 +28,10 @@ class End:
     Attributes:
         analysis_id: the analysis.
         scan_id: its scan, for the event.
-        condition: what must still hold for the row; otherwise somebody else has ended it or claimed it.
+        condition: The state that the row must still have; otherwise another process has ended or claimed it.
         state: succeeded, failed or cancelled.
         fields: other columns to set.
-        payload: what the event says. No patient data.
+        payload: Content of the event, without patient data.
     """
 
     analysis_id: UUID

@@ -26,7 +26,7 @@ from classifier.services.errors import Sealed
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """What the templates show of a report.
+    """Content of a report for the templates.
 
     Attributes:
         facts: see `classifier.selectors.report_facts.scan_facts`.
@@ -39,7 +39,7 @@ class ReportView:
         signer: the name of the person who signed, else "".
         signed_at: when, in ISO 8601, else "".
         sha256: the hash of the signed content, else "".
-        addenda: what was added.
+        addenda: The addenda.
         made_at: when this copy was made; None on a page, which is never older than itself.
     """
 
@@ -78,7 +78,7 @@ class Summary:
         status: how many scans there are, and how many reports are signed.
         rows: a mapping for each scan.
         notices: sentences about what is left out.
-        limits: what holds for every result.
+        limits: Limits of every result.
         made_at: when this copy was made; None on a page.
     """
 
@@ -224,7 +224,7 @@ def _texts(texts: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _since(report: SignedReport, scan: Scan) -> Iterable[str]:
-    """Tell what happened to the scan after the signature, so that nobody takes old facts for current ones."""
+    """Describe later changes of the scan, so that old facts are not taken for current ones."""
     analysis = report.snapshot["facts"]["analysis"]
     if str(scan.current_analysis_id) != (analysis["id"] if analysis else "None"):
         yield "The scan was analyzed again after this report was signed. The result below is the earlier one."

@@ -91,7 +91,7 @@ class Renderer:
     def _take(self) -> subprocess.Popen[bytes]:
         with self._lock:
             spare, self._spare = self._spare, None
-        # One that has waited long ends by itself.
+        # A child that has waited too long ends itself.
         return spare if spare is not None and spare.poll() is None else self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -45,7 +45,7 @@ class ScanFilter(django_filters.FilterSet):
         model = Scan
         fields = ()
 
-    # A filter on a result that is closed to the person would tell it.
+    # A filter on a result that is closed to the person would reveal it.
     def filter_finding(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Keep scans of which the analysis, a review, or a confirmed diagnosis says so."""
         said = Q(current_analysis__finding=value) | Q(reviewed_finding=value)

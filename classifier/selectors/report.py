@@ -107,7 +107,7 @@ def report_archives(user: User) -> QuerySet[ReportArchive]:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What anybody who is signed in may know about a signed report: nothing of its content.
+    """Facts about a signed report that every signed-in person may see; none of its content.
 
     Attributes:
         number: the report's number.

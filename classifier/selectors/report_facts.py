@@ -1,4 +1,4 @@
-"""The facts of a report: what is known about a scan, as plain data that can be stored in a signed report.
+"""The facts of a report about a scan, as plain data that can be stored in a signed report.
 
 Facts are JSON values: texts that people read, numbers, and times in ISO 8601 with their offset. They come from rows and
 from the model's card only; nothing in them was typed into a report.
@@ -21,7 +21,7 @@ from classifier.selectors.model_figures import model_figures, model_limits
 
 Facts = dict[str, Any]
 
-# Evidence that is drawn so weakly that nobody sees it does not point to a place.
+# Evidence too weak to be visible does not point to a place.
 VISIBLE_EVIDENCE = 0.05
 LIMITS: tuple[str, ...] = (
     "The network reads one slice. It sees neither the other slices, nor other sequences, nor the patient.",
@@ -30,7 +30,7 @@ LIMITS: tuple[str, ...] = (
     "The overlay shows where the evidence lies. It does not outline the lesion.",
     "For research and decision support only. Not a medical device, and not a diagnosis.",
 )
-"""What holds for every model."""
+"""Limits of every model."""
 
 
 def scan_facts(user: User, scan: Scan) -> Facts:

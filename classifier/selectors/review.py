@@ -25,7 +25,7 @@ def reviews_of_analysis(user: User, analysis: Analysis) -> QuerySet[Review]:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """What people said about a scan, each list oldest first."""
+    """Clinicians' statements about a scan, each list oldest first."""
 
     impressions: list[Impression] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
@@ -110,9 +110,9 @@ class Entry:
     Attributes:
         at: when it happened.
         who: display name of the person; "" for the network.
-        text: what happened, as a sentence without a full stop.
+        text: The event, as a sentence without a period.
         mark: name of the mark beside it; "" for none.
-        comment: what the person wrote.
+        comment: The person's comment.
     """
 
     at: datetime
@@ -128,7 +128,7 @@ def time_line(user: User, scan: Scan, *, statements: Statements) -> list[Entry]:
     Args:
         user: the person who asks. A result that is closed to them is not told.
         scan: as loaded for `user`.
-        statements: what `statements_of` returned.
+        statements: The result of `statements_of`.
     """
     uploaded = Entry(scan.created_at, scan.owner.display_name, "Uploaded")
     return sorted([uploaded, *_analyses(user, scan), *_said(statements)], key=lambda entry: entry.at)

@@ -152,7 +152,7 @@ def add_addendum(report: SignedReport, *, by: User, text: str, seen: int | None 
     Args:
         report: a signed report of a scan that is open to `by`.
         by: the author of the addendum: anyone who can review the scan.
-        text: what is added.
+        text: The addendum.
         seen: number of addenda that the page showed; None skips the check.
 
     Raises:

@@ -51,7 +51,7 @@ def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> Report
     Args:
         owner: who asks, and may fetch the file.
         scans: as loaded by a selector for `owner`. Sealed ones are left out of the file.
-        title: what the file holds, for people.
+        title: Description of the contents, for people.
 
     Raises:
         Invalid: if there is no scan, or more than `MAX_SCANS`.
@@ -91,7 +91,7 @@ def delete_archive(archive: ReportArchive) -> None:
 
 
 def archive_folder(archive_id: UUID) -> Path:
-    """Return the folder of an archive's files, outside of what the web server serves by itself."""
+    """Return the folder of an archive's files, outside of the folders that the web server serves directly."""
     return Path(settings.MEDIA_ROOT) / "reports" / str(archive_id)
 
 

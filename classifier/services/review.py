@@ -122,7 +122,7 @@ def submit_review(
         by: the reviewer.
         verdict: "agree" or "correct".
         certainty: a value of `Certainty`.
-        finding: what a correction says instead; one of `READINGS`. Ignored with "agree".
+        finding: The corrected finding; one of `READINGS`. Ignored with "agree".
         comment: free text.
         seen: number of reviews of this analysis by this reviewer that the form showed; None skips the check.
 

@@ -31,7 +31,7 @@ def create_token(user: User, *, name: str, lifetime: timedelta | None = None) ->
 
     Args:
         user: the account that the token acts for.
-        name: what it is for; at most `MAX_NAME` characters.
+        name: Its purpose; at most `MAX_NAME` characters.
         lifetime: None for a token that is valid until it is deleted.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Augmentation suited to MR slices: what another scanner, sequence, crop or export would change.
+"""Augmentation suited to MR slices: the changes that another scanner, sequence, crop or export makes.
 
 Geometry is small (heads lie upright), intensity is changed strongly: sequences differ in contrast, and a
 network that leans on contrast learns the source of an image instead of looking for a tumor.
@@ -17,7 +17,7 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How strongly to augment; all probabilities in [0, 1].
+    """Strength of the augmentation; all probabilities in [0, 1].
 
     Attributes:
         mirror: Probability of left-right mirroring; 0 where it would recreate twins of test images.
@@ -120,12 +120,12 @@ class Warp:
     matrix: tuple[float, ...]
 
     def apply(self, picture: Image.Image, *, method: Image.Resampling) -> Image.Image:
-        """Return the warped picture; what lies outside of the source becomes black."""
+        """Return the warped picture; pixels from outside of the source are black."""
         return picture.transform((self.size, self.size), Image.Transform.AFFINE, self.matrix, method)
 
 
 def lose_resolution(picture: Image.Image, *, side: int) -> Image.Image:
-    """Shrink and enlarge again: what an upload of `side` pixels would have kept."""
+    """Shrink and enlarge again, to the detail that an upload of `side` pixels would have."""
     small = picture.resize((side, side), Image.Resampling.BILINEAR)
     return small.resize(picture.size, Image.Resampling.BICUBIC)
 

@@ -274,7 +274,7 @@ def _cut(donor: Slice, *, head_side: float, rng: Generator) -> tuple[Float32Arra
 
 
 def _paste(patch: Float32Array, *, y: float, x: float, size: int) -> Float32Array:
-    """Lay a patch on an empty canvas, centered at a place; what sticks out is cut off."""
+    """Place a patch on an empty canvas, centered at a point; crop the parts outside."""
     canvas = Image.new("F", (size, size))
     height, width = patch.shape
     canvas.paste(Image.fromarray(patch), (round(x - width / 2), round(y - height / 2)))

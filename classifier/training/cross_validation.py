@@ -196,7 +196,7 @@ def _finished(folder: Path, *, config: TrainingConfig) -> dict[str, Any] | None:
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if "finished" not in record:
         return None
-    # What a record of an older version does not name had its default.
+    # Options missing from an older version's record had their defaults.
     recorded = json.loads(json.dumps(asdict(TrainingConfig()))) | record["config"]
     if recorded != json.loads(json.dumps(asdict(config))):
         raise ValueError(f"{folder} holds a run with other hyper-parameters. Choose another output folder.")

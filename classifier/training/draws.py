@@ -31,7 +31,7 @@ TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How often each kind of draw is made, relative to each other, and how often an image is changed after it.
+    """Relative rates of the kinds of draws, and rates of the changes made to an image afterwards.
 
     Attributes:
         typed: A tumor of known type of the main data set.

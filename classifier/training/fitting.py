@@ -149,7 +149,7 @@ def fit_possible(fit: Outputs, *, calibration: Calibration, official: bool) -> d
 
     Class-conditional conformal prediction: the k-th smallest probability that images of a finding gave to it,
     k = floor((1 - coverage)(n + 1)), so that a new image of the finding lies below it at most that often, if it is
-    exchangeable with the n. A finding of which there are too few images to tell is never ruled out.
+    exchangeable with the n. A finding with too few images is never ruled out.
 
     Returns:
         The section `possible` of a card.

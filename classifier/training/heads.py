@@ -85,7 +85,7 @@ class MirrorAxis:
         )
 
     def reflect(self, image: UInt8Array) -> UInt8Array:
-        """Return the reflection of a square image, uint8 `(S, S)`; what comes from outside is black."""
+        """Return the reflection of a square image, uint8 `(S, S)`; pixels from outside are black."""
         picture = Image.fromarray(image)
         return np.asarray(
             picture.transform(picture.size, Image.Transform.AFFINE, self.matrix(len(image)), Image.Resampling.BILINEAR)

@@ -23,7 +23,7 @@ ERASED = "erased"
 """The set of slices whose tumor was taken out; each is named like its original."""
 
 CALLED = 0.5
-"""A tumor is called from this calibrated probability of any kind on, whatever the answer's threshold."""
+"""Calibrated probability of any kind from which a tumor counts as called; independent of the answer's threshold."""
 
 BoolArray = npt.NDArray[np.bool_]
 

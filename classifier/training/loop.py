@@ -29,7 +29,7 @@ CHECKPOINT_SECONDS = 240.0
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Everything that decides what a run computes, besides its data.
+    """Configuration of a run, besides its data.
 
     Attributes:
         stages: Pairs (image side in pixels, epochs), in order.
@@ -93,7 +93,7 @@ class TrainingConfig:
 
 @dataclass(slots=True)
 class State:
-    """Where a run stands; written with each checkpoint.
+    """Progress of a run; written with each checkpoint.
 
     Attributes:
         step: Steps done.

@@ -1,4 +1,4 @@
-"""What a network says about a whole set of images, kept on disk because a forward pass is dear."""
+"""Network outputs of a whole set of images, cached on disk because a forward pass is expensive."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -20,13 +20,13 @@ from classifier.training.manifest import Row
 
 BATCH = 16
 ARRAYS = ("logits", "features", "class_maps", "appearance")
-"""What is kept of `Outputs`, in its order."""
+"""Stored fields of `Outputs`, in order."""
 
 Progress = Callable[[int, int], None]
 
 
 def silent(done: int, total: int) -> None:
-    """Return a progress function that tells nobody."""
+    """Return a progress function that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)

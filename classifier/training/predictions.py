@@ -27,7 +27,7 @@ COLUMNS = ("part", "source", "file", "mirrored", "label", "group", *FINDINGS, "o
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What was said of one image.
+    """The prediction for one image.
 
     Attributes:
         part: Why it was measured.

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What to train on which data.
+    """The network to train, and its data.
 
     Attributes:
         data: Folders with manifests, see `read_data`.
@@ -58,7 +58,7 @@ class RunOptions:
 
 
 def train(options: RunOptions, *, config: TrainingConfig, progress: Progress) -> dict[str, Any]:
-    """Trains, or goes on training, in `options.output`.
+    """Train, or resume training, in `options.output`.
 
     Args:
         options: Data and network.
@@ -141,7 +141,7 @@ def split_of(options: RunOptions) -> Split:
 def describe(
     options: RunOptions, *, config: TrainingConfig, split: Split, train_set: ImageSet, validation: ImageSet
 ) -> dict[str, Any]:
-    """Everything needed to repeat the run."""
+    """All inputs needed to repeat the run."""
     import keras
 
     return {

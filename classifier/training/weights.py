@@ -1,4 +1,4 @@
-"""How often each image is drawn: by label, source and patient."""
+"""Sampling weights of images, by label, source and patient."""
 
 from collections import Counter
 

@@ -29,12 +29,12 @@ def ask(
     """Return the page that asks. Its form goes to the URL of the request.
 
     Args:
-        request: what is to be confirmed.
+        request: The request to confirm.
         heading: the question.
-        text: what will happen.
+        text: The consequence.
         button: the label of the button that does it.
         back: the URL of the button that does not.
-        fields: what the form sends along.
+        fields: Hidden fields of the form.
         dangerous: whether the button warns by its color.
     """
     context = {

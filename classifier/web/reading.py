@@ -1,4 +1,4 @@
-"""What the page of a scan shows of impressions, reviews, and diagnoses."""
+"""Impressions, reviews, and diagnoses on the page of a scan."""
 
 from typing import Any
 

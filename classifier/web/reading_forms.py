@@ -27,7 +27,7 @@ def _finding(label: str, **kwargs: Any) -> forms.ChoiceField:
 
 
 class ReadingForm(StyledForm):
-    """What the forms about a scan have in common.
+    """Base of the forms about a scan.
 
     Attributes:
         seen: number of earlier statements that the page shows, so that a stale page is noticed.
@@ -59,7 +59,7 @@ class ReadingForm(StyledForm):
 
 
 class ImpressionForm(ReadingForm):
-    """What a reader sees before the result is opened."""
+    """A reader's impression, given before the result is opened."""
 
     kind = "impression"
     finding = _finding("What do you see?")

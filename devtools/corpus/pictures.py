@@ -10,7 +10,7 @@ from PIL import Image
 
 WIDTH, HEIGHT = 120, 150
 SECRET = b"DOE^JANE 1957-03-11 Ward 7"
-"""What no canonical image may contain."""
+"""Text that no canonical image may contain."""
 
 
 @functools.cache

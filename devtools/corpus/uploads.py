@@ -1,4 +1,4 @@
-"""What an entry of the corpus is."""
+"""Entries of the corpus."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

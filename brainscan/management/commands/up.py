@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped."""
         os.chdir(settings.BASE_DIR)
-        # Whatever is written from here on, by any of the processes, is nobody else's to read.
+        # Files that any of the processes writes from here on are private to this user.
         os.umask(0o077)
         _check_model()
         data_dir = private_folder(Path(settings.DATA_DIR))

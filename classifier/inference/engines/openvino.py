@@ -20,7 +20,7 @@ class OpenVinoEngine:
 
     On a CPU, a batch saves no time (`docs/decisions/0004-cpu-engine.md`). With a fixed batch of one, a single set of
     kernels is compiled while loading. No batch size is slow at its first use, memory does not grow with the batch,
-    and an image's result is bit-identical whatever else is in its batch.
+    and an image's result is bit-identical in every batch.
     """
 
     name = "openvino"

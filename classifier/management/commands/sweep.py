@@ -1,4 +1,4 @@
-"""`manage.py sweep`: what beat does every few seconds, by hand, and the files that belong to nothing."""
+"""`manage.py sweep`: run the periodic sweep by hand, and delete orphaned files."""
 
 from typing import Any
 

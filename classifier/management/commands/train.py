@@ -1,4 +1,4 @@
-"""`manage.py train`: train a network under a data protocol; called again, it goes on where it stopped."""
+"""`manage.py train`: train a network under a data protocol; called again, it resumes where it stopped."""
 
 import logging
 from argparse import ArgumentParser

@@ -1,4 +1,4 @@
-"""What needs attention: the user's own scans and, for administrators, the state of the system."""
+"""The page of scans that need attention and, for administrators, the state of the system."""
 
 import shutil
 import time

@@ -74,6 +74,6 @@ def _page(request: HttpRequest, template: str, *, status: int, user: User | None
             page = render_to_string(template, {**context, **around, "csrf_token": get_token(request)})
             return HttpResponse(page, status=status)
         except Exception as error:
-            # An error page must not fail itself, whatever broke.
+            # An error page must not fail, regardless of the cause.
             logger.warning("error_page_without_navigation", error=repr(error))
     return HttpResponse(render_to_string(template, context), status=status)

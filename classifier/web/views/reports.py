@@ -106,7 +106,7 @@ def report_sign(request: SignedInRequest, report_id: UUID) -> HttpResponse:
 
 @require_safe
 def report(request: SignedInRequest, report_id: UUID) -> HttpResponse:
-    """Show a signed report. The author of a draft goes on writing it."""
+    """Show a signed report. The author of a draft continues to edit it."""
     try:
         signed = get_signed_report(request.user, report_id)
     except SignedReport.DoesNotExist:

@@ -116,7 +116,7 @@ def _record(
         if not (isinstance(error, Conflict) and _says(last(), values)):
             form.add_error(None, str(error))
             return scan_page(request, shown, bound=form, status=409 if isinstance(error, Conflict) else 400)
-        # The form was sent twice: what it says is recorded.
+        # The form was sent twice; its content is recorded.
     messages.success(request, "Saved.")
     if LEAVES not in request.POST:
         return redirect(shown)

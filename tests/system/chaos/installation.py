@@ -116,7 +116,7 @@ class SecondWorker:
     begin: int
 
     def output(self) -> str:
-        """Everything it has printed."""
+        """Return its whole output."""
         return self.log.read_text(errors="replace")[self.begin :]
 
 
