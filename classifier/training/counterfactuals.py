@@ -63,7 +63,7 @@ def replace_by_mirrored(
 ) -> UInt8Array | None:
     """Replace a region by the tissue of the other half of the head.
 
-    The region is widened by 8 to 35 % of its radius. The mirrored tissue is matched to the ring around the region in
+    The region is widened by 8 to 35% of its radius. The mirrored tissue is matched to the ring around the region in
     mean and spread, and joined by a soft seam.
 
     Args:
