@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from celery import shared_task, signals
 from django.conf import settings
+from django.db import Error as AnyDatabaseError
 
 from classifier.queue import claim
 from classifier.reports import archive
+from classifier.selectors.model import default_model
 from classifier.services import report_archive, storage
 
 if TYPE_CHECKING:
@@ -56,13 +58,23 @@ def start(**_: Any) -> None:
     from classifier.worker import process
 
     global _worker
+    # What staff chose may be damaged, or the database away: the model of the environment still analyzes uploads.
+    for model in dict.fromkeys((_chosen_model(), settings.MODEL)):
+        try:
+            _worker = process.Worker(model)
+            return
+        except ModelError as error:
+            logger.error("model_unusable", model=model, engine=settings.ENGINE, error=str(error))
+    # A worker without its network would fail every scan it claims. Celery catches exceptions here, but not exits.
+    raise SystemExit(1)
+
+
+def _chosen_model() -> str:
     try:
-        analyzer = process.load_analyzer(settings.MODEL)
-    except ModelError as error:
-        # A worker without its network would fail every scan it claims. Celery catches exceptions here, but not exits.
-        logger.error("model_unusable", model=settings.MODEL, engine=settings.ENGINE, error=str(error))
-        raise SystemExit(1) from error
-    _worker = process.Worker(analyzer)
+        return default_model()
+    except AnyDatabaseError as error:
+        logger.warning("default_model_unknown", error=repr(error))
+        return str(settings.MODEL)
 
 
 @signals.task_prerun.connect

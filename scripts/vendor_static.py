@@ -25,6 +25,7 @@ VERSIONS = VENDOR / "versions.json"
 SOURCE_MAP = re.compile(rb"(//[#@] sourceMappingURL=\S+|/\*[#@] sourceMappingURL=.*?\*/)\s*$")
 SPRITE_ICONS = (
     "arrow-clockwise",
+    "bar-chart",
     "box-arrow-right",
     "check-lg",
     "chevron-left",

@@ -99,6 +99,17 @@ def team_scan(owner: User, team: Team) -> Scan:
 
 
 @pytest.fixture
+def two_models(settings, tmp_path: Path) -> Path:
+    """An installation with the models `compact` and `xception`, the default. Their folder is returned."""
+    from tests.model_folders import make_model_folder
+
+    settings.MODELS_DIR, settings.MODEL = tmp_path / "models", "xception"
+    make_model_folder(settings.MODELS_DIR, "compact", version="0.1")
+    make_model_folder(settings.MODELS_DIR, "xception", version="2.1.0")
+    return settings.MODELS_DIR
+
+
+@pytest.fixture
 def browse(db: None):
     """Return a function that gives a client signed in as a user, or as nobody."""
 

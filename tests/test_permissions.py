@@ -33,6 +33,7 @@ class Rule:
         nothing: whether there is nothing for anybody.
         incomplete: whether a request without fields, as these tests send it, is refused with 400.
         per_person: whether it belongs to one person: then teammates get 404, too.
+        staff_only: whether only administrators may do it; anybody else gets 403.
         owner_only: whether a teammate, who sees the thing, may not do this to it (403).
     """
 
@@ -40,6 +41,7 @@ class Rule:
     method: str = "get"
     per_scan: bool = False
     owner_only: bool = False
+    staff_only: bool = False
     incomplete: bool = False
     per_person: bool = False
     nothing: bool = False
@@ -63,8 +65,10 @@ rules(
     "web:attention",
     "web:tokens",
     "web:about",
+    "web:models",
     "web:sample_image",
 )
+rules(Rule(LOGIN, method="post", staff_only=True), "web:model_default")
 rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(Rule(LOGIN), "web:unread")
@@ -230,11 +234,22 @@ def test_teammates_see_but_do_not_change(name, address, browse, teammate, owner)
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in RULES if RULES[n].anonymous != OPEN and not RULES[n].owner_only and not RULES[n].nothing]
+    "name",
+    [
+        n
+        for n, rule in RULES.items()
+        if rule.anonymous != OPEN and not (rule.owner_only or rule.staff_only or rule.nothing)
+    ],
 )
 def test_the_owner_gets_in(name, address, browse, api, owner):
     client = (api if RULES[name].anonymous == API else browse)(owner)
     assert getattr(client, RULES[name].method)(address(name)).status_code in (200, 202, 302, 400, 409)
+
+
+@pytest.mark.parametrize("name", of(staff_only=True))
+def test_what_administrators_do_is_forbidden_to_others(name, address, browse, owner, staff):
+    assert getattr(browse(owner), RULES[name].method)(address(name)).status_code == 403
+    assert getattr(browse(staff), RULES[name].method)(address(name)).status_code in (200, 302)
 
 
 def test_teammates_may_not_delete_over_the_api(address, api, teammate, team):

@@ -4,6 +4,7 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
 from classifier.models.batch import Batch, BatchFile
 from classifier.models.event import Event
+from classifier.models.installation import Installation
 from classifier.models.notification import Dismissal, EventCursor, Notification
 from classifier.models.report import Report, ReportAddendum, ReportTemplate, SignedReport
 from classifier.models.report_archive import ReportArchive
@@ -25,6 +26,7 @@ __all__ = [
     "Event",
     "EventCursor",
     "Impression",
+    "Installation",
     "Membership",
     "Notification",
     "Report",

@@ -17,6 +17,11 @@ class Team(models.Model):
         help_text="Scans uploaded from then on stay closed to each member until they have recorded an impression.",
     )
     keep_file_names = models.BooleanField(default=False, help_text="Store the names of uploaded files.")
+    default_model = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Name of the model for scans of this team. Empty: the default of the installation.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

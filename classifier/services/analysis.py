@@ -9,6 +9,7 @@ from classifier.models import Analysis, Scan, User
 from classifier.queue.notify import notify_workers
 from classifier.queue.order import assign_fair_turn
 from classifier.queue.transitions import End, end_analyses
+from classifier.selectors.model import available_models
 from classifier.services.errors import Conflict
 from classifier.services.model import checked_model_name
 
@@ -24,7 +25,7 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
     """
     try:
         with transaction.atomic():
-            analysis = next_analysis(scan, by=by, model_name=checked_model_name(model))
+            analysis = next_analysis(scan, by=by, model_name=checked_model_name(model, team=scan.team))
             analysis.save(force_insert=True)
             Scan.objects.filter(pk=scan.pk).update(current_analysis=analysis)
             transaction.on_commit(notify_workers)
@@ -34,6 +35,18 @@ def request_analysis(scan: Scan, *, by: User, model: str | None = None) -> Analy
         raise Conflict("An analysis of this scan with this model is already waiting or running.") from error
     scan.current_analysis = analysis
     return analysis
+
+
+def retry_analysis(scan: Scan, *, by: User) -> Analysis:
+    """Queue the current analysis of a scan again, with its model, or the default if that model is gone.
+
+    Raises:
+        Conflict: As `request_analysis`.
+        Invalid: If no model is installed.
+    """
+    analysis = scan.current_analysis
+    same = analysis is not None and analysis.model_name in available_models()
+    return request_analysis(scan, by=by, model=analysis.model_name if analysis is not None and same else None)
 
 
 def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:

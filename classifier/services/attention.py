@@ -5,7 +5,7 @@ from uuid import UUID
 
 from classifier.models import Analysis, Dismissal, User
 from classifier.selectors.attention import attention
-from classifier.services.analysis import request_analysis
+from classifier.services.analysis import retry_analysis
 from classifier.services.errors import ServiceError
 
 
@@ -21,7 +21,7 @@ def retry(user: User, scan_ids: Iterable[UUID]) -> tuple[int, int]:
         if scan.pk not in wanted:
             continue
         try:
-            request_analysis(scan, by=user)
+            retry_analysis(scan, by=user)
         except ServiceError:
             continue
         queued += 1

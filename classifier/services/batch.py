@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from classifier.models import Analysis, Batch, BatchFile, Scan, Team, User
-from classifier.services.analysis import request_analysis
+from classifier.services.analysis import retry_analysis
 from classifier.services.errors import Conflict, Invalid, NotFound
 
 # A page shows a whole batch; a larger study is several batches.
@@ -72,7 +72,7 @@ def retry_failed(scans: list[Scan], *, by: User) -> int:
         if analysis is None or analysis.state not in (Analysis.State.FAILED, Analysis.State.CANCELLED):
             continue
         try:
-            request_analysis(scan, by=by, model=analysis.model_name)
+            retry_analysis(scan, by=by)
         except Conflict:
             # Deleted, or queued again in another window.
             continue

@@ -101,7 +101,7 @@ def _submit(
     fields: dict[str, str],
 ) -> Submission:
     idempotency_key = fields["idempotency_key"]
-    model_name = checked_model_name(model)
+    model_name = checked_model_name(model, team=team)
     if team is not None and not owner.memberships.filter(team=team).exists():
         raise NotAllowed("You are not a member of this team.")
     image = read_image(file)

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from classifier.models import Membership, Team, User
 from classifier.services.errors import Conflict, Invalid, NotAllowed
+from classifier.services.model import checked_model_name
 
 MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 80
 
@@ -91,6 +92,22 @@ def set_keep_file_names(team: Team, *, by: User, on: bool) -> None:
     _require_owner(team, by=by)
     team.keep_file_names = on
     team.save(update_fields=["keep_file_names"])
+
+
+def set_default_model(team: Team, *, by: User, model: str) -> None:
+    """Choose the model for scans that are uploaded for the team from now on. Owners only.
+
+    Args:
+        team: The team.
+        by: The person who asks.
+        model: The name of an installed model; "" follows the default of the installation.
+
+    Raises:
+        Invalid: If the model does not exist.
+    """
+    _require_owner(team, by=by)
+    team.default_model = checked_model_name(model) if model else ""
+    team.save(update_fields=["default_model"])
 
 
 def set_sealed_reading(team: Team, *, by: User, on: bool) -> None:

@@ -1,5 +1,6 @@
 """Forms of the pages. They report what a person can correct at once; the services validate everything again."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
@@ -96,9 +97,20 @@ class UploadForm(ScanFieldsForm):
     each file in a request of its own.
     """
 
+    model = forms.ChoiceField(label="Model", required=False)
     upload_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     batch = forms.UUIDField(required=False, widget=forms.HiddenInput)
     number = forms.IntegerField(required=False, min_value=1, max_value=MAX_BATCH_FILES, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, models: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(models) > 1:
+            choices = [("", "Default model"), *models]
+            self.fields["model"] = forms.ChoiceField(label="Model", required=False, choices=choices)
+            style(self.fields["model"])
+        else:
+            # One model leaves nothing to choose.
+            del self.fields["model"]
 
 
 class TeamForm(StyledForm):
@@ -109,6 +121,18 @@ class TeamForm(StyledForm):
         max_length=Team._meta.get_field("name").max_length,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class TeamModelForm(StyledForm):
+    """The model for scans of a team."""
+
+    model = forms.ChoiceField(label="Model", required=False)
+
+    def __init__(self, *args: Any, models: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["model"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", "Default of this installation"), *models]
 
 
 class MemberForm(StyledForm):

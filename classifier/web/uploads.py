@@ -63,6 +63,7 @@ def take_files(
     team: Team | None = None,
     patient_reference: str = "",
     notes: str = "",
+    model: str = "",
     upload_key: str = "",
     batch: Batch | None = None,
     first_number: int = 1,
@@ -75,6 +76,7 @@ def take_files(
         team: the team that can see the scans.
         patient_reference: for all of them.
         notes: for all of them.
+        model: for all of them; "" for the default.
         upload_key: identifies this upload; a file sent again with the same key is not stored again.
         batch: the batch that records what becomes of each file; None for a single file.
         first_number: the number of the first file in the batch.
@@ -95,6 +97,7 @@ def take_files(
                 team=team,
                 patient_reference=patient_reference,
                 notes=notes,
+                model=model,
                 idempotency_key=_file_key(upload_key, number=number, file=file),
                 place=place,
             )

@@ -9,6 +9,7 @@ import structlog
 
 from classifier.inference.analyzer import Analyzer, ModelInput
 from classifier.inference.preprocessing import UInt8Array
+from classifier.inference.registry import ModelError
 from classifier.intake import read_canonical
 from classifier.queue.claim import Claim
 from classifier.worker.in_flight import InFlight
@@ -21,6 +22,14 @@ logger = structlog.get_logger(__name__)
 # More readers than this only compete for the interpreter's lock.
 READERS = 4
 
+# The first load of a model exports its graph, which takes a busy machine a minute. Longer than this, it hangs.
+LOAD_SECONDS = 300.0
+
+MODEL_UNUSABLE = "model_unusable"
+UNUSABLE = (
+    "The model “{model}” cannot be used on this server: it is not installed, or its files are damaged. Analyze the "
+    "scan with another model, or tell your administrator."
+)
 UNREADABLE = ("image_unreadable", "The stored image could not be read. Upload the file again.")
 
 
@@ -65,7 +74,14 @@ class BatchLoader:
         if not readable:
             return []
         try:
-            analyzer = self._load(model)
+            with self._in_flight.long_step(seconds=LOAD_SECONDS):
+                analyzer = self._load(model)
+        except ModelError as error:
+            # Another attempt would find the same files; a person has to choose another model or restore this one.
+            logger.error("model_unusable", model=model, error=str(error))
+            for claim, _ in readable:
+                self._writer.fail(claim, MODEL_UNUSABLE, UNUSABLE.format(model=model))
+            return []
         except Exception as error:
             for claim, _ in readable:
                 self._writer.release(claim, error=error)

@@ -1,5 +1,7 @@
 """The analyses in flight: claimed by this process and not yet ended."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Condition
 from uuid import UUID
 
@@ -13,6 +15,7 @@ class InFlight:
     def __init__(self, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
         self._claims: dict[UUID, Claim] = {}
+        self._allowances: list[float] = []
         self._changed = Condition()
 
     def add(self, claims: list[Claim]) -> None:
@@ -34,6 +37,19 @@ class InFlight:
         with self._changed:
             self._progress()
 
+    @contextmanager
+    def long_step(self, *, seconds: float) -> Iterator[None]:
+        """Allow the step in the block `seconds` without progress, instead of the watchdog's time."""
+        with self._changed:
+            self._allowances.append(seconds)
+            self._progress()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._allowances.remove(seconds)
+                self._progress()
+
     def tokens(self) -> set[UUID]:
         """Return the tokens of all claims."""
         with self._changed:
@@ -46,6 +62,6 @@ class InFlight:
 
     def _progress(self) -> None:
         if self._claims:
-            self._watchdog.restart()
+            self._watchdog.restart(seconds=max(self._allowances, default=None))
         else:
             self._watchdog.stop()

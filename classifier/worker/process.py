@@ -2,11 +2,11 @@
 
 import os
 import socket
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from classifier.inference.analyzer import Analyzer
 from classifier.queue.heartbeat import Identity, deregister, heartbeat
+from classifier.worker.loaded_models import LoadedModels
 from classifier.worker.pipeline import Pipeline
 
 logger = structlog.get_logger(__name__)
@@ -25,36 +26,32 @@ HEARTBEAT_SECONDS = 5.0
 # Shorter than the supervisor's stop timeout, so that the worker exits before it is killed.
 STOP_SECONDS = 10.0
 
-_analyzers: dict[str, Analyzer] = {}
-_loading = Lock()
-
 
 def load_analyzer(name: str) -> Analyzer:
-    """Return the model's analyzer; load and warm it up at the first call. Thread-safe.
+    """Load and warm up a model.
 
     Raises:
         ModelError: if the model cannot be used.
     """
-    with _loading:
-        if name not in _analyzers:
-            begin = time.monotonic()
-            _analyzers[name] = Analyzer.from_folder(
-                Path(settings.MODELS_DIR) / name, engine=settings.ENGINE, exports=settings.EXPORTS_DIR
-            )
-            analyzer = _analyzers[name]
-            seconds = round(time.monotonic() - begin, 2)
-            engine = analyzer.engine_name
-            logger.info("model_loaded", model=name, version=analyzer.card.version, engine=engine, seconds=seconds)
-        return _analyzers[name]
+    return Analyzer.from_folder(Path(settings.MODELS_DIR) / name, engine=settings.ENGINE, exports=settings.EXPORTS_DIR)
 
 
 class Worker:
     """A running pipeline and its heartbeats."""
 
-    def __init__(self, analyzer: Analyzer) -> None:
-        """Start both."""
+    def __init__(self, model: str) -> None:
+        """Load the default model and start both.
+
+        Args:
+            model: the name of the model that stays loaded.
+
+        Raises:
+            ModelError: if it cannot be used.
+        """
+        self._models = LoadedModels(load_analyzer, limit_bytes=settings.MODEL_MEMORY_MB * 2**20)
+        analyzer = self._models.get(model, pin=True)
         self.pipeline = Pipeline(
-            load=load_analyzer,
+            load=self._models.get,
             batch_size=settings.BATCH_SIZE,
             lease_seconds=settings.LEASE_SECONDS,
             stuck_seconds=settings.STUCK_SECONDS,
@@ -82,11 +79,14 @@ class Worker:
 
     def _send_heartbeats(self) -> None:
         while True:
-            self._write(lambda: heartbeat(self._identity, measurements=self.pipeline.measurements.as_dict()))
+            self._write(lambda: heartbeat(self._identity, measurements=self._measurements()))
             if self._stopped.wait(HEARTBEAT_SECONDS):
                 break
         self._write(lambda: deregister(self._identity))
         connection.close()
+
+    def _measurements(self) -> dict[str, Any]:
+        return self.pipeline.measurements.as_dict() | {"models": self._models.as_dict()}
 
     def _write(self, write: Callable[[], None]) -> None:
         try:

@@ -18,11 +18,16 @@ class Watchdog:
         self.seconds = seconds
         self._lock = Lock()
 
-    def restart(self) -> None:
-        """Restart the timer: work in flight has just made progress."""
+    def restart(self, *, seconds: float | None = None) -> None:
+        """Restart the timer: work in flight has just made progress.
+
+        Args:
+            seconds: The time for a step that is known to take long; None for the usual time.
+        """
+        limit = self.seconds if seconds is None else max(seconds, self.seconds)
         with self._lock:
             # Celery replaces sys.stderr with a logger, and the timer needs a file.
-            faulthandler.dump_traceback_later(self.seconds, exit=True, file=sys.__stderr__ or sys.stderr)
+            faulthandler.dump_traceback_later(limit, exit=True, file=sys.__stderr__ or sys.stderr)
 
     def stop(self) -> None:
         """Stop the timer: nothing is in flight."""

@@ -29,6 +29,11 @@ def test_a_process_that_stands_still_is_ended_and_says_where():
     assert "<string>" in ended.stderr
 
 
+def test_a_step_that_is_known_to_take_long_gets_its_time():
+    ended = run("dog.restart(seconds=20); time.sleep(1.2); dog.stop()")
+    assert (ended.returncode, ended.stdout) == (0, "lived\n")
+
+
 def test_progress_and_rest_keep_it_alive():
     ended = run("[(time.sleep(0.2), dog.restart()) for _ in range(5)]; dog.stop(); time.sleep(0.8)")
     assert (ended.returncode, ended.stdout) == (0, "lived\n")

@@ -1,12 +1,10 @@
 """The intended use, the model cards, and the origin of the samples."""
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from classifier.inference.registry import ModelError
-from classifier.selectors.model import available_models, model_card
+from classifier.selectors.model import default_model, model_cards
 from classifier.web.cards import DEFAULT_PREVALENCE
 from classifier.web.http import SignedInRequest
 
@@ -14,16 +12,11 @@ from classifier.web.http import SignedInRequest
 @require_safe
 def about(request: SignedInRequest) -> HttpResponse:
     """Show the intended use and the model cards, the default model first."""
-    cards, broken = [], []
-    for name in sorted(available_models(), key=lambda name: (name != settings.MODEL, name)):
-        try:
-            cards.append(model_card(name))
-        except ModelError:
-            broken.append(name)
+    cards, broken = model_cards()
     context = {
         "cards": cards,
         "broken": broken,
-        "default_model": settings.MODEL,
+        "default_model": default_model(),
         "prevalence": _prevalence(request.GET.get("prevalence", "")),
     }
     return render(request, "web/about.html", context)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from classifier.ops.health import ANSWER_SECONDS, CHECKS
 from classifier.queue.state import live_workers
 from classifier.selectors.attention import attention as find
+from classifier.selectors.model import default_model
 from classifier.services.attention import dismiss, retry
 from classifier.web.http import SignedInRequest
 
@@ -65,6 +66,6 @@ def _system() -> dict[str, Any]:
     return {
         "checks": {check.name.capitalize(): check.passes(deadline=deadline) for check in CHECKS},
         "workers": live_workers(),
-        "model": settings.MODEL,
+        "model": default_model(),
         "free_gb": shutil.disk_usage(settings.DATA_DIR).free / 1e9,
     }

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
@@ -18,7 +17,7 @@ from classifier.models import Analysis, ClassMaps, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.batch import file_of_scan
-from classifier.selectors.model import model_card, would_repeat
+from classifier.selectors.model import default_model, model_card, model_choices, would_repeat
 from classifier.selectors.scan import earlier_scan, scan_analyses
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
@@ -50,7 +49,7 @@ def scan_page(
         status: The status code of the response.
     """
     analysis = shown.current_analysis
-    probabilities = _probabilities(analysis)
+    probabilities, choices = _probabilities(analysis), model_choices()
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
     remaining = wording.remaining_findings(analysis) if analysis is not None else ()
     has_overlay = analysis is not None and _has_overlay(analysis)
@@ -59,6 +58,9 @@ def scan_page(
         "batch_files": batch_files,
         **progress_of(shown),
         "took": _milliseconds_taken(analysis),
+        "models": choices,
+        # A model that was removed cannot be tried again.
+        "retry_model": analysis.model_name if analysis is not None and analysis.model_name in dict(choices) else "",
         "user_teams": list(teams_of(request.user)),
         "can_change": can_change(request.user, shown),
         "earlier": earlier_scan(request.user, shown),
@@ -77,21 +79,23 @@ def scan_page(
 
 @require_POST
 def scan_analyse(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
-    """Queue another analysis. Ask first if it would give the same result."""
+    """Queue another analysis, with the default model or the one chosen. Ask first if it would give the same result."""
     shown = scan_or_404(request, scan_id)
-    if not is_confirmed(request) and would_repeat(shown):
+    model = request.POST.get("model", "") or default_model(shown.team)
+    if not is_confirmed(request) and would_repeat(shown, model=model):
         return ask(
             request,
             heading="Analyze again? Nothing would change.",
-            text=f"The current result comes from the same model and version that would run now ({settings.MODEL} "
+            text=f"The current result comes from the same model and version that would run now ({model} "
             f"{shown.current_analysis.model_version if shown.current_analysis else ''}), and the same image gives "
             "the same result.",
             button="Analyze again",
             back=shown.get_absolute_url(),
+            fields={"model": model},
             dangerous=False,
         )
     try:
-        request_analysis(shown, by=request.user)
+        request_analysis(shown, by=request.user, model=model)
     except ServiceError as error:
         messages.error(request, str(error))
     return redirect(shown)

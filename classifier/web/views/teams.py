@@ -8,11 +8,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from classifier.models import Membership, Team, User
+from classifier.selectors.model import default_model, model_choices
 from classifier.selectors.team import teams_of
 from classifier.services import team as services
 from classifier.services.errors import ServiceError
 from classifier.web.confirm import ask, is_confirmed
-from classifier.web.forms import MemberForm, TeamForm
+from classifier.web.forms import MemberForm, TeamForm, TeamModelForm
 from classifier.web.http import SignedInRequest, team_or_404
 
 
@@ -49,12 +50,17 @@ def team(request: SignedInRequest, team_id: int) -> HttpResponse:
 
 
 def _page(request: SignedInRequest, shown: Team, *, rename: TeamForm | None = None) -> HttpResponse:
+    choices = model_choices()
     context = {
         "team": shown,
         "memberships": shown.memberships.all(),
         "is_owner": services.is_owner(shown, request.user),
         "rename_form": rename or TeamForm(initial={"name": shown.name}),
         "member_form": MemberForm(),
+        "model_form": TeamModelForm(initial={"model": shown.default_model}, models=choices),
+        "models": choices,
+        "model_missing": shown.default_model and shown.default_model not in dict(choices),
+        "default_model": default_model(),
         "roles": Membership.Role,
     }
     return render(request, "web/team.html", context, status=400 if rename and rename.errors else 200)
@@ -124,6 +130,12 @@ def _sealed_reading(request: SignedInRequest, shown: Team) -> HttpResponse:
     return redirect(shown)
 
 
+def _default_model(request: SignedInRequest, shown: Team) -> HttpResponse:
+    services.set_default_model(shown, by=request.user, model=request.POST.get("model", ""))
+    messages.success(request, "Saved. It holds for scans that are uploaded from now on.")
+    return redirect(shown)
+
+
 def _leave(request: SignedInRequest, shown: Team) -> HttpResponse:
     services.leave_team(shown, by=request.user)
     messages.success(request, f"You have left “{shown.name}”.")
@@ -151,6 +163,7 @@ ACTIONS: dict[str, Callable[[SignedInRequest, Team], HttpResponse]] = {
     "role": _set_role,
     "file_names": _file_names,
     "sealed_reading": _sealed_reading,
+    "default_model": _default_model,
     "leave": _leave,
     "delete": _delete,
 }

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from classifier.intake import MAX_BYTES, RefusedImage
 from classifier.models import Batch, Scan
 from classifier.selectors.batch import next_number, visible_batches
+from classifier.selectors.model import model_choices
 from classifier.selectors.scan import visible_scans
 from classifier.services.batch import open_batch
 from classifier.services.errors import NotFound
@@ -34,7 +35,7 @@ def upload(request: SignedInRequest) -> HttpResponse:
     fresh = {"upload_key": uuid.uuid4().hex, "batch": uuid.uuid4(), "team": request.GET.get("team")}
     if begun is not None:
         fresh |= {"batch": begun.pk, "team": begun.team_id, "patient_reference": begun.patient_reference}
-    form = UploadForm(user=request.user, initial=fresh)
+    form = UploadForm(user=request.user, models=model_choices(), initial=fresh)
     return render(request, "web/upload.html", _page(request, form))
 
 
@@ -47,7 +48,7 @@ def scan_upload(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         # Signing in again leads here.
         return redirect("web:upload")
-    form = UploadForm(request.POST, user=request.user)
+    form = UploadForm(request.POST, user=request.user, models=model_choices())
     files = request.FILES.getlist("image")
     by_script = request.headers.get("HX-Request") == "true"
     if not form.is_valid():
