@@ -167,3 +167,19 @@ def sqlite_database(data_dir: Path) -> dict[str, Any]:
             "timeout": 20,
         },
     }
+
+
+def media_storage() -> dict[str, Any]:
+    """Return the storage of uploaded images: an object store if `S3_BUCKET` is set, else the folder `MEDIA_ROOT`."""
+    bucket = env.str("S3_BUCKET", "").strip()
+    if not bucket:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": setting("S3_ENDPOINT_URL", "", url("http", "https")) or None,
+        "region_name": env.str("S3_REGION", "").strip() or None,
+        "access_key": env.str("S3_ACCESS_KEY", "").strip() or None,
+        "secret_key": env.str("S3_SECRET_KEY", "").strip() or None,
+        "location": env.str("S3_PREFIX", "").strip(),
+    }
+    return {"BACKEND": "brainscan.object_storage.ObjectStorage", "OPTIONS": options}

@@ -21,6 +21,7 @@ from brainscan.environment import (
     env,
     flag,
     kombu_url,
+    media_storage,
     number,
     one_of,
     setting,
@@ -131,7 +132,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static"))).resolve()
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": media_storage(),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # Scans are private to the process's user, regardless of its umask.

@@ -13,14 +13,19 @@ from classifier.inference.saliency import overlay_png
 from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import model_card
-from classifier.services.errors import Sealed
+from classifier.services.errors import Sealed, StorageUnavailable
 
 # A browser may keep an image but must ask each time whether the user may still see it: workstations are shared.
 CACHE_CONTROL = "private, no-cache"
 
 
 def image_response(request: HttpRequest, scan: Scan) -> HttpResponse:
-    """Return the canonical image, PNG. Raise `Http404` if the file is missing."""
+    """Return the canonical image, PNG.
+
+    Raises:
+        Http404: If the file is missing.
+        StorageUnavailable: If the storage fails.
+    """
     return _unless_known(
         request,
         lambda: _file_response(scan.image),
@@ -30,7 +35,7 @@ def image_response(request: HttpRequest, scan: Scan) -> HttpResponse:
 
 
 def thumbnail_response(request: HttpRequest, scan: Scan) -> HttpResponse:
-    """Return the thumbnail, PNG. Raise `Http404` if the file is missing."""
+    """Return the thumbnail, PNG. Raises the same errors as `image_response`."""
     return _unless_known(
         request,
         lambda: _file_response(scan.thumbnail),
@@ -94,6 +99,8 @@ def _file_response(file: File) -> HttpResponse:  # type: ignore[type-arg]
         return FileResponse(file.open("rb"), content_type="image/png")  # type: ignore[return-value]
     except FileNotFoundError as error:
         raise Http404("The image file is missing.") from error
+    except OSError as error:
+        raise StorageUnavailable("The image cannot be read at the moment. Try again in a minute.") from error
 
 
 def _unless_known(

@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.response import Response
 
 from classifier.intake import RefusedImage
-from classifier.services.errors import Conflict, NotAllowed, NotFound, ServiceError, StorageFull
+from classifier.services.errors import Conflict, NotAllowed, NotFound, ServiceError, StorageFull, StorageUnavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -19,6 +19,7 @@ STATUS_OF_SERVICE_ERROR: tuple[tuple[type[ServiceError], int], ...] = (
     (NotFound, status.HTTP_404_NOT_FOUND),
     (NotAllowed, status.HTTP_403_FORBIDDEN),
     (StorageFull, status.HTTP_507_INSUFFICIENT_STORAGE),
+    (StorageUnavailable, status.HTTP_503_SERVICE_UNAVAILABLE),
     (ServiceError, status.HTTP_400_BAD_REQUEST),
 )
 STATUS_OF_REFUSAL = {
@@ -60,6 +61,8 @@ class ExceptionHandler(StandardHandler):
             return Refused(exc.message, code=exc.code, status_code=code)
         if isinstance(exc, ServiceError):
             code = next(number for kind, number in STATUS_OF_SERVICE_ERROR if isinstance(exc, kind))
+            if code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+                logger.error("storage_failed", error=repr(exc.__cause__))
             return Refused(exc.message, code=exc.code, status_code=code)
         if isinstance(exc, RequestDataTooBig):
             detail = f"The text fields together exceed {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024} KB."
@@ -72,6 +75,6 @@ class ExceptionHandler(StandardHandler):
         return super().convert_known_exceptions(exc)
 
     def report_exception(self, exc: APIException, response: Response) -> None:
-        """Log a server error as Django does. An unavailable database is logged already."""
-        if not isinstance(exc, Unavailable):
+        """Log a server error as Django does. An unavailable database or storage is logged already."""
+        if not isinstance(exc, Unavailable | Refused):
             super().report_exception(exc, response)

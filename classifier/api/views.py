@@ -180,7 +180,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
             202: OpenApiResponse(SubmittedScanSerializer, description="The scan is stored and its analysis queued."),
         }
         | errors(
-            *(400, 413, 415, 422, 507),
+            *(400, 413, 415, 422, 503, 507),
             status_403="The session has no CSRF token.",
             status_404="The batch belongs to somebody else.",
             status_409="The Idempotency-Key was used for another image.",

@@ -1,7 +1,7 @@
 """Make the ZIP files that people request: one PDF file after the other, in a process of the lowest priority.
 
 ```
-  claim ──► folder/parts/001-….pdf, 002-….pdf, … ──► folder/reports.zip.part ──► folder/reports.zip
+  claim ──► folder/parts/001-….pdf, 002-….pdf, … ──► folder/reports.zip.part ──► reports.zip in the storage
 ```
 
 Each file is complete as soon as it has its name, so a worker that takes over continues where a killed one stopped.
@@ -16,20 +16,21 @@ from threading import Event, Lock
 import structlog
 from django.utils import timezone
 
-from classifier.models import Scan, User
+from classifier.models import ReportArchive, Scan, User
 from classifier.reports.html import document, scan_report, summary_document, summary_of
 from classifier.reports.pdf import JOB_SECONDS, PdfFailed, PdfTimeout, for_jobs
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import Sealed
 from classifier.services.report_archive import (
     ArchiveClaim,
-    archive_file,
     archive_folder,
     claim_archive,
     fail_archive,
     finish_archive,
     release_archive,
+    remove_archive_files,
     report_progress,
+    store_archive,
 )
 
 logger = structlog.get_logger(__name__)
@@ -69,13 +70,14 @@ def _make(claim: ArchiveClaim, stopping: Event) -> None:
         release_archive(claim)
     except OSError as error:
         logger.error("archive_failed", archive=str(archive.pk), error=repr(error))
-        shutil.rmtree(archive_folder(archive.pk), ignore_errors=True)
+        remove_archive_files(archive.pk)
         fail_archive(claim, DISK_FULL)
     else:
         if finish_archive(claim, size=size):
             logger.info("archive_made", archive=str(archive.pk), scans=archive.total, bytes=size)
-        else:
-            archive_file(archive.pk).unlink(missing_ok=True)
+        elif not ReportArchive.objects.filter(pk=archive.pk).exists():
+            # Deleted meanwhile. If another worker has taken it over, the file is that worker's result.
+            remove_archive_files(archive.pk)
 
 
 def _make_parts(claim: ArchiveClaim, stopping: Event) -> None:
@@ -127,17 +129,16 @@ def _make_summary(user: User, scan_ids: list[str], title: str, path: Path) -> No
 def _pack(claim: ArchiveClaim) -> int:
     """Write the ZIP file and remove its parts. Return its size in bytes."""
     archive = claim.archive
-    folder, target = archive_folder(archive.pk), archive_file(archive.pk)
-    unfinished = target.with_suffix(".part")
+    folder = archive_folder(archive.pk)
+    unfinished = folder / "reports.zip.part"
     # PDF files are compressed already.
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as file:
         for part in sorted((folder / "parts").glob("*.pdf")):
             file.write(part, part.name)
         file.writestr("contents.txt", _contents(claim))
-    unfinished.chmod(0o600)
-    os.replace(unfinished, target)
+    size = store_archive(archive.pk, unfinished)
     shutil.rmtree(folder / "parts")
-    return target.stat().st_size
+    return size
 
 
 def _contents(claim: ArchiveClaim) -> str:

@@ -39,6 +39,12 @@ class StorageFull(ServiceError):
     code = "storage_full"
 
 
+class StorageUnavailable(ServiceError):
+    """The storage of the images fails at the moment."""
+
+    code = "storage_unavailable"
+
+
 class Sealed(Conflict):
     """The result is closed to the person until they have recorded an impression (sealed first read)."""
 

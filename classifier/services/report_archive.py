@@ -1,5 +1,6 @@
 """Archives of reports: requests by people, and what workers do to the rows."""
 
+import contextlib
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -87,17 +90,50 @@ def delete_archive(archive: ReportArchive) -> None:
     """Delete an archive with its files. A worker that still makes it loses its claim."""
     archive_id = archive.pk
     ReportArchive.objects.filter(pk=archive_id).delete()
-    shutil.rmtree(archive_folder(archive_id), ignore_errors=True)
+    remove_archive_files(archive_id)
 
 
 def archive_folder(archive_id: UUID) -> Path:
-    """Return the folder of an archive's files, outside of the folders that the web server serves directly."""
+    """Return the folder on this machine in which an archive is made.
+
+    If machines share the media folder, a worker that takes an archive over continues with the finished reports.
+    """
     return Path(settings.MEDIA_ROOT) / "reports" / str(archive_id)
 
 
-def archive_file(archive_id: UUID) -> Path:
-    """Return the path of the finished ZIP file."""
-    return archive_folder(archive_id) / "reports.zip"
+def archive_name(archive_id: UUID) -> str:
+    """Return the name of the finished ZIP file in the storage."""
+    return f"reports/{archive_id}/reports.zip"
+
+
+def store_archive(archive_id: UUID, file: Path) -> int:
+    """Move a finished ZIP file to the storage. Return its size in bytes.
+
+    Raises:
+        OSError: If it cannot be stored.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as content:
+        default_storage.delete(archive_name(archive_id))
+        default_storage.save(archive_name(archive_id), File(content))
+    file.unlink()
+    return size
+
+
+def open_archive(archive_id: UUID) -> File:  # type: ignore[type-arg]
+    """Open a finished ZIP file for reading.
+
+    Raises:
+        FileNotFoundError: If it was removed.
+    """
+    return default_storage.open(archive_name(archive_id), "rb")
+
+
+def remove_archive_files(archive_id: UUID) -> None:
+    """Remove the ZIP file and what it is made of, if there are any."""
+    with contextlib.suppress(OSError):
+        default_storage.delete(archive_name(archive_id))
+    shutil.rmtree(archive_folder(archive_id), ignore_errors=True)
 
 
 def claim_archive(*, now: datetime | None = None) -> ArchiveClaim | None:
@@ -160,14 +196,17 @@ def sweep_archives(*, now: datetime | None = None) -> None:
 
 
 def remove_orphaned_archives() -> None:
-    """Remove the folders of archives that do not exist any more."""
-    for folder in (Path(settings.MEDIA_ROOT) / "reports").glob("*"):
+    """Remove the files of archives that do not exist any more."""
+    names = {folder.name for folder in (Path(settings.MEDIA_ROOT) / "reports").glob("*")}
+    with contextlib.suppress(FileNotFoundError):
+        names |= set(default_storage.listdir("reports")[0])
+    for name in names:
         try:
-            known = ReportArchive.objects.filter(pk=UUID(folder.name)).exists()
+            archive_id = UUID(name)
         except ValueError:
             continue
-        if not known:
-            shutil.rmtree(folder, ignore_errors=True)
+        if not ReportArchive.objects.filter(pk=archive_id).exists():
+            remove_archive_files(archive_id)
 
 
 def _due(now: datetime) -> QuerySet[ReportArchive]:

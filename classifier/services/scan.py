@@ -21,7 +21,7 @@ from classifier.queue.notify import notify_workers
 from classifier.selectors.scan import earlier_scan, visible_scans
 from classifier.services.analysis import next_analysis
 from classifier.services.batch import Place, record_refusal, record_scan
-from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull
+from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull, StorageUnavailable
 from classifier.services.model import checked_model_name
 from classifier.services.review import delete_statements
 from classifier.services.storage import remove_files
@@ -73,6 +73,7 @@ def submit_scan(
         NotAllowed: If `owner` is not a member of `team`.
         Conflict: If the idempotency key was used for another upload.
         StorageFull: If the media disk is full; nothing is stored.
+        StorageUnavailable: If the storage of the images fails; nothing is stored.
     """
     try:
         return _submit(
@@ -253,6 +254,8 @@ def _files_of(scan: Scan, image: CanonicalImage) -> Iterator[_Files]:
             remove_files(scan.pk)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull("The server has no space left to store images. Tell your administrator.") from error
+        if isinstance(error, OSError):
+            raise StorageUnavailable("The image could not be stored. Try again in a minute.") from error
         raise
 
 

@@ -2,9 +2,11 @@
 
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 
 import pytest
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from classifier.models import ReportArchive, Scan, User
@@ -13,8 +15,8 @@ from classifier.selectors.scan import visible_scans
 from classifier.services.errors import Conflict, Invalid
 from classifier.services.report_archive import (
     MAX_ATTEMPTS,
-    archive_file,
     archive_folder,
+    archive_name,
     claim_archive,
     request_archive,
     sweep_archives,
@@ -29,6 +31,10 @@ def scans(owner) -> list[Scan]:
     return list(visible_scans(owner))
 
 
+def stored(archive: ReportArchive) -> Path:
+    return Path(default_storage.path(archive_name(archive.pk)))
+
+
 def requested(user: User, scans: list[Scan]) -> ReportArchive:
     return request_archive(user, scans, title="Patient P-1")
 
@@ -41,13 +47,13 @@ def test_a_zip_file_holds_a_report_of_each_scan_and_says_what_is_missing(owner, 
 
     archive.refresh_from_db()
     assert (archive.state, archive.done, archive.total) == ("succeeded", 2, 2)
-    with zipfile.ZipFile(archive_file(archive.pk)) as file:
+    with zipfile.ZipFile(stored(archive)) as file:
         names = file.namelist()
         contents = file.read("contents.txt").decode()
     assert names == [f"001-scan-{scans[0].short_id}.pdf", "summary.pdf", "contents.txt"]
     assert "1 of 2 scans have a report in this file." in contents
     assert f"scan {scans[1].pk}  left out: deleted" in contents
-    assert archive_file(archive.pk).stat().st_mode & 0o077 == 0
+    assert stored(archive).stat().st_mode & 0o077 == 0
     assert [path.name for path in archive_folder(archive.pk).iterdir()] == ["reports.zip"]
 
 
@@ -64,7 +70,7 @@ def test_another_worker_continues_where_a_killed_one_stopped(owner, scans, monke
 
     job.make_archives(Event())
 
-    with zipfile.ZipFile(archive_file(archive.pk)) as file:
+    with zipfile.ZipFile(stored(archive)) as file:
         assert [file.read(name)[5:] for name in file.namelist()[:2]] == [b"made before", b"made after"]
 
 

@@ -1,25 +1,26 @@
 """The images of a scan, with the same access rule as its page: 404 for anyone who may not see it."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
 from classifier import scan_files
-from classifier.services.errors import Sealed
+from classifier.services.errors import Sealed, StorageUnavailable
 from classifier.web.http import SignedInRequest, scan_or_404
 
 
 @require_safe
 def scan_image(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     """Return the canonical image."""
-    return scan_files.image_response(request, scan_or_404(request, scan_id))
+    return _file(lambda: scan_files.image_response(request, scan_or_404(request, scan_id)))
 
 
 @require_safe
 def scan_thumbnail(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     """Return the thumbnail."""
-    return scan_files.thumbnail_response(request, scan_or_404(request, scan_id))
+    return _file(lambda: scan_files.thumbnail_response(request, scan_or_404(request, scan_id)))
 
 
 @require_safe
@@ -39,6 +40,15 @@ def scan_saliency(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         )
     except Sealed as error:
         return HttpResponse(str(error), status=409, content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+def _file(respond: Callable[[], HttpResponse]) -> HttpResponse:
+    """Return the response; 503 while the storage fails."""
+    try:
+        return respond()
+    except StorageUnavailable as error:
+        headers = {"Cache-Control": "no-store", "Retry-After": "5"}
+        return HttpResponse(str(error), status=503, content_type="text/plain", headers=headers)
 
 
 def _analysis_id(text: str) -> UUID | None:

@@ -18,7 +18,7 @@ from classifier.reports.pdf import PdfFailed, PdfTimeout
 from classifier.selectors.report import get_batch_scans, report_archives, scans_of_patient
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import ServiceError
-from classifier.services.report_archive import MAX_SCANS, archive_file, delete_archive, request_archive
+from classifier.services.report_archive import MAX_SCANS, delete_archive, open_archive, request_archive
 from classifier.web.http import SignedInRequest, scan_or_404
 from classifier.web.views.reports import signed_report_or_404
 
@@ -106,7 +106,7 @@ def archive_download(request: SignedInRequest, archive_id: UUID) -> HttpResponse
         messages.error(request, CHANGED)
         return redirect(archive)
     try:
-        file = archive_file(archive.pk).open("rb")
+        file = open_archive(archive.pk)
     except FileNotFoundError as error:
         raise Http404("The file was removed.") from error
     name = f"reports-{slugify(archive.title) or 'scans'}.zip"

@@ -1,0 +1,114 @@
+"""Images in an S3-compatible store, against a real server on this machine."""
+
+import errno
+import io
+import zipfile
+from threading import Event
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import override_settings
+from django.urls import reverse
+
+from brainscan.object_storage import ObjectStorage
+from classifier.models import Scan
+from classifier.reports import archive as archives
+from classifier.selectors.scan import visible_scans
+from classifier.services import scan as service
+from classifier.services import storage
+from classifier.services.errors import StorageUnavailable
+from classifier.services.report_archive import open_archive, request_archive
+from devtools.servers import free_port
+from tests.factories import make_analysis, png_bytes
+
+pytestmark = pytest.mark.django_db
+BUCKET = "scans"
+
+
+@pytest.fixture(scope="module")
+def server():
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def options(url: str) -> dict[str, str]:
+    keys = {"access_key": "testing", "secret_key": "testing", "region_name": "us-east-1"}
+    return {"bucket_name": BUCKET, "endpoint_url": url, "location": "hospital", **keys}
+
+
+def storages(url: str, settings):
+    backend = {"BACKEND": "brainscan.object_storage.ObjectStorage", "OPTIONS": options(url)}
+    return override_settings(STORAGES=settings.STORAGES | {"default": backend})
+
+
+@pytest.fixture
+def store(server, settings):
+    with storages(server, settings):
+        bucket = ObjectStorage(**options(server)).connection.Bucket(BUCKET)
+        bucket.create()
+        yield bucket
+        bucket.objects.all().delete()
+        bucket.delete()
+
+
+def keys(bucket) -> list[str]:
+    return sorted(entry.key for entry in bucket.objects.all())
+
+
+def test_an_upload_is_stored_read_and_deleted(owner, browse, store, settings):
+    scan = service.submit_scan(owner=owner, file=png_bytes()).scan
+    folder = f"hospital/{storage.folder_of(scan.pk)}"
+    assert keys(store) == [f"{folder}/image.png", f"{folder}/thumbnail.png"]
+    answer = browse(owner).get(reverse("web:scan_image", args=[scan.pk]))
+    assert answer.status_code == 200
+    assert b"".join(answer.streaming_content).startswith(b"\x89PNG")
+    storage.remove_files(scan.pk)
+    assert keys(store) == []
+
+
+def test_orphans_are_swept_and_others_kept(owner, store):
+    scan = service.submit_scan(owner=owner, file=png_bytes()).scan
+    orphan = "scans/00/00000000-0000-4000-8000-000000000000/image.png"
+    default_storage.save(orphan, ContentFile(b"left behind"))
+    assert storage.remove_orphaned_files() == 0
+    assert storage.remove_orphaned_files(older_than_seconds=-1) == 1
+    assert len(keys(store)) == 2
+    assert default_storage.exists(scan.image.name)
+
+
+def test_an_archive_of_reports_lies_in_the_store(owner, store, monkeypatch):
+    make_analysis(service.submit_scan(owner=owner, file=png_bytes()).scan, state="succeeded")
+    archive = request_archive(owner, list(visible_scans(owner)), title="Patient P-1")
+    monkeypatch.setattr(archives.for_jobs, "render", lambda document, *, seconds: b"%PDF")
+    archives.make_archives(Event())
+    archive.refresh_from_db()
+    assert archive.state == "succeeded"
+    with open_archive(archive.pk) as file, zipfile.ZipFile(io.BytesIO(file.read())) as content:
+        assert len(content.namelist()) == 3
+    assert archive.bytes == store.Object(f"hospital/reports/{archive.pk}/reports.zip").content_length
+
+
+def test_a_store_that_is_away_stores_nothing_and_says_so(owner, browse, api, settings, scan):
+    with storages(f"http://127.0.0.1:{free_port()}", settings):
+        with pytest.raises(StorageUnavailable, match="Try again"):
+            service.submit_scan(owner=owner, file=png_bytes())
+        assert Scan.objects.count() == 1
+        assert browse(owner).get(reverse("web:scan_image", args=[scan.pk])).status_code == 503
+        file = io.BytesIO(png_bytes())
+        file.name = "slice.png"
+        answer = api(owner).post("/api/v1/scans/", {"image": file})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "storage_unavailable")
+        with pytest.raises(OSError, match="object store failed") as failure:
+            default_storage.open("scans/x")
+        assert failure.value.errno == errno.EIO
+
+
+def test_a_missing_object_is_a_missing_file(store):
+    with pytest.raises(FileNotFoundError):
+        default_storage.open("scans/nothing")
