@@ -5,6 +5,7 @@ secret key made at the first start, plain HTTP on the loopback address. Setting 
 leaves it, and from then on a `SECRET_KEY` is required. Every variable is described in `docs/operators.md`.
 """
 
+import os
 from pathlib import Path
 
 import django_stubs_ext
@@ -155,6 +156,8 @@ ENGINE = env.str("ENGINE", "auto")
 # What a worker's loaded models may take together, in MiB. Measured with OpenVINO, the shipped network takes 260 MiB as
 # the first and 180 as a further one; the worker as a whole shall stay below 1.2 GB.
 MODEL_MEMORY_MB = setting("MODEL_MEMORY_MB", 700, number(minimum=1, maximum=1_000_000))
+# Folders with the images that models were evaluated on, for the pages that show them; see docs/operators.md.
+EVALUATION_DATA = [Path(part).resolve() for part in env.str("EVALUATION_DATA", "").split(os.pathsep) if part]
 # Graphs that engines for processors run, made from the models' weights; nothing that cannot be made again.
 EXPORTS_DIR = Path(env.str("EXPORTS_DIR", str(DATA_DIR / "exports"))).resolve()
 # Rows a worker claims at once. A CPU gains little from large batches; a GPU host sets 64.

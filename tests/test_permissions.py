@@ -66,9 +66,14 @@ rules(
     "web:tokens",
     "web:about",
     "web:models",
+    "web:models_csv",
+    "web:models_latex",
     "web:sample_image",
 )
 rules(Rule(LOGIN, method="post", staff_only=True), "web:model_default")
+# Figures of models are the same for everyone. The images are not installed here.
+rules(Rule(LOGIN), "web:model", "web:model_images")
+rules(Rule(LOGIN, nothing=True), "web:model_image")
 rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(Rule(LOGIN), "web:unread")
@@ -95,7 +100,7 @@ rules(
 rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
-rules(Rule(API), "api:scan-list", "api:batch-list")
+rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail")
 rules(Rule(API, nothing=True), "api:unknown")
 rules(
     Rule(API, per_scan=True),
@@ -161,6 +166,8 @@ def address(owner, team) -> Callable[[str], str]:
         values["token_id"] = issue_token(owner, name="PACS")[0].pk
         values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
         values |= {"batch_id": batch.pk, "archive_id": archive.pk, "template_id": template.pk, "kind": "html"}
+        if "model" in name:
+            values |= {"name": "xception", "number": 0}
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name == "api:report-detail":
             values["pk"] = signed.pk
@@ -173,6 +180,7 @@ def address(owner, team) -> Callable[[str], str]:
             resolver = resolver.namespace_dict[part][1]
         wanted = resolver.reverse_dict.getlist(name.split(":")[-1])[0][0][0][1]
         query = "?patient_reference=P-9" if "patient" in name else ""
+        query = "?protocol=patient&label=glioma&called=glioma" if name == "web:model_images" else query
         return reverse(name, kwargs={key: values[key] for key in wanted}) + query
 
     return fill

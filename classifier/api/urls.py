@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from classifier.api.batches import BatchViewSet
+from classifier.api.models import ModelDetailView, ModelListView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
@@ -40,6 +41,8 @@ urlpatterns = [
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
+    path("v1/models/", ModelListView.as_view(), name="model-list"),
+    path("v1/models/<str:name>/", ModelDetailView.as_view(), name="model-detail"),
     # The `path` converter does not match a line break.
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),
     path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),

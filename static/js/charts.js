@@ -12,7 +12,8 @@
     return color;
   }
 
-  const kinds = { probabilities, counts, days };
+  // Pages with charts of their own add them before this script runs.
+  const kinds = { probabilities, counts, days, ...window.chartKinds };
 
   function probabilities(rows) {
     return bars(rows.map((row) => (row.muted ? "line-strong" : row.name)), rows.map((row) => row.value), { max: 1 });
@@ -72,7 +73,7 @@
     Chart.defaults.plugins.legend.display = false;
     for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
       const source = document.getElementById(canvas.dataset.source);
-      drawn.set(canvas, new Chart(canvas, kinds[canvas.dataset.chart](JSON.parse(source.textContent))));
+      drawn.set(canvas, new Chart(canvas, kinds[canvas.dataset.chart](JSON.parse(source.textContent), token)));
     }
   }
 

@@ -1,10 +1,16 @@
 """The page of the models, and where people choose between them."""
 
+import csv
+import json
+import re
+
 import pytest
 
 from classifier.models import Scan
+from classifier.selectors import comparison
 from classifier.selectors.model import default_model
-from tests.factories import make_analysis, make_scan
+from tests.comparison.conftest import prediction, predictions_with, write_evaluation
+from tests.factories import make_analysis, make_scan, make_worker_process, png_bytes
 from tests.web.test_upload import image
 
 pytestmark = pytest.mark.django_db
@@ -13,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def test_every_model_is_listed_with_its_version(two_models, browse, owner):
     page = browse(owner).get("/models/").content.decode()
     assert "compact" in page
-    assert "The model xception" in page
+    assert "2.1.0" in page
     assert "Make default" not in page
 
 
@@ -81,3 +87,150 @@ def test_a_team_is_told_that_its_model_is_gone(two_models, browse, owner, team):
     team.default_model = "gone"
     team.save()
     assert "The model “gone” is not installed" in browse(owner).get(team.get_absolute_url()).content.decode()
+
+
+@pytest.fixture
+def evaluated(two_models):
+    """Both models, evaluated on the same images: `xception` is clearly better."""
+    for name, skill in (("xception", 4), ("compact", 1)):
+        folder = two_models / name
+        digest = json.loads((folder / "card.json").read_text())["weights"]["sha256"]
+        latency = {"median_ms": 70.0 if name == "xception" else 20.0, "engine": "openvino"}
+        per_class = {"glioma": {"recall": 0.9, "precision": 0.8, "f1": 0.85, "images": 50}}
+        write_evaluation(
+            folder, predictions_with(skill=skill), weights_sha256=digest, latency=latency, per_class=per_class
+        )
+    return two_models
+
+
+def test_models_are_compared_with_intervals_and_paired_differences(evaluated, browse, owner):
+    page = browse(owner).get("/models/").content.decode()
+    assert "Differences from xception" in page
+    assert "verdict-worse" in page
+    assert re.search(r"\d+\.\d% \(\d+\.\d–\d+\.\d\)", page)
+    assert "70\N{NO-BREAK SPACE}ms (openvino)" in page
+    assert "not measured" in page
+    assert 'id="roc-data"' in page
+
+
+def test_another_base_turns_the_differences_round(evaluated, browse, owner):
+    page = browse(owner).get("/models/?base=compact").content.decode()
+    assert "Differences from compact" in page
+    assert "verdict-better" in page
+
+
+@pytest.mark.parametrize("query", ["?protocol=x&set=y&base=z", "?protocol=%00"])
+def test_unknown_choices_show_the_first(evaluated, browse, owner, query):
+    assert "Differences from xception" in browse(owner).get(f"/models/{query}").content.decode()
+
+
+def test_figures_of_other_weights_are_marked(evaluated, browse, owner):
+    path = evaluated / "compact" / "evaluation" / "patient.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"weights_sha256": "other"}))
+    assert "The figures of compact belong to other weights" in browse(owner).get("/models/").content.decode()
+
+
+def test_a_model_that_saw_the_test_images_is_marked(evaluated, browse, owner):
+    path = evaluated / "compact" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"training": {"protocol": "official"}}))
+    assert "compact was trained under the protocol official" in browse(owner).get("/models/").content.decode()
+
+
+def test_without_an_evaluation_the_page_says_how_to_make_one(two_models, browse, owner):
+    client = browse(owner)
+    assert "manage.py evaluate" in client.get("/models/").content.decode()
+    assert "manage.py evaluate" in client.get("/models/compact/").content.decode()
+
+
+def test_each_model_has_a_page_with_its_confusion_matrix(evaluated, browse, owner):
+    page = browse(owner).get("/models/compact/").content.decode()
+    assert "Confusion matrix" in page
+    assert "called=meningioma" in page
+    assert browse(owner).get("/models/unknown/").status_code == 404
+
+
+def test_a_cell_counts_its_images_where_they_are_not_installed(evaluated, browse, owner):
+    page = browse(owner).get("/models/xception/images/?protocol=patient&label=glioma&called=glioma").content.decode()
+    assert "of 10 patients" in page
+    assert "EVALUATION_DATA" in page
+    assert "<li" not in page.split('<main class="page"')[1]
+
+
+@pytest.mark.parametrize("query", ["", "?protocol=patient", "?protocol=patient&label=x&called=glioma", "?protocol=x"])
+def test_there_is_no_such_cell(evaluated, browse, owner, query):
+    assert browse(owner).get(f"/models/xception/images/{query}").status_code == 404
+
+
+def test_installed_images_are_shown_by_their_license(evaluated, browse, owner, settings, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "1.png").write_bytes(png_bytes())
+    (data / "2.png").write_bytes(png_bytes())
+    settings.EVALUATION_DATA = [data]
+    glioma = (0.7, 0.1, 0.1, 0.1)
+    rows = [
+        prediction("1.png", "glioma", "p1", glioma, source="figshare"),
+        prediction("2.png", "glioma", "p1", glioma, source="unknown"),
+    ]
+    write_evaluation(evaluated / "xception", rows)
+    client = browse(owner)
+    page = client.get("/models/xception/images/?protocol=patient&label=glioma&called=glioma").content.decode()
+    assert "1 image not shown" in page
+    assert client.get("/models/xception/images/0/?protocol=patient").headers["Content-Type"] == "image/png"
+    assert client.get("/models/xception/images/1/?protocol=patient").status_code == 404
+
+
+def test_figures_are_exported(evaluated, browse, owner):
+    client = browse(owner)
+    rows = list(csv.DictReader(client.get("/models/export.csv").content.decode().splitlines()))
+    assert {row["model"] for row in rows} == {"compact", "xception"}
+    assert "\\begin{tabular}{llrr}" in client.get("/models/export.tex").content.decode()
+
+
+def test_the_api_gives_the_same_figures(evaluated, api, browse, owner):
+    listed = api(owner).get("/api/v1/models/").json()
+    assert [(model["name"], model["default"]) for model in listed] == [("xception", True), ("compact", False)]
+    figure = listed[0]["protocols"][0]["figures"][0]
+    assert (figure["set"], figure["measure"]) == ("test", "accuracy")
+    assert figure["low"] < figure["value"] < figure["high"]
+    rows = list(csv.DictReader(browse(owner).get("/models/export.csv").content.decode().splitlines()))
+    assert float(rows[0]["value"]) == pytest.approx(figure["value"], abs=1e-6)
+
+
+def test_the_api_compares_a_model_with_the_others(evaluated, api, owner):
+    detail = api(owner).get("/api/v1/models/compact/").json()
+    (comparison,) = detail["comparisons"]
+    assert comparison["other"] == "xception"
+    assert comparison["differences"][0]["verdict"] == "worse"
+    assert sum(map(sum, detail["confusion"][0]["counts"])) == 200
+    assert api(owner).get("/api/v1/models/unknown/").status_code == 404
+
+
+def test_parameters_are_counted_in_the_weights(evaluated, api, owner):
+    import h5py
+    import numpy as np
+
+    name = json.loads((evaluated / "compact" / "card.json").read_text())["weights"]["file"]
+    with h5py.File(evaluated / "compact" / name, "w") as file:
+        file["layer/kernel"] = np.zeros((3, 3, 4), np.float16)
+        file["layer/bias"] = np.zeros(4, np.float16)
+    found = {model["name"]: model["costs"]["parameters"] for model in api(owner).get("/api/v1/models/").json()}
+    assert found == {"compact": 40, "xception": None}
+
+
+def test_the_memory_is_what_a_live_worker_needed(evaluated, browse, owner):
+    make_worker_process(measurements={"models": {"compact": {"version": "0.1", "bytes": 200 * 2**20}}})
+    assert "200 MiB" in browse(owner).get("/models/").content.decode()
+
+
+def test_a_benchmark_counts_only_for_the_weights_it_ran(evaluated, browse, owner, monkeypatch, tmp_path):
+    digest = json.loads((evaluated / "compact" / "card.json").read_text())["weights"]["sha256"]
+    engines = {
+        "openvino": {"analysis": {"median": 33.0}, "memory_after": {"resident": 321.0}},
+        "litert": {"analysis": {"median": 1.0}},
+    }
+    monkeypatch.setattr(comparison, "BENCH_RESULTS", tmp_path)
+    (tmp_path / "engines.json").write_text(json.dumps({"weights_sha256": digest, "engines": engines}))
+    assert "33\N{NO-BREAK SPACE}ms (openvino)" in browse(owner).get("/models/").content.decode()
+    (tmp_path / "engines.json").write_text(json.dumps({"weights_sha256": "older", "engines": engines}))
+    assert "33\N{NO-BREAK SPACE}ms" not in browse(owner).get("/models/").content.decode()

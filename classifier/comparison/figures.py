@@ -1,0 +1,132 @@
+"""The figures of one model, with intervals by patient."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from classifier.comparison.evaluations import Array, Evaluation, Sample
+from classifier.comparison.measures import Measure, Part, parts_of
+from classifier.comparison.resampling import Resampling, interval
+from classifier.training.predictions import TEST
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a model.
+
+    Attributes:
+        part: Which images it was measured on.
+        measure: What was measured.
+        value: The figure, 0 to 1.
+        low: Lower end of its 95% interval; None if it has none.
+        high: Upper end.
+        images: Number of images of the part.
+        patients: Number of patients, or clusters of near-duplicates, that were resampled; 0 if unknown.
+    """
+
+    part: Part
+    measure: Measure
+    value: float
+    low: float | None
+    high: float | None
+    images: int
+    patients: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes figures of two models comparable."""
+        return self.part.key, self.measure.key
+
+
+def _stated(key: str, label: str, *, higher_is_better: bool = True, is_share: bool = True) -> Measure:
+    return Measure(key, label, higher_is_better, lambda sample: None, is_share)
+
+
+_REFUSED = _stated("rightly_refused", "Refused")
+_TEST = Part(TEST, "Test images of the protocol", ())
+STATED: tuple[tuple[Part, Measure, tuple[str, ...]], ...] = (
+    (_TEST, _stated("coverage", "Images with an answer"), ("abstention", "coverage")),
+    (_TEST, _stated("selective_accuracy", "Accuracy where a finding is reported"), ("abstention", "accuracy")),
+    (_TEST, _stated("possible_coverage", "True finding among the possible ones"), ("possible", "coverage")),
+    (
+        _TEST,
+        _stated("ece", "Expected calibration error", higher_is_better=False, is_share=False),
+        ("probabilities", "ece"),
+    ),
+    (
+        _TEST,
+        _stated("nll", "Negative log likelihood", higher_is_better=False, is_share=False),
+        ("probabilities", "nll"),
+    ),
+    (_TEST, _stated("pointing_game", "Saliency map points at the tumor"), ("saliency", "pointing_game")),
+    (Part("far", "Images that are not brain MR", ()), _REFUSED, ("refusal", "far", "refused")),
+    (Part("near", "Corrupted brain MR images", ()), _REFUSED, ("refusal", "near", "refused")),
+)
+"""Part, measure, and place in the file of figures."""
+
+
+@lru_cache(maxsize=64)
+def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
+    """Return every figure that the predictions of an evaluation give. The result is kept by the files' digest."""
+    return tuple(
+        figure
+        for part, index in parts_of(evaluation.sample)
+        for figure in _figures(part, evaluation.sample.take(index))
+    )
+
+
+def _figures(part: Part, sample: Sample) -> list[Figure]:
+    draws = Resampling(sample.groups)
+    made = []
+    for measure in part.measures:
+        score = measure.score(sample)
+        if score is not None:
+            low, high = interval(score.draws(draws)) or (None, None)
+            made.append(Figure(part, measure, score.value, low, high, len(sample), draws.groups))
+    return made
+
+
+def stated_figures(evaluation: Evaluation) -> tuple[Figure, ...]:
+    """Return what the file of figures states and predictions alone do not give: calibration, answers, refusal, maps."""
+    made = []
+    for part, measure, path in STATED:
+        entry = _at(evaluation.figures, path[:-1])
+        value = entry.get(path[-1]) if isinstance(entry, dict) else None
+        if not isinstance(value, int | float):
+            continue
+        images = entry.get("images", evaluation.figures.get("images", 0))
+        patients = int(evaluation.figures.get("groups", 0)) if part.key == TEST else 0
+        low, high = (entry.get("low"), entry.get("high")) if measure.key == "pointing_game" else (None, None)
+        made.append(Figure(part, measure, float(value), low, high, int(images), patients))
+    return tuple(made)
+
+
+def _at(figures: dict[str, Any], path: tuple[str, ...]) -> Any:
+    found: Any = figures
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+@lru_cache(maxsize=64)
+def confusion_of(evaluation: Evaluation) -> Array | None:
+    """Return the confusion matrix of the protocol's test images, int `(4, 4)`: rows are labels, columns answers.
+
+    The answer is the most probable finding. None without predictions of test images.
+    """
+    sample = part_sample(evaluation, TEST)
+    if sample is None or not len(sample):
+        return None
+    table = np.zeros((sample.p.shape[1], sample.p.shape[1]), int)
+    np.add.at(table, (sample.labels, sample.p.argmax(axis=1)), 1)
+    return table
+
+
+def part_sample(evaluation: Evaluation, key: str) -> Sample | None:
+    """Return the images of one part; None if the evaluation has none."""
+    for part, index in parts_of(evaluation.sample):
+        if part.key == key:
+            return evaluation.sample.take(index)
+    return None

@@ -1,0 +1,101 @@
+"""The figures of several models as CSV and as a LaTeX table."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from classifier.comparison.figures import Figure
+
+CSV_COLUMNS = (
+    "model", "version", "protocol", "set", "measure", "value", "low", "high", "images", "patients", "higher_is_better",
+)  # fmt: skip
+SPECIAL = re.compile(r"[&%$#_{}~^\\]")
+ESCAPES = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The figures of one model under one protocol.
+
+    Attributes:
+        model: Name of the model.
+        version: The version that was measured.
+        protocol: The protocol.
+        figures: Its figures.
+    """
+
+    model: str
+    version: str
+    protocol: str
+    figures: Sequence[Figure]
+
+
+def to_csv(columns: Iterable[Column]) -> str:
+    """Return one line for each figure, with a header."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    for column in columns:
+        for figure in column.figures:
+            bounds = ["" if bound is None else f"{bound:.6f}" for bound in (figure.low, figure.high)]
+            writer.writerow(
+                (
+                    *(_cell(column.model), _cell(column.version), column.protocol, figure.part.key, figure.measure.key),
+                    *(f"{figure.value:.6f}", *bounds, figure.images, figure.patients or ""),
+                    int(figure.measure.higher_is_better),
+                )
+            )
+    return buffer.getvalue()
+
+
+def to_latex(columns: Sequence[Column], *, caption: str) -> str:
+    """Return a table with a row for each figure and a column for each model; it needs the package booktabs.
+
+    Args:
+        columns: One for each model, all of one protocol.
+        caption: The caption, as plain text.
+    """
+    keys = list(dict.fromkeys(figure.key for column in columns for figure in column.figures))
+    known = [{figure.key: figure for figure in column.figures} for column in columns]
+    lines = [
+        r"% Needs \usepackage{booktabs}. Intervals: 95%, resampled by patient.",
+        r"\begin{table}",
+        rf"\caption{{{escape(caption)}}}",
+        rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}",
+        r"\toprule",
+        " & ".join(["Images", "Figure", *(escape(f"{c.model} {c.version}") for c in columns)]) + r" \\",
+        r"\midrule",
+    ]
+    for key in keys:
+        found = next(table[key] for table in known if key in table)
+        cells = [formatted(table[key]) if key in table else "not measured" for table in known]
+        lines.append(" & ".join(map(escape, (found.part.label, found.measure.label, *cells))) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def formatted(figure: Figure) -> str:
+    """Return a figure with its interval: "86.7% (80.2–92.7)", "0.964 (0.934–0.986)"."""
+    text = amount(figure.value, is_share=figure.measure.is_share)
+    if figure.low is None or figure.high is None:
+        return text
+    low, high = (
+        amount(bound, is_share=figure.measure.is_share).removesuffix("%") for bound in (figure.low, figure.high)
+    )
+    return f"{text} ({low}–{high})"
+
+
+def amount(value: float, *, is_share: bool) -> str:
+    """Return a share as percent with one decimal, another number with three."""
+    return f"{100 * value:.1f}%" if is_share else f"{value:.3f}"
+
+
+def escape(text: str) -> str:
+    """Return text whose special characters LaTeX prints as they are."""
+    return SPECIAL.sub(lambda found: ESCAPES.get(found[0], "\\" + found[0]), text).replace("–", "--")
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet runs as a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text

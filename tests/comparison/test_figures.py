@@ -1,0 +1,94 @@
+"""The figures of a model, from its predictions alone."""
+
+import json
+
+import numpy as np
+import pytest
+
+from classifier.comparison.evaluations import read_evaluations
+from classifier.comparison.figures import confusion_of, figures_of, stated_figures
+from tests.comparison.conftest import prediction, predictions_with, write_evaluation
+from tests.conftest import MODELS
+
+TUMOR, NONE = (0.7, 0.1, 0.1, 0.1), (0.1, 0.05, 0.8, 0.05)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return read_evaluations(MODELS / "xception")["patient"]
+
+
+def test_the_shipped_models_figures_are_those_of_its_evaluation(shipped):
+    """The predictions give what the evaluation computed from the network itself."""
+    found = {figure.key: figure.value for figure in figures_of(shipped)}
+    stated = shipped.figures
+    assert found["test", "accuracy"] == pytest.approx(stated["accuracy"]["value"], abs=1e-4)
+    assert found["test", "sensitivity"] == pytest.approx(stated["shortcut"]["tumor_sensitivity"], abs=1e-4)
+    assert found["test", "specificity"] == pytest.approx(stated["shortcut"]["specificity"], abs=1e-4)
+    assert found["extra", "sensitivity"] == pytest.approx(stated["shortcut"]["other_scanners"]["sensitivity"], abs=1e-4)
+    hospitals = stated["hospitals"]
+    for name in ("sensitivity", "specificity", "refused"):
+        assert found["hospitals", name] == pytest.approx(hospitals["all"][name], abs=1e-4)
+    assert found["erased", "still_called"] == pytest.approx(hospitals["erased"]["still_called_tumor"], abs=1e-4)
+    assert confusion_of(shipped).tolist() == stated["confusion"]
+
+
+def test_every_interval_holds_its_figure(shipped):
+    for figure in figures_of(shipped):
+        assert figure.low <= figure.value <= figure.high
+
+
+def test_areas_within_patients_do_not_compare_patients(evaluate):
+    """Each patient's tumor scores higher than the same patient's other slice, but lower than the other patient's."""
+    rows = [
+        prediction("1.png", "glioma", "p1", (0.5, 0.1, 0.3, 0.1), part="check"),
+        prediction("2.png", "notumor", "p1", (0.4, 0.1, 0.4, 0.1), part="check"),
+        prediction("3.png", "glioma", "p2", (0.2, 0.1, 0.6, 0.1), part="check"),
+        prediction("4.png", "notumor", "p2", (0.1, 0.1, 0.7, 0.1), part="check"),
+    ]
+    found = {figure.key: figure.value for figure in figures_of(evaluate(rows))}
+    assert found["hospitals", "area_within"] == 1.0
+    assert found["hospitals", "area"] == 0.75
+
+
+def test_another_disease_is_no_tumor_and_erased_slices_are_a_set_of_their_own(evaluate):
+    rows = [
+        prediction("1.png", "other_disease", "p1", NONE, part="check"),
+        prediction("2.png", "tumor", "p2", TUMOR, part="check"),
+        prediction("3.png", "notumor", "p3", TUMOR, part="check", source="erased"),
+    ]
+    found = {figure.key: figure.value for figure in figures_of(evaluate(rows))}
+    assert found["hospitals", "specificity"] == found["hospitals", "sensitivity"] == 1.0
+    assert found["erased", "still_called"] == 1.0
+
+
+def test_a_changed_file_is_read_again(tmp_path):
+    path = write_evaluation(tmp_path / "m", predictions_with(skill=2))
+    first = read_evaluations(tmp_path / "m")["patient"]
+    write_evaluation(tmp_path / "m", predictions_with(skill=0))
+    import os
+
+    os.utime(path.with_suffix(".csv"), ns=(1, 1))
+    second = read_evaluations(tmp_path / "m")["patient"]
+    assert first.digest != second.digest
+    assert figures_of(first)[0].value > figures_of(second)[0].value
+
+
+@pytest.mark.parametrize("spoil", ["{", "[]", json.dumps({"model": "m"})])
+def test_an_unreadable_evaluation_is_left_out(tmp_path, spoil):
+    write_evaluation(tmp_path / "m", predictions_with(skill=2)).write_text(spoil)
+    assert read_evaluations(tmp_path / "m") == {}
+
+
+def test_without_predictions_what_is_stated_remains(tmp_path):
+    path = write_evaluation(tmp_path / "m", [], abstention={"coverage": 0.8}, images=10, groups=4)
+    path.with_suffix(".csv").unlink()
+    evaluation = read_evaluations(tmp_path / "m")["patient"]
+    assert figures_of(evaluation) == ()
+    assert [(figure.measure.key, figure.value) for figure in stated_figures(evaluation)] == [("coverage", 0.8)]
+    assert confusion_of(evaluation) is None
+
+
+def test_confusion_counts_what_was_called(evaluate):
+    rows = [prediction("1.png", "glioma", "p1", TUMOR), prediction("2.png", "glioma", "p1", NONE)]
+    assert np.argwhere(confusion_of(evaluate(rows))).tolist() == [[0, 0], [0, 2]]
