@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from classifier import report_files
 from classifier.models import Analysis, Batch, BatchFile, Scan, Team
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
@@ -121,6 +122,12 @@ rules(
     "account_confirm_email", "account_email_verification_sent", "account_logout", "account_confirm_login_code",
 )  # fmt: skip
 rules(Rule(LOGIN), "account_change_password", "account_set_password", "account_reauthenticate")
+
+
+@pytest.fixture(autouse=True)
+def _time_for_pdf_files(monkeypatch):
+    """A busy machine may need more than the pages' two seconds; here it matters only whether somebody may read it."""
+    monkeypatch.setattr(report_files, "WEB_SECONDS", 60.0)
 
 
 def resolver_names() -> Iterator[str]:
