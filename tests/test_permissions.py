@@ -111,6 +111,7 @@ rules(
 )  # fmt: skip
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
 rules(Rule(API, per_scan=True), "api:scan-impressions", "api:scan-diagnoses", "api:analysis-reviews")
+rules(Rule(API, per_scan=True), "api:scan-explanations")
 rules(Rule(LOGIN), "api:schema", "api:docs")
 rules(Rule(OPEN), "health_live", "health_ready", "favicon")
 # To programs on this machine, as tests are. Who else may read it and who may not is in `tests/web/test_metrics.py`.

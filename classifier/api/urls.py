@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from classifier.api.batches import BatchViewSet
+from classifier.api.explanations import ExplanationViewSet
 from classifier.api.models import ModelDetailView, ModelListView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
@@ -33,6 +34,7 @@ urlpatterns = [
     ),
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
     path("v1/scans/<uuid:pk>/diagnoses/", DiagnosisViewSet.as_view(LISTED_AND_CREATED), name="scan-diagnoses"),
+    path("v1/scans/<uuid:pk>/explanations/", ExplanationViewSet.as_view(LISTED_AND_CREATED), name="scan-explanations"),
     path("v1/analyses/<uuid:pk>/reviews/", ReviewViewSet.as_view(LISTED_AND_CREATED), name="analysis-reviews"),
     path("v1/scans/<uuid:pk>/report.pdf", ReportPdfView.as_view(), name="scan-report-pdf"),
     path("v1/scans/<uuid:pk>/report.html", ReportHtmlView.as_view(), name="scan-report-html"),

@@ -4,6 +4,7 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
 from classifier.models.batch import Batch, BatchFile
 from classifier.models.event import Event
+from classifier.models.explanation import Explanation
 from classifier.models.installation import Installation
 from classifier.models.notification import Dismissal, EventCursor, Notification
 from classifier.models.report import Report, ReportAddendum, ReportTemplate, SignedReport
@@ -25,6 +26,7 @@ __all__ = [
     "Dismissal",
     "Event",
     "EventCursor",
+    "Explanation",
     "Impression",
     "Installation",
     "Membership",

@@ -22,6 +22,17 @@ def model_card(name: str) -> ModelCard | None:
     return _card(folder, (folder / "card.json").stat().st_mtime_ns)
 
 
+def card_of(analysis: Analysis) -> ModelCard | None:
+    """Return the card of the version that ran, or would run; None if another version is installed."""
+    try:
+        card = model_card(analysis.model_name)
+    except ModelError:
+        return None
+    if card is None or (analysis.model_version and card.version != analysis.model_version):
+        return None
+    return card
+
+
 def model_cards() -> tuple[list[ModelCard], list[str]]:
     """Return the readable cards, the installation's default first, and the names of the models with a damaged card."""
     default = default_model()

@@ -1,10 +1,17 @@
-"""The figures of a model card in sentences: how often the model is right, and where it is not to be relied on."""
+"""The figures of a model in sentences: how often the model is right, and where it is not to be relied on.
 
+They come from the card, and those of single findings from the evaluation that the card names as its source.
+"""
+
+import json
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.registry import ModelCard
-from classifier.wording import percent
+from classifier.wording import Result, percent
 
 
 def model_figures(card: ModelCard) -> list[dict[str, str]]:
@@ -19,12 +26,31 @@ def model_figures(card: ModelCard) -> list[dict[str, str]]:
     figures = []
     own = _newest(card, "accuracy")
     if own is not None:
-        figures.append({"on": f"Patients kept out of training (protocol {own['protocol']})", "text": _own(own)})
+        figures.append({"on": _own_patients(own), "text": _own(own)})
     elsewhere = _newest(card, "hospitals")
     if elsewhere is not None:
         figures.append({"on": "Other hospitals", "text": _elsewhere(elsewhere["hospitals"])})
         if elsewhere["hospitals"].get("erased"):
             figures.append({"on": "Tumor digitally removed", "text": _erased(elsewhere["hospitals"]["erased"])})
+    return figures
+
+
+def result_figures(card: ModelCard, result: Result) -> list[dict[str, str]]:
+    """Return what was measured of results like this one, each as `{"on": …, "text": …}`; own patients come first.
+
+    Args:
+        card: the card of the version that ran.
+        result: a succeeded analysis.
+    """
+    own, elsewhere = _evaluation(card), _newest(card, "hospitals")
+    figures = []
+    if own is not None:
+        figures.append({"on": _own_patients(own), "text": _own_results(own, result)})
+    if elsewhere is not None:
+        hospitals = elsewhere["hospitals"]
+        figures.append({"on": "Other hospitals", "text": _elsewhere_results(hospitals, result)})
+        if result.finding in (*TUMORS, TUMOR) and hospitals.get("erased"):
+            figures.append({"on": "Tumor digitally removed", "text": _erased(hospitals["erased"])})
     return figures
 
 
@@ -37,6 +63,113 @@ def model_limits(card: ModelCard) -> list[str]:
 def _newest(card: ModelCard, key: str) -> dict[str, Any] | None:
     """Return the last measurement that has `key`: later entries of a card replace earlier ones."""
     return next((entry for entry in reversed(card.metrics) if entry.get(key)), None)
+
+
+def _evaluation(card: ModelCard) -> Mapping[str, Any] | None:
+    """Return the newest evaluation by finding that belongs to this version of the model; None if there is none."""
+    for entry in reversed(card.metrics):
+        path = card.folder / str(entry.get("source", ""))
+        if "accuracy" in entry and path.is_file():
+            content = _read_json(path, path.stat().st_mtime_ns)
+            if "per_class" in content and content.get("version") == card.version:
+                return content
+    return None
+
+
+@lru_cache(maxsize=16)
+def _read_json(path: Path, modified_ns: int) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _own_patients(measured: Mapping[str, Any]) -> str:
+    return f"Patients kept out of training (protocol {measured['protocol']})"
+
+
+def _own_results(evaluation: Mapping[str, Any], result: Result) -> str:
+    texts = []
+    if result.outcome == Outcome.NOT_BRAIN_MRI:
+        refusal = evaluation["refusal"]
+        texts.append(
+            f"{_share(refusal['brain_mri_refused'])} of the brain MR images were refused by mistake, and "
+            f"{_share(refusal['far']['refused'])} of {refusal['far']['images']:,} images of something else were "
+            "refused."
+        )
+    elif result.outcome == Outcome.UNCERTAIN:
+        abstention = evaluation["abstention"]
+        texts.append(
+            f"{evaluation['images']:,} images: {_share(1 - abstention['coverage'])} got no finding. For "
+            f"{_share(evaluation['possible']['coverage'])} of the images, the findings that remained possible included "
+            "the true one."
+        )
+    elif result.finding in FINDINGS:
+        texts += [_of_finding(evaluation, result.finding), _of_probability(evaluation, result.confidence)]
+        if result.finding in TUMORS:
+            texts.append(_of_place(evaluation, result.finding))
+    else:
+        texts.append(
+            f"{_share(evaluation['abstention']['tumor_of_unknown_kind'])} of {evaluation['images']:,} images were "
+            f"reported as a tumor of unknown kind. {_share(evaluation['shortcut']['tumor_sensitivity'])} of the images "
+            f"with a tumor and {_share(1 - evaluation['shortcut']['specificity'])} of those without one had a tumor as "
+            "their most probable finding."
+        )
+    return " ".join(text for text in texts if text)
+
+
+def _of_finding(evaluation: Mapping[str, Any], finding: str) -> str:
+    """Return how often the most probable finding was right if it was this one, and how often this one was found."""
+    measured, index = evaluation["per_class"][finding], FINDINGS.index(finding)
+    # Rows are true findings, columns the most probable ones.
+    counts = dict(zip(FINDINGS, evaluation["confusion"], strict=True))
+    ranked_first = sum(row[index] for row in counts.values())
+    label = FINDING_LABELS[finding]
+    if finding == "notumor":
+        tumors = sum(sum(counts[name]) for name in TUMORS)
+        taken = sum(counts[name][index] for name in TUMORS)
+        return (
+            f"“No tumor” was the most probable finding of {ranked_first:,} images, and "
+            f"{_share(measured['precision'])} of these had no tumor. Of {tumors:,} images with a tumor, "
+            f"{_share(taken / tumors)} had “no tumor” as their most probable finding."
+        )
+    return (
+        f"{label.capitalize()} was the most probable finding of {ranked_first:,} images, and "
+        f"{_share(measured['precision'])} of these showed one. Of {measured['images']:,} images with a {label}, "
+        f"{_share(measured['recall'])} had it as their most probable finding."
+    )
+
+
+def _of_probability(evaluation: Mapping[str, Any], confidence: float | None) -> str:
+    """Return how often results with a probability near this one were right."""
+    groups = evaluation["probabilities"]["reliability"]
+    if confidence is None or not groups:
+        return ""
+    near = min(groups, key=lambda group: abs(group["confidence"] - confidence))
+    return (
+        f"In the group of {near['images']:,} images whose highest probability was closest to this one (on average "
+        f"{_share(near['confidence'])}), the most probable finding was right for {_share(near['accuracy'])}."
+    )
+
+
+def _of_place(evaluation: Mapping[str, Any], finding: str) -> str:
+    share = evaluation["saliency"].get("by_finding", {}).get(finding)
+    if share is None:
+        return ""
+    return (
+        f"In {_share(share)} of the images with a {FINDING_LABELS[finding]} of known position, the strongest evidence "
+        "lay within the box around the tumor."
+    )
+
+
+def _elsewhere_results(hospitals: Mapping[str, Any], result: Result) -> str:
+    every = hospitals["all"]
+    if result.outcome == Outcome.NOT_BRAIN_MRI:
+        return f"{_share(every['refused'])} of {every['images']:,} brain MR images were refused by mistake."
+    if result.outcome == Outcome.UNCERTAIN:
+        return f"{_share(every['uncertain'])} of {every['images']:,} images were answered with “uncertain”."
+    return _elsewhere(hospitals)
 
 
 def _own(entry: Mapping[str, Any]) -> str:

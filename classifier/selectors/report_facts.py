@@ -12,11 +12,11 @@ from typing import Any
 
 from classifier import wording
 from classifier.findings import FINDING_LABELS, FINDINGS
-from classifier.inference.registry import ModelCard, ModelError, Thresholds
+from classifier.inference.registry import ModelCard, Thresholds
 from classifier.inference.saliency import class_evidence
 from classifier.models import Analysis, ClassMaps, Diagnosis, Review, Scan, User
 from classifier.selectors.analysis import class_maps
-from classifier.selectors.model import model_card
+from classifier.selectors.model import card_of
 from classifier.selectors.model_figures import model_figures, model_limits
 
 Facts = dict[str, Any]
@@ -50,7 +50,7 @@ def scan_facts(user: User, scan: Scan) -> Facts:
     if scan.sealed:
         raise ValueError(f"The facts of a sealed scan are closed to the reader. Received: {scan.pk}")
     analysis = scan.current_analysis
-    card = None if analysis is None else _card_of(analysis)
+    card = None if analysis is None else card_of(analysis)
     return {
         "scan": {
             "id": str(scan.pk),
@@ -80,17 +80,6 @@ def facts_hash(facts: Facts) -> str:
 def canonical_json(content: Any) -> str:
     """Return JSON with sorted keys and without spaces: equal content gives equal text."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _card_of(analysis: Analysis) -> ModelCard | None:
-    """Return the card of the version that ran, or would run; None if another version is installed."""
-    try:
-        card = model_card(analysis.model_name)
-    except ModelError:
-        return None
-    if card is None or (analysis.model_version and card.version != analysis.model_version):
-        return None
-    return card
 
 
 def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:

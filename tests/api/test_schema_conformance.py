@@ -102,6 +102,9 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             model = case.body.get("model")
             if isinstance(model, str) and re.fullmatch(r"[^\x00]{1,64}", model):
                 case.body["model"] = "xception"
+            provider = case.body.get("provider")
+            if isinstance(provider, str) and re.fullmatch(r"[^\x00]{0,64}", provider):
+                case.body["provider"] = "built-in"
             if case.body.get("verdict") == "correct" and case.body.get("finding") in READINGS:
                 # No analysis says so: a correction that repeats the analysis is refused.
                 case.body["finding"] = "other_disease"

@@ -10,14 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import wording
+from classifier.assistant.builtin import Section, explain
+from classifier.assistant.facts import facts_of
 from classifier.findings import FINDINGS
-from classifier.inference.registry import ModelError
-from classifier.inference.saliency import stands_out
-from classifier.models import Analysis, ClassMaps, Scan
+from classifier.models import Analysis, Scan
 from classifier.permissions import CHANGE_REFUSED, can_change
-from classifier.selectors.analysis import class_maps
 from classifier.selectors.batch import file_of_scan
-from classifier.selectors.model import default_model, model_card, model_choices, would_repeat
+from classifier.selectors.model import default_model, model_choices, would_repeat
 from classifier.selectors.scan import earlier_scan, scan_analyses
 from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_analysis
@@ -52,7 +51,7 @@ def scan_page(
     probabilities, choices = _probabilities(analysis), model_choices()
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
     remaining = wording.remaining_findings(analysis) if analysis is not None else ()
-    has_overlay = analysis is not None and _has_overlay(analysis)
+    has_overlay, sections = _explained(analysis)
     context = {
         "batch_file": batch_file,
         "batch_files": batch_files,
@@ -68,6 +67,7 @@ def scan_page(
         "probabilities": probabilities,
         "has_overlay": has_overlay,
         "advice": wording.advice(analysis, has_overlay=has_overlay) if analysis is not None else None,
+        "explanation": sections,
         "remaining": remaining,
         "chart": [
             {"name": name, "value": round(value, 4), "muted": name not in remaining} for name, value in probabilities
@@ -167,16 +167,12 @@ def _fields(shown: Scan) -> dict[str, Any]:
     return {"patient_reference": shown.patient_reference, "notes": shown.notes, "team": shown.team_id}
 
 
-def _has_overlay(analysis: Analysis) -> bool:
-    """Return whether the map of the analysis shows a place; an empty map gets no overlay."""
-    finding = analysis.saliency_finding
-    if not finding:
-        return False
-    try:
-        maps, card = class_maps(analysis), model_card(analysis.model_name)
-    except (ClassMaps.DoesNotExist, ModelError):
-        return False
-    return stands_out(maps, finding=finding, scale=None if card is None else card.saliency)
+def _explained(analysis: Analysis | None) -> tuple[bool, list[Section]]:
+    """Return whether the overlay shows a place, and the built-in explanation; an empty map gets no overlay."""
+    if analysis is None or not analysis.outcome:
+        return False, []
+    facts = facts_of(analysis)
+    return facts.place is not None, explain(facts)
 
 
 def _probabilities(analysis: Analysis | None) -> list[tuple[str, float]]:

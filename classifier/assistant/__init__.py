@@ -1,0 +1,1 @@
+"""Explanations of a scan's result in words."""

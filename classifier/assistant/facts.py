@@ -1,0 +1,51 @@
+"""Gather the facts that the explanation of a scan is made of."""
+
+from classifier.assistant.builtin import Facts, Section, explain
+from classifier.assistant.place import Place, evidence_place
+from classifier.findings import FINDINGS
+from classifier.inference.registry import ModelError
+from classifier.inference.saliency import class_evidence
+from classifier.models import Analysis, ClassMaps, Scan
+from classifier.selectors.analysis import class_maps
+from classifier.selectors.model import card_of, model_card
+from classifier.selectors.model_figures import model_limits, result_figures
+
+
+def facts_of(analysis: Analysis) -> Facts:
+    """Return the facts of an analysis.
+
+    Args:
+        analysis: as loaded for the reader; a sealed one has no facts to tell.
+    """
+    card = card_of(analysis)
+    has_result = bool(analysis.outcome)
+    return Facts(
+        result=analysis,
+        failure=analysis.failure_message,
+        shown=analysis.saliency_finding,
+        place=_place(analysis),
+        figures=result_figures(card, analysis) if has_result and card is not None else (),
+        limits=model_limits(card) if has_result and card is not None else (),
+        model=f"{analysis.model_name} {analysis.model_version}".strip(),
+    )
+
+
+def builtin_sections(scan: Scan) -> list[Section]:
+    """Return the built-in explanation of a scan's current result; nothing while it has none, or is sealed."""
+    analysis = scan.current_analysis
+    if analysis is None or not analysis.outcome:
+        return []
+    return explain(facts_of(analysis))
+
+
+def _place(analysis: Analysis) -> Place | None:
+    """Return the place that the overlay shows, on the overlay's own scale; None if there is no overlay."""
+    finding = analysis.saliency_finding
+    if not finding:
+        return None
+    try:
+        maps, card = class_maps(analysis), model_card(analysis.model_name)
+    except (ClassMaps.DoesNotExist, ModelError):
+        return None
+    scale = None if card is None else card.saliency
+    return evidence_place(class_evidence(maps, FINDINGS.index(finding), scale=scale))
