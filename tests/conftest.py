@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
+from classifier import report_files
 from classifier.models import Membership, Scan, Team, User
 from classifier.models.append_only import remove_triggers
 from classifier.queue import broker
@@ -27,6 +28,12 @@ def _media(settings, tmp_path: Path) -> None:
 def _fresh_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test inherits another's broken broker."""
     monkeypatch.setattr(broker, "_paused_until", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests for PDF files wait longer than in the product: a busy machine starts WeasyPrint slowly."""
+    monkeypatch.setattr(report_files, "WEB_SECONDS", 60.0)
 
 
 @pytest.fixture(autouse=True)
