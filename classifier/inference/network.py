@@ -9,56 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from classifier.findings import FINDINGS
+from classifier.inference.architectures import find_architecture
 
 DROPOUT = 0.3
 HEAD = "head"
 LESION_HEAD = "lesion"
 
 
-def build_backbone(name: str) -> Any:
-    """Build a backbone without its top, with random weights and free spatial size.
-
-    Args:
-        name: `xception`, or `tiny` (three small layers with the same structure, for fast tests).
-
-    Returns:
-        A Keras model from `(N, S, S, 3)` to feature maps `(N, s, s, C)`; C is 2,048 for Xception, whose maps
-        are 10×10 at 299 pixels.
-
-    Raises:
-        ValueError: If the name is unknown.
-    """
-    import keras
-
-    if name == "xception":
-        return keras.applications.Xception(include_top=False, weights=None, input_shape=(None, None, 3))
-    if name == "tiny":
-        inputs = keras.Input((None, None, 3))
-        maps = keras.layers.Conv2D(8, 9, strides=8, padding="same", activation="relu")(inputs)
-        maps = keras.layers.Conv2D(16, 5, strides=4, padding="same", activation="relu")(maps)
-        return keras.Model(inputs, maps, name="tiny")
-    raise ValueError(f"The network must be 'xception' or 'tiny'. Received: {name!r}")
-
-
-def build_network(name: str, *, classes: int = len(FINDINGS), dropout: float = DROPOUT) -> Any:
+def build_network(
+    name: str, *, classes: int = len(FINDINGS), dropout: float = DROPOUT, batch_statistics: bool = False
+) -> Any:
     """Build the whole classifier: backbone, global average pooling, dropout, linear head.
 
-    The backbone is called with `training=False`: batch normalization always uses its stored statistics,
-    because small batches of images of one organ would distort them.
-
     Args:
-        name: Backbone name, see `build_backbone`.
+        name: Name of an architecture, see `find_architecture`.
         classes: Number of logits.
         dropout: Share of the pooled features dropped during training.
+        batch_statistics: Whether batch normalization, if the backbone has any, uses and learns the statistics of each
+            batch while training, which a start from random weights needs. By default the stored statistics are used,
+            because small batches of images of one organ would distort them.
 
     Returns:
-        A Keras model from `(N, S, S, 3)` to float32 logits `(N, classes)`.
+        A Keras model from `(N, S, S, channels)` to float32 logits `(N, classes)`.
+
+    Raises:
+        ValueError: If there is no such architecture.
     """
     import keras
 
-    backbone = build_backbone(name)
-    inputs = keras.Input((None, None, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(backbone(inputs, training=False))
+    architecture = find_architecture(name)
+    backbone = architecture.build()
+    inputs = keras.Input((None, None, architecture.channels))
+    maps = backbone(inputs) if batch_statistics else backbone(inputs, training=False)
+    pooled = keras.layers.GlobalAveragePooling2D()(maps)
     dropped = keras.layers.Dropout(dropout)(pooled)
     # The head stays in float32 under mixed precision: its output feeds a loss with logarithms.
     logits = keras.layers.Dense(classes, name=HEAD, dtype="float32")(dropped)
@@ -93,12 +76,18 @@ def with_training_outputs(network: Any) -> Any:
     return keras.Model(network.input, [network.output, class_maps, lesion(pooling.input)])
 
 
+def map_side(network: Any, *, size: int) -> int:
+    """Return the side of the feature maps, and so of the class maps, for an input side in pixels."""
+    backbone = backbone_of(network)
+    return int(backbone.compute_output_shape((1, size, size, backbone.input.shape[-1]))[1])
+
+
 def freeze_blocks(network: Any, *, blocks: int) -> int:
-    """Freeze the first blocks of an Xception. They detect edges, which MR slices share with photographs.
+    """Freeze the first blocks of the backbone. They detect edges, which MR slices share with photographs.
 
     Args:
         network: A model made by `build_network`.
-        blocks: Number of blocks to freeze, 0–13; see `blocks_of`.
+        blocks: Number of blocks to freeze, from 0 on; see `blocks_of`.
 
     Returns:
         The number of frozen layers.
@@ -110,25 +99,15 @@ def freeze_blocks(network: Any, *, blocks: int) -> int:
 
 
 def blocks_of(network: Any) -> list[tuple[Any, int]]:
-    """Return the layers of an Xception backbone, in order, each with its block number.
-
-    Blocks 2 to 13 each end with an addition, block 1 does not; block 14 holds the remaining layers.
+    """Return the layers of the backbone, in order, each with its block number.
 
     Args:
         network: A model made by `build_network`.
 
     Returns:
-        Pairs of a Keras layer and 1–14.
+        Pairs of a Keras layer and a number from 1 on; 1 is the stem.
     """
-    import keras
-
-    layers, block = [], 1
-    for layer in backbone_of(network).layers:
-        if block == 1 and layer.name.startswith(("block2_", "conv2d")):
-            block = 2
-        layers.append((layer, block))
-        block += isinstance(layer, keras.layers.Add)
-    return layers
+    return find_architecture(network.name).blocks(backbone_of(network))
 
 
 def save_float16(network: Any, path: Path) -> None:

@@ -18,6 +18,16 @@ def stage(text: str) -> tuple[int, int]:
     return int(side), int(epochs)
 
 
+def architecture(name: str) -> str:
+    """Read the name of an architecture and return it as cards write it."""
+    from classifier.inference.architectures import find_architecture
+
+    try:
+        return find_architecture(name).name
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
 def add_data_option(parser: ArgumentParser) -> None:
     """Add `--data`, which takes one or more folders."""
     parser.add_argument(
@@ -35,7 +45,14 @@ def add_training_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add_data_option(parser)
     add("--output", type=Path, required=True, metavar="DIR", help="checkpoints, weights, curves, run.json")
-    add("--network", default="xception", choices=("xception", "tiny"))
+    add(
+        "--architecture",
+        type=architecture,
+        default="xception",
+        metavar="NAME",
+        help="xception, compact-cnn, efficientnet-lite0 to -lite2, or a network of keras.applications",
+    )
+    add("--batch-statistics", action="store_true", help="learn batch normalization's statistics; for a random start")
     add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
     add("--backbone-weights", type=Path, metavar="FILE", help="weights of the backbone without its top")
     add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to go on from")
@@ -54,7 +71,7 @@ def add_training_options(parser: ArgumentParser) -> None:
     add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
     add("--mixup-alpha", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
     add("--ema", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
-    add("--freeze", type=int, default=3, help="frozen blocks at the start of the backbone")
+    add("--freeze", type=int, help="frozen blocks at the start of the backbone; 3 by default, 0 for a random start")
     add("--layerwise-decay", type=float, default=1.0, help="share of the learning rate of the block behind; 1 for none")
     add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
     add("--seed", type=int, default=1)
@@ -67,6 +84,8 @@ def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, Run
     from classifier.training.loop import TrainingConfig
     from classifier.training.run import RunOptions
 
+    from_random = options["backbone_weights"] is None and options["initial_weights"] is None
+    freeze = options["freeze"] if options["freeze"] is not None else 0 if from_random else TrainingConfig().freeze
     config = TrainingConfig(
         stages=tuple(options["stage"] or TrainingConfig().stages),
         batch_size=options["batch_size"],
@@ -81,7 +100,7 @@ def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, Run
         mixup_alpha=options["mixup_alpha"],
         ema=options["ema"],
         balanced=not options["uniform"],
-        freeze=options["freeze"],
+        freeze=freeze,
         layerwise_decay=options["layerwise_decay"],
         patience=options["patience"],
         seed=options["seed"],
@@ -89,7 +108,8 @@ def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, Run
     run = RunOptions(
         data=tuple(options["data"]),
         output=options["output"],
-        network=options["network"],
+        network=options["architecture"],
+        batch_statistics=options["batch_statistics"],
         extra=not options["no_extra"],
         backbone_weights=options["backbone_weights"],
         initial_weights=options["initial_weights"],

@@ -1,6 +1,6 @@
 """Batches as a pure function of the step number, so that a resumed run sees exactly what it would have seen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -9,23 +9,28 @@ import numpy.typing as npt
 from PIL import Image
 
 from classifier.findings import FINDINGS, TUMORS
-from classifier.inference.preprocessing import Float32Array, UInt8Array, resize, to_input
+from classifier.inference.preprocessing import DEFAULT, Float32Array, Preprocessing, UInt8Array, resize, to_input
 from classifier.training.augment import Augmentation, Warp
 from classifier.training.draws import Draws, Sample
 from classifier.training.images import ImageSet
 from classifier.training.manifest import allowed_findings
 
 Batch = tuple[Float32Array, Float32Array, Float32Array, Float32Array]
-"""Inputs `(B, S, S, 3)`, allowed findings `(B, M, 4)`, places `(B, h, w, 4)`, lesions `(B, h, w, 1)`."""
+"""Inputs `(B, S, S, channels)`, allowed findings `(B, M, 4)`, places `(B, h, w, 4)`, lesions `(B, h, w, 1)`."""
 
 STRIDE = 32
-"""Pixels a cell of the class maps; Xception halves its input five times."""
+"""Pixels of a cell of the class maps of most networks, which halve their input five times."""
 
 FULL_COVER = 0.5
 """Share of the best-covered cell's coverage from which on a cell counts as lesion entirely."""
 
 LEAST_COVER = 0.1
 """A tumor smaller than this share of a cell makes no cell a full lesion."""
+
+
+def usual_cells(size: int) -> int:
+    """Return the side of the class maps of a network that halves its input five times."""
+    return -(-size // STRIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Batches:
         balanced: Whether images are drawn by `Draws`; else all are reshuffled for each epoch.
         mixup_alpha: Parameter of the beta distribution of shares by which two images are laid over each other (mixup,
             Zhang et al., 2018); 0 never mixes.
+        parameters: Channels and value range of the inputs.
+        cells: Side of the network's class maps for a side of its input; see `map_side`.
     """
 
     images: ImageSet
@@ -50,6 +57,8 @@ class Batches:
     official: bool = False
     balanced: bool = True
     mixup_alpha: float = 0.0
+    parameters: Preprocessing = DEFAULT
+    cells: Callable[[int], int] = usual_cells
     draws: Draws = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,22 +73,23 @@ class Batches:
             size: Side of the inputs in pixels.
 
         Returns:
-            Inputs float32 `(B, size, size, 3)` in [-1, 1]; allowed findings float32 `(B, M, 4)` for mixtures of M
+            Inputs float32 `(B, size, size, channels)` in the value range; allowed findings float32 `(B, M, 4)` for mixtures of M
             images, see `partial_label_loss`; where the tumor lies, float32 `(B, h, w, 4)`: a distribution over the
             places of the tumor's own channel, all zero where it is unknown; and which places hold a tumor, float32
             `(B, h, w, 1)`, see `lesion_of`.
         """
         rng = np.random.default_rng((self.seed, step))
-        cells = -(-size // STRIDE)
+        cells = self.cells(size)
         pixels, labels, places, lesions = [], [], [], []
         for sample in self._samples(step, rng=rng):
             image, warp = self.augmentation(sample.part.pixels, size=size, rng=rng)
-            covered = coverage(sample.part.outline, warp=warp)
+            covered = coverage(sample.part.outline, warp=warp, cells=cells)
             pixels.append(image)
             labels.append(allowed_findings(sample.label))
             places.append(place_of(covered, label=sample.label, cells=cells))
             lesions.append(lesion_of(covered, label=sample.label, cells=cells))
-        plain = to_input(np.stack(pixels)), np.array(labels, np.float32)[:, None], np.stack(places), np.stack(lesions)
+        inputs = to_input(np.stack(pixels), parameters=self.parameters)
+        plain = inputs, np.array(labels, np.float32)[:, None], np.stack(places), np.stack(lesions)
         if not self.mixup_alpha:
             return plain
         share = np.float32(rng.beta(self.mixup_alpha, self.mixup_alpha))
@@ -136,19 +146,19 @@ def mixed(batch: Batch, *, share: np.float32, order: npt.NDArray[np.int64]) -> B
     )
 
 
-def coverage(outline: UInt8Array | None, *, warp: Warp) -> Float32Array | None:
+def coverage(outline: UInt8Array | None, *, warp: Warp, cells: int) -> Float32Array | None:
     """Return the share of each cell of the class maps that a tumor covers after a warp.
 
     Args:
         outline: 255 inside the tumor, uint8 `(S, S)`; None if its place is unknown.
         warp: The geometry that was applied.
+        cells: Side of the class maps.
 
     Returns:
-        float32 `(h, w)` in [0, 1], or None.
+        float32 `(cells, cells)` in [0, 1], or None.
     """
     if outline is None:
         return None
-    cells = -(-warp.size // STRIDE)
     warped = warp.apply(Image.fromarray(outline), method=Image.Resampling.BILINEAR)
     return np.asarray(warped.resize((cells, cells), Image.Resampling.BOX), np.float32) / np.float32(255.0)
 
@@ -190,8 +200,10 @@ def lesion_of(covered: Float32Array | None, *, label: str, cells: int | None = N
     return lesion
 
 
-def evaluation_inputs(images: ImageSet, *, size: int, batch_size: int = 16) -> Iterator[Float32Array]:
-    """Yield unaugmented inputs in order: float32 `(≤ batch_size, size, size, 3)`."""
+def evaluation_inputs(
+    images: ImageSet, *, size: int, batch_size: int = 16, parameters: Preprocessing = DEFAULT
+) -> Iterator[Float32Array]:
+    """Yield unaugmented inputs in order: float32 `(≤ batch_size, size, size, channels)`."""
     for start in range(0, len(images), batch_size):
         part = images.pixels[start : start + batch_size]
-        yield to_input(np.stack([resize(pixels, size=size) for pixels in part]))
+        yield to_input(np.stack([resize(pixels, size=size) for pixels in part]), parameters=parameters)

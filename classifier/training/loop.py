@@ -1,5 +1,6 @@
 """The training loop: config, schedule, checkpoint, resume, early stopping. Runs on any Keras backend."""
 
+import functools
 import json
 import logging
 import time
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS
-from classifier.inference.network import save_float16, with_training_outputs
+from classifier.inference.architectures import find_architecture
+from classifier.inference.network import map_side, save_float16, with_training_outputs
+from classifier.inference.preprocessing import DEFAULT, Preprocessing
 from classifier.training.batches import Batches, evaluation_inputs
 from classifier.training.ema import ExponentialMovingAverage
 from classifier.training.images import ImageSet
@@ -131,6 +134,7 @@ class Trainer:
         import keras
 
         self.network, self.config, self.folder, self.mirror = network, config, folder, mirror
+        self.parameters = find_architecture(network.name).preprocessing()
         self.state = State()
         folder.mkdir(parents=True, exist_ok=True)
         optimizer = keras.optimizers.AdamW(
@@ -166,7 +170,15 @@ class Trainer:
         per_epoch = config.steps_of_epoch(len(train))
         augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
         batches = Batches(
-            train, augmentation, config.batch_size, config.seed, official, config.balanced, config.mixup_alpha
+            train,
+            augmentation,
+            config.batch_size,
+            config.seed,
+            official,
+            config.balanced,
+            config.mixup_alpha,
+            self.parameters,
+            functools.cache(lambda size: map_side(self.network, size=size)),
         )
         saved = started = time.monotonic()
         earlier, first = state.seconds, state.step
@@ -202,7 +214,9 @@ class Trainer:
         }
         with self.ema.applied():
             if len(validation):
-                entry |= validation_scores(self.model, validation, size=size, official=official)
+                entry |= validation_scores(
+                    self.model, validation, size=size, official=official, parameters=self.parameters
+                )
             score = entry.get("validation_loss", entry["loss"])
             if score < state.best:
                 state.best, state.waited = score, 0
@@ -255,7 +269,9 @@ class Trainer:
         return True
 
 
-def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool) -> dict[str, float]:
+def validation_scores(
+    model: Any, images: ImageSet, *, size: int, official: bool, parameters: Preprocessing = DEFAULT
+) -> dict[str, float]:
     """Return scores without augmentation.
 
     Args:
@@ -263,6 +279,7 @@ def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool
         images: The validation images.
         size: Side of the inputs in pixels.
         official: Whether published labels count.
+        parameters: Channels and value range of the inputs.
 
     Returns:
         `validation_loss` (no smoothing); `validation_accuracy` on full labels; where there are such images,
@@ -270,7 +287,7 @@ def validation_scores(model: Any, images: ImageSet, *, size: int, official: bool
         `validation_pointing` (strongest place of a tumor's own map inside its box), and `validation_area_…`: for each
         set of another hospital and sequence, the area under the ROC curve of tumor against no tumor.
     """
-    parts = [model.predict_on_batch(part) for part in evaluation_inputs(images, size=size)]
+    parts = [model.predict_on_batch(part) for part in evaluation_inputs(images, size=size, parameters=parameters)]
     logits = np.concatenate([np.asarray(part[0], np.float64) for part in parts])
     maps = np.concatenate([np.asarray(part[1], np.float32) for part in parts])
     allowed = np.array([targets(row, official=official) for row in images.rows], np.float32)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS
+from classifier.inference.architectures import find_architecture
 from classifier.inference.network import backbone_of, build_network, freeze_blocks
 from classifier.training.hospitals import check_outlines, read_data
 from classifier.training.images import ImageSet, load_images
@@ -32,7 +33,8 @@ class RunOptions:
     Attributes:
         data: Folders with manifests, see `read_data`.
         output: Folder of the run.
-        network: Backbone name.
+        network: Name of the architecture, see `find_architecture`.
+        batch_statistics: See `build_network`.
         protocol: Data protocol.
         test_fold: Fold left out under `patient`.
         validate: Whether a validation part of the training images is held out; without it nothing can be chosen or
@@ -47,6 +49,7 @@ class RunOptions:
     data: tuple[Path, ...]
     output: Path
     network: str = "xception"
+    batch_statistics: bool = False
     protocol: str = "patient"
     test_fold: int = 0
     validate: bool = True
@@ -80,7 +83,7 @@ def train(options: RunOptions, *, config: TrainingConfig, progress: Progress) ->
     validation = load_images(validation_rows(split.validation)[: options.limit])
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(options.precision)
-    network = build_network(options.network)
+    network = build_network(options.network, batch_statistics=options.batch_statistics)
     if options.backbone_weights is not None:
         read_weights(backbone_of(network), options.backbone_weights)
     if options.initial_weights is not None:
@@ -149,6 +152,8 @@ def describe(
         "command": command_line(),
         "code": revision(),
         "network": options.network,
+        "batch_statistics": options.batch_statistics,
+        "input": input_of(options.network),
         "protocol": options.protocol,
         "test_fold": options.test_fold if options.protocol == "patient" else None,
         "labels": list(FINDINGS),
@@ -173,6 +178,16 @@ def describe(
             "backend": keras.backend.backend(),
             "machine": platform.machine(),
         },
+    }
+
+
+def input_of(network: str) -> dict[str, Any]:
+    """Return the format of an architecture's input as a card writes it, without the side."""
+    parameters = find_architecture(network).preprocessing()
+    return {
+        "channels": parameters.channels,
+        "range": [parameters.low, parameters.high],
+        "resize": parameters.resize,
     }
 
 

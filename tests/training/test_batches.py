@@ -89,7 +89,7 @@ def test_a_resumed_stream_goes_on_where_it_stopped(images):
 
 
 def test_a_box_becomes_its_cells(images):
-    covered = coverage(images.outlines[0], warp=IDENTITY)
+    covered = coverage(images.outlines[0], warp=IDENTITY, cells=3)
     places = place_of(covered, label="glioma")
     assert places.shape == (3, 3, 4)
     assert places.sum() == pytest.approx(1)
@@ -102,7 +102,7 @@ def test_a_box_becomes_its_cells(images):
 
 
 def test_a_tumor_of_unknown_place_is_asked_for_no_place(images):
-    assert coverage(images.outlines.get(len(images) - 1), warp=IDENTITY) is None
+    assert coverage(images.outlines.get(len(images) - 1), warp=IDENTITY, cells=3) is None
     assert place_of(None, label="tumor", cells=3).sum() == 0
     assert (lesion_of(None, label="tumor", cells=3) == -1).all()
 
@@ -112,7 +112,7 @@ def test_an_image_without_a_tumor_holds_one_nowhere():
 
 
 def test_a_tumor_of_unknown_kind_has_a_place_but_no_channel(images):
-    covered = coverage(images.outlines[0], warp=IDENTITY)
+    covered = coverage(images.outlines[0], warp=IDENTITY, cells=3)
     assert place_of(covered, label="tumor").sum() == 0
     assert lesion_of(covered, label="tumor").max() == 1.0
 
