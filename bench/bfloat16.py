@@ -22,7 +22,7 @@ from classifier.inference.engines.openvino_bf16 import OpenVinoBf16Engine
 from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import to_input
 from classifier.inference.registry import ModelCard
-from classifier.inference.second_look import LEAD_ERROR, PROBABILITY_ERROR, SCORE_ERROR, is_doubtful
+from classifier.inference.second_look import PROBABILITY_ERROR, is_doubtful
 from classifier.training.augment import Augmentation
 from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
@@ -128,7 +128,11 @@ def run(folder: Path, *, data: Path, exports: Path, count: int) -> dict[str, Any
     return {
         "model": f"{card.name} {card.version}",
         "weights_sha256": card.weights.sha256,
-        "margins": {"lead": LEAD_ERROR, "refusal_score": SCORE_ERROR, "probability": PROBABILITY_ERROR},
+        "margins": {
+            "lead": card.rounding.lead,
+            "refusal_score": card.rounding.score,
+            "probability": PROBABILITY_ERROR,
+        },
         "parts": {
             name: compare(images, exact=exact, rounding=rounding, detector=detector)
             for name, images in parts(data, size=card.preprocessing.size, count=count).items()

@@ -16,18 +16,16 @@ HEAD = "head"
 LESION_HEAD = "lesion"
 
 
-def build_network(
-    name: str, *, classes: int = len(FINDINGS), dropout: float = DROPOUT, batch_statistics: bool = False
-) -> Any:
+def build_network(name: str, *, classes: int = len(FINDINGS), dropout: float = DROPOUT) -> Any:
     """Build the whole classifier: backbone, global average pooling, dropout, linear head.
+
+    Batch normalization, where a backbone has it, learns the statistics of the training batches, except in frozen
+    blocks, which keep theirs; outside of training it uses what is stored.
 
     Args:
         name: Name of an architecture, see `find_architecture`.
         classes: Number of logits.
         dropout: Share of the pooled features dropped during training.
-        batch_statistics: Whether batch normalization, if the backbone has any, uses and learns the statistics of each
-            batch while training, which a start from random weights needs. By default the stored statistics are used,
-            because small batches of images of one organ would distort them.
 
     Returns:
         A Keras model from `(N, S, S, channels)` to float32 logits `(N, classes)`.
@@ -40,8 +38,7 @@ def build_network(
     architecture = find_architecture(name)
     backbone = architecture.build()
     inputs = keras.Input((None, None, architecture.channels))
-    maps = backbone(inputs) if batch_statistics else backbone(inputs, training=False)
-    pooled = keras.layers.GlobalAveragePooling2D()(maps)
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(inputs))
     dropped = keras.layers.Dropout(dropout)(pooled)
     # The head stays in float32 under mixed precision: its output feeds a loss with logarithms.
     logits = keras.layers.Dense(classes, name=HEAD, dtype="float32")(dropped)

@@ -15,6 +15,11 @@ CARD_NAME = "card.json"
 POSSIBLE = 0.10
 """Smallest calibrated probability of a possible finding: one in ten deserves a clinician's attention."""
 FORMAT = 1
+LEAD_ERROR = 0.65
+"""Bound on the error of the difference of two logits: the maximum in 1,379 test images was 0.53."""
+SCORE_ERROR = 0.075
+"""Bound on the error of an out-of-distribution score: the maximum in the same images was 0.05. See
+`bench/results/bfloat16.json` for the figures and `docs/decisions/0004-cpu-engine.md` for the choice of each margin."""
 
 
 class ModelError(Exception):
@@ -91,6 +96,21 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Rounding:
+    """Bounds on the errors of engines that round; closer decisions are computed again in float32.
+
+    The defaults were measured for Xception.
+
+    Attributes:
+        lead: Of the difference of two logits.
+        score: Of an out-of-distribution score.
+    """
+
+    lead: float = LEAD_ERROR
+    score: float = SCORE_ERROR
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """One model version: its files, preprocessing, thresholds and figures.
 
@@ -107,6 +127,7 @@ class ModelCard:
         possible_from: For each finding, the smallest calibrated probability at which it remains possible.
         ood: Parameters of the out-of-distribution detector; None if the model has none.
         saliency: Scale of the class maps.
+        rounding: Errors of engines that round.
         details: The whole card as read, with training, metrics, license and descriptions.
     """
 
@@ -122,6 +143,7 @@ class ModelCard:
     possible_from: tuple[float, ...]
     ood: OodCard | None
     saliency: SaliencyScale
+    rounding: Rounding
     details: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -210,6 +232,7 @@ def _parse(folder: Path, content: dict[str, Any]) -> ModelCard:
         saliency=SaliencyScale(
             floor=float(content["saliency"]["floor"]), ceiling=float(content["saliency"]["ceiling"])
         ),
+        rounding=_rounding(content.get("rounding")),
         details=content,
     )
 
@@ -245,6 +268,10 @@ def _possible_from(content: dict[str, Any] | None) -> tuple[float, ...]:
     if content is None:
         return (POSSIBLE,) * len(FINDINGS)
     return tuple(float(content["thresholds"][name]) for name in FINDINGS)
+
+
+def _rounding(content: dict[str, Any] | None) -> Rounding:
+    return Rounding() if content is None else Rounding(float(content["lead"]), float(content["score"]))
 
 
 def _ood(folder: Path, content: dict[str, Any] | None) -> OodCard | None:

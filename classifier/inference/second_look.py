@@ -15,11 +15,6 @@ from classifier.inference.ood import LIMIT, OodDetector
 from classifier.inference.preprocessing import Float32Array
 from classifier.inference.registry import ModelCard
 
-LEAD_ERROR = 0.65
-"""Bound on the error of the difference of two logits: the maximum in 1,379 test images was 0.53."""
-SCORE_ERROR = 0.075
-"""Bound on the error of an out-of-distribution score: the maximum in the same images was 0.05. See
-`bench/results/bfloat16.json` for the figures and `docs/decisions/0004-cpu-engine.md` for the choice of each margin."""
 PROBABILITY_ERROR = 0.05
 """Tolerated error of a reported probability that changes nothing else in the answer."""
 
@@ -70,7 +65,7 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector 
     """
     doubtful = np.array([_could_say_otherwise(logits, card) for logits in output.logits], bool)
     if detector is not None:
-        doubtful |= np.abs(detector.feature_score(output.features) - LIMIT) <= SCORE_ERROR
+        doubtful |= np.abs(detector.feature_score(output.features) - LIMIT) <= card.rounding.score
     return doubtful
 
 
@@ -82,7 +77,7 @@ def _could_say_otherwise(logits: Float32Array, card: ModelCard) -> bool:
     reaches the bounds of every probability and every difference.
     """
     told = decide(logits, card)
-    moves = np.concatenate([np.eye(len(logits)), -np.eye(len(logits))]).astype(np.float32) * LEAD_ERROR
+    moves = np.concatenate([np.eye(len(logits)), -np.eye(len(logits))]).astype(np.float32) * card.rounding.lead
     return any(_differs(decide(logits + move, card), told) for move in moves)
 
 

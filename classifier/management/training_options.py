@@ -52,7 +52,6 @@ def add_training_options(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="xception, compact-cnn, efficientnet-lite0 to -lite2, or a network of keras.applications",
     )
-    add("--batch-statistics", action="store_true", help="learn batch normalization's statistics; for a random start")
     add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
     add("--backbone-weights", type=Path, metavar="FILE", help="weights of the backbone without its top")
     add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to go on from")
@@ -109,7 +108,6 @@ def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, Run
         data=tuple(options["data"]),
         output=options["output"],
         network=options["architecture"],
-        batch_statistics=options["batch_statistics"],
         extra=not options["no_extra"],
         backbone_weights=options["backbone_weights"],
         initial_weights=options["initial_weights"],

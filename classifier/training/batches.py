@@ -73,10 +73,10 @@ class Batches:
             size: Side of the inputs in pixels.
 
         Returns:
-            Inputs float32 `(B, size, size, channels)` in the value range; allowed findings float32 `(B, M, 4)` for mixtures of M
-            images, see `partial_label_loss`; where the tumor lies, float32 `(B, h, w, 4)`: a distribution over the
-            places of the tumor's own channel, all zero where it is unknown; and which places hold a tumor, float32
-            `(B, h, w, 1)`, see `lesion_of`.
+            Inputs float32 `(B, size, size, channels)` in the value range; allowed findings float32 `(B, M, 4)` for
+            mixtures of M images, see `partial_label_loss`; where the tumor lies, float32 `(B, h, w, 4)`: a
+            distribution over the places of the tumor's own channel, all zero where it is unknown; and which places
+            hold a tumor, float32 `(B, h, w, 1)`, see `lesion_of`.
         """
         rng = np.random.default_rng((self.seed, step))
         cells = self.cells(size)

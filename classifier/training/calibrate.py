@@ -16,16 +16,17 @@ from classifier.inference.calibration import Calibration, probabilities
 from classifier.inference.decision import answer
 from classifier.inference.engines import load_engine
 from classifier.inference.ood import LIMIT, OodDetector, Statistics
-from classifier.inference.preprocessing import Float32Array
+from classifier.inference.preprocessing import Float32Array, to_input
 from classifier.inference.registry import Thresholds
 from classifier.inference.saliency import contrast
+from classifier.inference.second_look import RoundingEngine
 from classifier.training import metrics
 from classifier.training.cards import CALIBRATION_NAME, describe_file, read_card, today, write_card, write_json
 from classifier.training.fitting import fit_calibration, fit_possible, fit_thresholds, source_weights, weighted_quantile
 from classifier.training.hospitals import read_data
 from classifier.training.images import load_images
 from classifier.training.manifest import Row
-from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
+from classifier.training.outputs import BATCH, Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_mask
 from classifier.training.protocols import Split, halves, make_split
 from classifier.training.weights import sampling_weights
@@ -43,6 +44,10 @@ SOURCE_REFUSED = 0.03
 
 AXES = 128
 """Directions in which the features of brain MR images usually vary; a residual outside of them counts as distance."""
+
+ROUNDING_IMAGES = 256
+ROUNDING_MARGIN = 1.25
+"""Factor from the largest error that was measured to the bound that the card states."""
 
 STATISTICS_ROWS = 2400
 STATISTICS_NAME = "ood.npz"
@@ -127,6 +132,8 @@ def calibrate(
         "ood": fit_ood(folder, usual=usual, fit=fit),
         "saliency": fit_saliency(fit),
     }
+    if isinstance(loaded, RoundingEngine):
+        sections["rounding"] = fit_rounding(loaded, part.fit, folder=folder, ood=sections["ood"])
     calibration = Calibration(**sections["calibration"])
     sections["abstention"] = fit_thresholds(fit, calibration=calibration, official=official)
     sections["possible"] = fit_possible(fit, calibration=calibration, official=official)
@@ -167,6 +174,36 @@ def _limit(distances: Float32Array, rows: tuple[Row, ...], *, share: float) -> f
     sources = np.array([row.source for row in rows])
     limits += [float(np.quantile(distances[sources == name], 1 - SOURCE_REFUSED)) for name in set(sources)]
     return max(limits)
+
+
+def fit_rounding(engine: Any, rows: tuple[Row, ...], *, folder: Path, ood: dict[str, Any]) -> dict[str, float]:
+    """Measure how far an engine that rounds differs from float32, and choose margins above it.
+
+    Args:
+        engine: An engine with `predict` and `predict_exact`.
+        rows: Images, of which at most `ROUNDING_IMAGES` are measured.
+        folder: The model's folder, with the statistics of the training images.
+        ood: The limits, from `fit_ood`.
+
+    Returns:
+        `lead` and `score`, see `Rounding`, and the largest differences that were measured.
+    """
+    images = load_images(rows[:: max(1, len(rows) // ROUNDING_IMAGES)], size=engine.card.preprocessing.size)
+    statistics = Statistics.load(folder / STATISTICS_NAME)
+    lead = score = 0.0
+    for start in range(0, len(images), BATCH):
+        batch = to_input(images.pixels[start : start + BATCH], parameters=engine.card.preprocessing)
+        rounded, exact = engine.predict(batch), engine.predict_exact(batch)
+        lead = max(lead, float(np.ptp(rounded.logits - exact.logits, axis=1).max()))
+        distances = [statistics.feature_distance(output.features) for output in (rounded, exact)]
+        score = max(score, float(np.abs(distances[0] - distances[1]).max()) / ood["feature_limit"])
+    return {
+        "lead": round(ROUNDING_MARGIN * lead, 3),
+        "score": round(ROUNDING_MARGIN * score, 4),
+        "largest_lead": round(lead, 3),
+        "largest_score": round(score, 4),
+        "measured": len(images),
+    }
 
 
 def fit_saliency(fit: Outputs) -> dict[str, Any]:

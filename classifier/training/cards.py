@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.findings import FINDINGS
-from classifier.inference.preprocessing import DEFAULT
+from classifier.inference.preprocessing import DEFAULT, Preprocessing
 from classifier.inference.registry import CARD_NAME, FORMAT
 
 CALIBRATION_NAME = "calibration.json"
@@ -21,17 +21,25 @@ def describe_file(path: Path, *, dtype: str) -> dict[str, Any]:
 
 
 def new_card(
-    folder: Path, *, network: str, version: str, weights: str, texts: dict[str, Any], size: int = DEFAULT.size
+    folder: Path,
+    *,
+    network: str,
+    version: str,
+    weights: str,
+    texts: dict[str, Any],
+    preprocessing: Preprocessing = DEFAULT,
+    dtype: str = "float16",
 ) -> Path:
     """Write the first card of a model: not yet calibrated, nothing abstained from, nothing refused.
 
     Args:
         folder: `models/<name>`, holding the weights file.
-        network: Name for `build_network`.
+        network: Name of the architecture, or `ENSEMBLE`.
         version: Version of the model.
-        weights: Name of the float16 weights file.
+        weights: Name of the weights file.
         texts: Sections written by people: title, training, licence, intended use, weaknesses.
-        size: Side of the network's input in pixels.
+        preprocessing: Format of the network's input.
+        dtype: Of the numbers in the weights file.
 
     Returns:
         The card's path.
@@ -43,14 +51,14 @@ def new_card(
         "network": network,
         "labels": list(FINDINGS),
         "input": {
-            "size": size,
-            "channels": DEFAULT.channels,
-            "range": [DEFAULT.low, DEFAULT.high],
-            "resize": DEFAULT.resize,
+            "size": preprocessing.size,
+            "channels": preprocessing.channels,
+            "range": [preprocessing.low, preprocessing.high],
+            "resize": preprocessing.resize,
             "antialias": True,
             "aspect": "stretched to a square",
         },
-        "weights": describe_file(folder / weights, dtype="float16"),
+        "weights": describe_file(folder / weights, dtype=dtype),
         "calibration": {"temperature": 1.0},
         "abstention": {"threshold": 0.0},
         "saliency": {"floor": 0.0, "ceiling": 10.0},

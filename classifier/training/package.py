@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from classifier.inference.preprocessing import DEFAULT
+from classifier.inference.architectures import find_architecture
 from classifier.inference.registry import ModelError
 from classifier.training.cards import CALIBRATION_NAME, new_card, read_card, write_json
+from classifier.training.network_cost import network_cost
 from classifier.training.page import EVALUATIONS, write_page
 from classifier.training.plots import plot_curve
 
@@ -26,7 +27,7 @@ def package_run(
     like: Path,
     earlier: Sequence[Path] = (),
     weights: str = "final.weights.h5",
-    size: int = DEFAULT.size,
+    size: int | None = None,
 ) -> Path:
     """Package a run. The model is not calibrated yet.
 
@@ -37,7 +38,7 @@ def package_run(
         like: Model folder whose texts are taken over.
         earlier: Folders of the runs whose weights this one went on from, in order; their records are kept too.
         weights: Which weights of the run.
-        size: Side of the network's input in pixels; it may differ from that of training.
+        size: Side of the network's input in pixels; by default that of the run's last stage.
 
     Returns:
         The path of the card.
@@ -62,13 +63,14 @@ def package_run(
         records = json.loads((like / RECORD_FOLDER / "runs.json").read_text(encoding="utf-8"))
     records.append(record)
     training = describe_training(records)
+    side = size or int(record["config"]["stages"][-1][0])
     path = new_card(
         folder,
         network=record["network"],
         version=version,
         weights=target,
-        texts=texts | {"training": training},
-        size=size,
+        texts=texts | {"training": training, "architecture": network_cost(record["network"], size=side)},
+        preprocessing=find_architecture(record["network"]).preprocessing(size=side),
     )
     write_json(folder / RECORD_FOLDER / "runs.json", records)
     plot_curve(folder / RECORD_FOLDER / "curve.png", curve=record["curve"])

@@ -34,7 +34,6 @@ class RunOptions:
         data: Folders with manifests, see `read_data`.
         output: Folder of the run.
         network: Name of the architecture, see `find_architecture`.
-        batch_statistics: See `build_network`.
         protocol: Data protocol.
         test_fold: Fold left out under `patient`.
         validate: Whether a validation part of the training images is held out; without it nothing can be chosen or
@@ -49,7 +48,6 @@ class RunOptions:
     data: tuple[Path, ...]
     output: Path
     network: str = "xception"
-    batch_statistics: bool = False
     protocol: str = "patient"
     test_fold: int = 0
     validate: bool = True
@@ -83,7 +81,7 @@ def train(options: RunOptions, *, config: TrainingConfig, progress: Progress) ->
     validation = load_images(validation_rows(split.validation)[: options.limit])
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(options.precision)
-    network = build_network(options.network, batch_statistics=options.batch_statistics)
+    network = build_network(options.network)
     if options.backbone_weights is not None:
         read_weights(backbone_of(network), options.backbone_weights)
     if options.initial_weights is not None:
@@ -152,7 +150,6 @@ def describe(
         "command": command_line(),
         "code": revision(),
         "network": options.network,
-        "batch_statistics": options.batch_statistics,
         "input": input_of(options.network),
         "protocol": options.protocol,
         "test_fold": options.test_fold if options.protocol == "patient" else None,

@@ -7,8 +7,8 @@ from classifier.inference.analyzer import Analyzer
 from classifier.inference.engines import choose_engine, is_computed_here, load_engine, prepare_model
 from classifier.inference.engines import openvino_bf16 as module
 from classifier.inference.preprocessing import preprocess_batch
-from classifier.inference.registry import ModelError
-from classifier.inference.second_look import LEAD_ERROR, predict
+from classifier.inference.registry import LEAD_ERROR, ModelError
+from classifier.inference.second_look import predict
 from tests.inference.conftest import SHIPPED
 
 NAME = "openvino_bf16"

@@ -10,8 +10,9 @@ from classifier.inference.calibration import Calibration
 from classifier.inference.decision import decide
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.ood import OodDetector, Statistics
-from classifier.inference.registry import Thresholds
-from classifier.inference.second_look import LEAD_ERROR, PROBABILITY_ERROR, SCORE_ERROR, is_doubtful
+from classifier.inference.registry import LEAD_ERROR, SCORE_ERROR, Thresholds
+from classifier.inference.registry import Rounding as Margins
+from classifier.inference.second_look import PROBABILITY_ERROR, is_doubtful
 
 
 def output_of(*logits, features=None):
@@ -107,3 +108,9 @@ def test_an_engine_that_does_not_round_runs_once(tiny):
     inputs = np.zeros((2, size, size, 3), np.float32)
     once, again = tiny.engine.predict(inputs), second_look.predict(tiny.engine, inputs, detector=tiny.detector)
     assert (once.logits == again.logits).all()
+
+
+def test_the_margin_is_that_of_the_card(card):
+    close = output_of([5.0, 4.0, 0, 0])
+    assert not is_doubtful(close, replace(card, rounding=Margins(lead=0.01)), detector=None).any()
+    assert is_doubtful(close, replace(card, rounding=Margins(lead=2.0)), detector=None).all()

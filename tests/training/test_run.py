@@ -112,3 +112,11 @@ def test_the_rate_warms_up_and_falls_to_zero():
 def test_a_record_names_no_folder_of_its_machine(monkeypatch):
     monkeypatch.setattr("sys.argv", ["manage.py", "train", "--data", "/home/jane/data", "--stage", "96:1"])
     assert command_line() == "manage.py train --data data --stage 96:1"
+
+
+def test_an_architecture_trains_in_its_own_format(options):
+    config = replace(CONFIG, stages=((64, 1),), epoch_steps=2, learning_rate=1e-3)
+    record = train(replace(options, network="compact-cnn", limit=16), config=config, progress=silent)
+    assert record["network"] == "compact-cnn"
+    assert record["input"]["channels"] == 1
+    assert np.isfinite(record["curve"][0]["validation_loss"])

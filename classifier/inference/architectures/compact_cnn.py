@@ -67,7 +67,8 @@ def standardized_convolution() -> type:
         def get_config(self) -> dict[str, Any]:
             """Return the arguments."""
             own = {"filters": self.filters, "kernel_size": self.kernel_size, "scale": self.scale}
-            return super().get_config() | own | {"gain": self.first_gain}
+            config: dict[str, Any] = super().get_config() | own | {"gain": self.first_gain}
+            return config
 
     return StandardizedConv2D
 

@@ -1,7 +1,7 @@
 """EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, made for processors.
 
-After Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019), and the Lite variants
-of Liu and others (2020). Layer names follow one scheme, which `classifier.training.lite_weights` relies on.
+After Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (2019), and the Lite
+variants of Liu and others (2020). Layer names follow one scheme, which `classifier.training.lite_weights` relies on.
 """
 
 import math

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from classifier.inference.architectures import ENSEMBLE
 from classifier.inference.engines.base import Engine, EngineOutput, thread_count
+from classifier.inference.engines.ensemble import make_ensemble_engine, member_cards
 from classifier.inference.engines.export import ROOT, prepare
 from classifier.inference.registry import ModelCard, ModelError, load_card
 
@@ -58,7 +60,12 @@ def load_engine(folder: Path, *, engine: str = "auto", exports: Path | None = No
     """
     name = choose_engine(engine)
     card = load_card(folder)
-    loaded = _load(name, card, exports=exports)
+    if card.network == ENSEMBLE:
+        loaded: Engine = make_ensemble_engine(
+            card, [_load(name, member, exports=exports) for member in member_cards(card)]
+        )
+    else:
+        loaded = _load(name, card, exports=exports)
     size, channels = card.preprocessing.size, card.preprocessing.channels
     loaded.predict(np.zeros((1, size, size, channels), np.float32))
     return loaded
@@ -76,7 +83,7 @@ def prepare_model(
         announce: Called before an export, if the graph is missing.
 
     Returns:
-        The folder of the graph; None for Keras, which needs none.
+        The folder of the graph, of an ensemble that of its last member's graph; None for Keras, which needs none.
 
     Raises:
         ModelError: If the engine or the model cannot be used.
@@ -84,7 +91,10 @@ def prepare_model(
     name = choose_engine(engine)
     if name == "keras":
         return None
-    return prepare(load_card(folder), engine=_graph_of(name), exports=exports, announce=announce)
+    card = load_card(folder)
+    members = member_cards(card) if card.network == ENSEMBLE else [card]
+    paths = [prepare(member, engine=_graph_of(name), exports=exports, announce=announce) for member in members]
+    return paths[-1]
 
 
 def choose_engine(engine: str = "auto") -> str:

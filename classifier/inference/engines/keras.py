@@ -91,7 +91,15 @@ def load_network(card: ModelCard) -> Any:
 
     from classifier.inference.network import HEAD, build_network
 
-    network = build_network(card.network, classes=len(card.labels))
+    try:
+        network = build_network(card.network, classes=len(card.labels))
+    except ValueError as error:
+        raise ModelError(f"The card of {card.name} names an unknown network. {error}") from None
+    if network.input.shape[-1] != card.preprocessing.channels:
+        raise ModelError(
+            f"The network {card.network!r} reads images of {network.input.shape[-1]} channels. Correct the card. "
+            f"Received: {card.preprocessing.channels}"
+        )
     try:
         with warnings.catch_warnings():
             # Keras only warns about layers missing from the file and leaves them random; that must be an error.

@@ -7,8 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from classifier.inference.preprocessing import DEFAULT
-
 
 class Command(BaseCommand):
     """Package a run; calibrate and evaluate come next."""
@@ -24,7 +22,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--name", required=True, help="folder under models/")
         parser.add_argument("--model-version", required=True, metavar="X.Y.Z")
-        parser.add_argument("--size", type=int, default=DEFAULT.size, help="side of the input (default: %(default)s)")
+        parser.add_argument("--size", type=int, help="side of the input; that of the run's last stage by default")
         parser.add_argument("--like", default=settings.MODEL, help="model whose texts are taken over")
 
     def handle(self, *args: Any, **options: Any) -> None:

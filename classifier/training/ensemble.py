@@ -1,0 +1,62 @@
+"""Make a model folder of several models that answer together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from classifier.inference.architectures import ENSEMBLE
+from classifier.inference.engines.ensemble import MEMBERS_NAME, check_inputs
+from classifier.inference.registry import CARD_NAME, ModelError, load_card
+from classifier.training.cards import new_card, read_card, write_json
+from classifier.training.package import TEXTS
+from classifier.training.page import write_page
+
+
+def make_ensemble(folder: Path, *, members: Sequence[str], version: str) -> Path:
+    """Write the card of an ensemble. It is not calibrated yet; its members must be.
+
+    Args:
+        folder: `models/<name>`, made or written over. The members lie beside it.
+        members: Names of at least two models. Texts are taken over from the first, unless the folder has a card.
+        version: Version of the ensemble.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ModelError: If a member cannot be used, or they were trained under different protocols or read images of
+            different sizes.
+    """
+    if len(set(members)) < 2 or folder.name in members:
+        raise ModelError(f"An ensemble needs two or more other models. Received: {', '.join(members)}")
+    cards = [load_card(folder.parent / name) for name in members]
+    if any(card.network == ENSEMBLE for card in cards):
+        raise ModelError("An ensemble cannot be a member of another one.")
+    check_inputs([card.preprocessing for card in cards])
+    protocols = {card.details.get("training", {}).get("protocol") for card in cards}
+    if len(protocols) != 1:
+        raise ModelError(f"The members were trained under different protocols. Received: {protocols}")
+    old = read_card(folder) if (folder / CARD_NAME).is_file() else read_card(cards[0].folder)
+    texts = {name: old[name] for name in TEXTS if name in old}
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = [{"name": card.name, "version": card.version, "weights_sha256": card.weights.sha256} for card in cards]
+    write_json(folder / MEMBERS_NAME, {"members": listed})
+    costs = [card.details.get("architecture", {}) for card in cards]
+    known = all("parameters" in cost for cost in costs)
+    counts = {key: sum(cost[key] for cost in costs) for key in ("parameters", "multiply_adds")} if known else {}
+    text = ", ".join(f"{card.name} {card.version}" for card in cards)
+    path = new_card(
+        folder,
+        network=ENSEMBLE,
+        version=version,
+        weights=MEMBERS_NAME,
+        texts=texts
+        | {
+            "members": list(members),
+            "training": {"protocol": protocols.pop(), "recipe": f"mean of the calibrated logits of {text}"},
+            "architecture": {"name": ENSEMBLE} | counts,
+        },
+        preprocessing=cards[0].preprocessing,
+        dtype="json",
+    )
+    write_page(folder)
+    return path
