@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from classifier import report_files
 from classifier.models import Analysis, Batch, BatchFile, Scan, Team
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
@@ -85,7 +84,14 @@ rules(
     Rule(LOGIN, per_scan=True),
     "web:batch", "web:scan", "web:scan_status", "web:scan_image", "web:scan_thumbnail", "web:scan_saliency", "web:team",
 )  # fmt: skip
-rules(Rule(LOGIN, method="post", per_scan=True), "web:scan_analyse", "web:analysis_cancel", "web:batch_retry")
+rules(Rule(LOGIN, per_scan=True), "web:scan_models")
+rules(
+    Rule(LOGIN, method="post", per_scan=True),
+    "web:scan_analyse_all",
+    "web:scan_analyse",
+    "web:analysis_cancel",
+    "web:batch_retry",
+)
 # Without its fields the form is refused with 400.
 rules(
     Rule(LOGIN, method="post", per_scan=True, incomplete=True),
@@ -109,7 +115,8 @@ rules(
     "api:scan-detail", "api:scan-image", "api:scan-thumbnail", "api:scan-saliency", "api:scan-analyses",
     "api:scan-report-pdf", "api:scan-report-html", "api:scan-reports", "api:report-detail",
 )  # fmt: skip
-rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel")
+rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel", "api:scan-analyses-all")
+rules(Rule(API, per_scan=True), "api:scan-comparison")
 rules(Rule(API, per_scan=True), "api:scan-impressions", "api:scan-diagnoses", "api:analysis-reviews")
 rules(Rule(API, per_scan=True), "api:scan-explanations")
 rules(Rule(LOGIN), "api:schema", "api:docs")
@@ -123,12 +130,6 @@ rules(
     "account_confirm_email", "account_email_verification_sent", "account_logout", "account_confirm_login_code",
 )  # fmt: skip
 rules(Rule(LOGIN), "account_change_password", "account_set_password", "account_reauthenticate")
-
-
-@pytest.fixture(autouse=True)
-def _time_for_pdf_files(monkeypatch):
-    """A busy machine may need more than the pages' two seconds; here it matters only whether somebody may read it."""
-    monkeypatch.setattr(report_files, "WEB_SECONDS", 60.0)
 
 
 def resolver_names() -> Iterator[str]:

@@ -6,11 +6,13 @@ from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from classifier.agreement import Agreement
 from classifier.api.fields import HyphenatedUuidField, OwnTeamField, PatientReferenceField, TextField
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
 from classifier.intake import MAX_BYTES
 from classifier.models import Analysis, Scan, Team
 from classifier.queue.order import queue_position
+from classifier.selectors.side_by_side import SideBySide
 from classifier.wording import megabytes
 
 
@@ -135,6 +137,22 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             return None
         url = reverse("api:scan-saliency", args=[analysis.scan_id], request=self.context.get("request"))
         return f"{url}?analysis={analysis.pk}"
+
+
+class SideBySideSerializer(serializers.Serializer[SideBySide]):
+    """What several models say of one scan."""
+
+    agreement = serializers.ChoiceField(
+        choices=[(kind.value, kind.value) for kind in Agreement],
+        allow_null=True,
+        help_text="`full`: the same answer. `partial`: some models report no finding. `kind`: tumors of different "
+        "kinds. `presence`: some models see a tumor and others none. Null while fewer than two models have an answer.",
+    )
+    sentence = serializers.CharField(allow_blank=True, help_text="The agreement in words; empty for null.")
+    analyses = AnalysisSerializer(many=True, help_text="The newest analysis of each model, the current one first.")
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="Models that have not analyzed the scan in their present version."
+    )
 
 
 class ScanSerializer(serializers.ModelSerializer[Scan]):

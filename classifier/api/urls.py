@@ -32,6 +32,16 @@ urlpatterns = [
         ScanViewSet.as_view({"get": "analyses", "post": "analyze"}, pagination_class=None, filterset_class=None),
         name="scan-analyses",
     ),
+    path(
+        "v1/scans/<uuid:pk>/analyses/all/",
+        ScanViewSet.as_view({"post": "analyze_all"}, pagination_class=None, filterset_class=None),
+        name="scan-analyses-all",
+    ),
+    path(
+        "v1/scans/<uuid:pk>/comparison/",
+        ScanViewSet.as_view({"get": "comparison"}, pagination_class=None, filterset_class=None),
+        name="scan-comparison",
+    ),
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
     path("v1/scans/<uuid:pk>/diagnoses/", DiagnosisViewSet.as_view(LISTED_AND_CREATED), name="scan-diagnoses"),
     path("v1/scans/<uuid:pk>/explanations/", ExplanationViewSet.as_view(LISTED_AND_CREATED), name="scan-explanations"),

@@ -24,7 +24,7 @@ class Scan(models.Model):
     """One uploaded image and its record.
 
     Only canonical pixels are kept. The original file is discarded with its name, which may identify a patient.
-    `current_analysis` is the newest analysis, the one that pages show.
+    `current_analysis` is the one that pages show: the newest, apart from those that only compare models.
     """
 
     class SourceFormat(models.TextChoices):

@@ -9,7 +9,8 @@ from classifier.models import Analysis, Scan, User
 from classifier.queue.notify import notify_workers
 from classifier.queue.order import assign_fair_turn
 from classifier.queue.transitions import End, end_analyses
-from classifier.selectors.model import available_models
+from classifier.selectors.model import available_models, default_model
+from classifier.selectors.side_by_side import side_by_side
 from classifier.services.errors import Conflict
 from classifier.services.model import checked_model_name
 
@@ -47,6 +48,38 @@ def retry_analysis(scan: Scan, *, by: User) -> Analysis:
     analysis = scan.current_analysis
     same = analysis is not None and analysis.model_name in available_models()
     return request_analysis(scan, by=by, model=analysis.model_name if analysis is not None and same else None)
+
+
+def request_all_models(scan: Scan, *, by: User) -> list[Analysis]:
+    """Queue an analysis by every installed model that has not analyzed the scan in its present version.
+
+    The scan's current analysis stays the one that pages show; a scan without one gets that of its default model.
+
+    Returns:
+        The new analyses; empty if every model has analyzed the scan or is about to.
+
+    Raises:
+        Conflict: If the scan has been deleted.
+    """
+    made = []
+    default = default_model(scan.team)
+    with transaction.atomic():
+        for name in sorted(side_by_side(by, scan).missing, key=lambda name: (name != default, name)):
+            analysis = next_analysis(scan, by=by, model_name=name)
+            try:
+                with transaction.atomic():
+                    analysis.save(force_insert=True)
+            except IntegrityError:
+                # Requested in another window a moment ago.
+                continue
+            made.append(analysis)
+        if made and scan.current_analysis_id is None:
+            Scan.objects.filter(pk=scan.pk).update(current_analysis=made[0])
+        if not Scan.objects.filter(pk=scan.pk).exists():
+            raise Conflict("This scan was deleted.")
+        transaction.on_commit(notify_workers)
+    logger.info("all_models_requested", scan=str(scan.pk), by=by.pk, analyses=len(made))
+    return made
 
 
 def next_analysis(scan: Scan, *, by: User, model_name: str) -> Analysis:

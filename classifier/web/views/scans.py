@@ -19,7 +19,7 @@ from classifier.selectors.batch import file_of_scan
 from classifier.selectors.model import default_model, model_choices, would_repeat
 from classifier.selectors.scan import earlier_scan, scan_analyses
 from classifier.selectors.team import teams_of
-from classifier.services.analysis import cancel_analysis, request_analysis
+from classifier.services.analysis import cancel_analysis, request_all_models, request_analysis
 from classifier.services.errors import ServiceError
 from classifier.services.scan import delete_scan, move_scan, update_scan
 from classifier.web.confirm import ask, is_confirmed
@@ -28,6 +28,7 @@ from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 from classifier.web.progress import progress_of
 from classifier.web.reading import reading_of
 from classifier.web.reading_forms import ReadingForm
+from classifier.web.side_by_side import side_by_side_of
 
 
 @require_safe
@@ -52,6 +53,9 @@ def scan_page(
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
     remaining = wording.remaining_findings(analysis) if analysis is not None else ()
     has_overlay, sections = _explained(analysis)
+    analyses = list(scan_analyses(request.user, shown))
+    beside = side_by_side_of(request.user, shown, analyses=analyses)
+    compared_analyses = beside["compared"].analyses if beside["compared"] else ()
     context = {
         "batch_file": batch_file,
         "batch_files": batch_files,
@@ -63,7 +67,7 @@ def scan_page(
         "user_teams": list(teams_of(request.user)),
         "can_change": can_change(request.user, shown),
         "earlier": earlier_scan(request.user, shown),
-        "previous": [other for other in scan_analyses(request.user, shown) if other != analysis],
+        "previous": [other for other in analyses if other != analysis and other not in compared_analyses],
         "probabilities": probabilities,
         "has_overlay": has_overlay,
         "advice": wording.advice(analysis, has_overlay=has_overlay) if analysis is not None else None,
@@ -72,6 +76,7 @@ def scan_page(
         "chart": [
             {"name": name, "value": round(value, 4), "muted": name not in remaining} for name, value in probabilities
         ],
+        **beside,
         **reading_of(request.user, shown, bound=bound),
     }
     return render(request, "web/scan.html", context, status=status)
@@ -99,6 +104,32 @@ def scan_analyse(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     except ServiceError as error:
         messages.error(request, str(error))
     return redirect(shown)
+
+
+@require_POST
+def scan_analyse_all(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Queue an analysis by every model that has not analyzed the scan in its present version."""
+    shown = scan_or_404(request, scan_id)
+    try:
+        made = request_all_models(shown, by=request.user)
+    except ServiceError as error:
+        messages.error(request, str(error))
+    else:
+        if not made:
+            messages.info(request, "Every installed model has analyzed this scan.")
+    return redirect(shown)
+
+
+@require_safe
+def scan_models(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
+    """Show what each model says: a fragment of the scan's page. It has no content while `seen` is current."""
+    shown = scan_or_404(request, scan_id)
+    beside = side_by_side_of(request.user, shown)
+    if beside["compared"] is None:
+        return HttpResponse()
+    if beside["compared"].state == request.GET.get("seen"):
+        return HttpResponse(status=204)
+    return render(request, "web/_side_by_side.html", {"scan": shown, **beside})
 
 
 @require_POST
