@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from classifier.api.batches import BatchViewSet
 from classifier.api.explanations import ExplanationViewSet
@@ -58,5 +58,9 @@ urlpatterns = [
     # The `path` converter does not match a line break.
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),
     path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),
-    path("docs/", login_required(SpectacularSwaggerView.as_view(url_name="api:schema")), name="docs"),
+    path(
+        "docs/",
+        login_required(SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html")),
+        name="docs",
+    ),
 ]
