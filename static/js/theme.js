@@ -58,3 +58,12 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => change(root.dataset.themeChoice));
 })();
+
+// Tells the style sheet before the first paint whether scans open without the overlay; see viewer.js.
+(() => {
+  try {
+    if (localStorage.getItem("read-first")) document.documentElement.dataset.readFirst = "";
+  } catch {
+    // Storage is disabled: as without a choice.
+  }
+})();

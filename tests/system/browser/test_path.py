@@ -61,6 +61,24 @@ def test_the_overlay_is_changed_with_the_keyboard(open_page, sign_up):
     assert overlay == image
 
 
+def test_scans_open_without_the_overlay_if_one_asked_for_it(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    page.set_input_files("#id_image", MENINGIOMA)
+    overlay = page.locator(".frame-overlay")
+    expect(overlay).to_be_visible()
+    page.get_by_label("Open scans without the overlay").check()
+    expect(overlay).to_be_hidden()
+    page.reload()
+    expect(page.locator(".frame-plain")).to_be_visible()
+    expect(overlay).to_be_hidden()
+    page.keyboard.press("o")
+    expect(overlay).to_be_visible()
+    page.get_by_label("Open scans without the overlay").uncheck()
+    page.reload()
+    expect(overlay).to_be_visible()
+
+
 def test_several_files_each_with_its_own_end(open_page, sign_up, letter, tmp_path):
     huge = tmp_path / "series.dcm"
     huge.write_bytes(b"\0" * (21 * 2**20))
@@ -206,8 +224,14 @@ def test_on_a_phone(open_page, sign_up):
     page.wait_for_url("**/scans/*-*/")
     expect(page.locator("h1")).to_have_text(RESULT)
     result = page.url
-    # One picture where there is room for one; the slider shows the other.
-    expect(page.locator(".frame-plain")).to_be_hidden()
+    # One picture where there is room for one: the plain image first.
+    plain, overlay = page.locator(".frame-plain"), page.locator(".frame-overlay")
+    expect(overlay).to_be_hidden()
+    page.click("text=Show overlay")
+    expect(overlay).to_be_visible()
+    expect(plain).to_be_hidden()
+    page.click("text=Hide overlay")
+    expect(plain).to_be_visible()
     for path in ("/", result, "/scans/", "/teams/", "/profile/", "/about/", f"{result}edit/", f"{result}delete/"):
         page.goto(path)
         width = page.evaluate("document.documentElement.scrollWidth")
