@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models import Batch, BatchFile, Report, ReportArchive, ReportTemplate, SignedReport
+from classifier.models import Batch, BatchFile, Report, ReportArchive, ReportTemplate, Scan, SignedReport
 from classifier.reports.pdf import PdfFailed, PdfTimeout, for_pages
 from tests.reports.conftest import signed_report
 
@@ -150,3 +150,18 @@ def test_a_sealed_page_prints_no_facts(scan, owner, browse) -> None:
     owner.sealed_reading_since = timezone.now() - timedelta(days=1)
     owner.save()
     assert "print-only" not in browse(owner).get(scan.get_absolute_url()).content.decode()
+
+
+def test_more_scans_than_a_zip_file_holds_are_refused_with_a_sentence(scan, owner, browse) -> None:
+    stored = [
+        Scan(owner=owner, patient_reference="P-9", width=96, height=80, pixels_sha256="0" * 64, source_format="PNG")
+        for _ in range(501)
+    ]
+    Scan.objects.bulk_create(stored)
+    client = browse(owner)
+
+    page = client.post("/reports/archives/", {"patient_reference": "P-9"}, follow=True).content.decode()
+
+    assert "at most 500 scans; these are 501" in page
+    assert not ReportArchive.objects.exists()
+    assert Scan.objects.filter(patient_reference="P-9").count() == 501
