@@ -79,6 +79,7 @@ def populate() -> None:
         "template_id": template.pk,
         "archive_id": archive.pk,
         "name": "glioma-1",
+        "number": 1,
         "kind": "html",
         "pk": scan.pk,
         "key": "unknown",

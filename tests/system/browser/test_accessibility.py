@@ -121,9 +121,11 @@ def addresses(arguments: dict[str, str]) -> Iterator[str]:
         for part in name.split(":")[:-1]:
             resolver = resolver.namespace_dict[part][1]
         wanted = resolver.reverse_dict.getlist(name.split(":")[-1])[0][0][0][1]
-        missing = set(wanted) - set(arguments)
+        # Samples and models have names.
+        values = arguments | ({"name": "xception"} if "model" in name else {})
+        missing = set(wanted) - set(values)
         assert not missing, f"{name} needs {missing}: store one in population.py."
-        yield reverse(name, kwargs={key: arguments[key] for key in wanted})
+        yield reverse(name, kwargs={key: values[key] for key in wanted})
 
 
 def pages(context: BrowserContext, arguments: dict[str, str]) -> list[str]:
