@@ -72,7 +72,7 @@ rules(
 )
 rules(Rule(LOGIN, method="post", staff_only=True), "web:model_default")
 # Figures of models are the same for everyone. The images are not installed here.
-rules(Rule(LOGIN), "web:model", "web:model_images")
+rules(Rule(LOGIN), "web:model", "web:model_images", "web:models_in_use")
 rules(Rule(LOGIN, nothing=True), "web:model_image")
 rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
@@ -107,7 +107,7 @@ rules(
 rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
-rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail")
+rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
 rules(Rule(API, nothing=True), "api:unknown")
 rules(
     Rule(API, per_scan=True),

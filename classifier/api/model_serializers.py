@@ -94,6 +94,40 @@ class ModelSerializer(serializers.Serializer[Any]):
         return list(ProtocolSerializer(entries, many=True).data)
 
 
+class PeriodSerializer(serializers.Serializer[Any]):
+    """The analyses of one version in one week, or in all weeks."""
+
+    start = serializers.DateField(help_text="First day of the week.")
+    analyses = serializers.IntegerField(help_text="Succeeded analyses.")
+    uncertain = serializers.IntegerField()
+    refused = serializers.IntegerField(help_text="Images that were refused as no brain MR.")
+    confidence = serializers.FloatField(allow_null=True, help_text="Mean confidence of those with a finding.")
+    reviews = serializers.IntegerField(help_text="Newest reviews of these analyses, one a reader.")
+    agreed = serializers.IntegerField(help_text="Reviews that agree.")
+    distance = serializers.FloatField(
+        allow_null=True, help_text="Mean distance of the input from the training images; 1 at the limit of refusal."
+    )
+
+
+class ShiftSerializer(serializers.Serializer[Any]):
+    """One appearance statistic of the analyzed images against the training images."""
+
+    feature = serializers.CharField()
+    training = serializers.FloatField()
+    live = serializers.FloatField()
+    deviations = serializers.FloatField(help_text="Difference in standard deviations of the training images.")
+
+
+class VersionInUseSerializer(serializers.Serializer[Any]):
+    """One model version on the scans that are visible and open to the caller."""
+
+    model = serializers.CharField()
+    version = serializers.CharField()
+    total = PeriodSerializer()
+    weeks = PeriodSerializer(many=True)
+    shifts = ShiftSerializer(many=True)
+
+
 class DifferenceSerializer(serializers.Serializer[Difference]):
     """A paired difference: this model minus the other, on the images that both were measured on."""
 

@@ -5,10 +5,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier.api.model_serializers import ModelDetailSerializer, ModelSerializer
+from classifier.api.model_serializers import ModelDetailSerializer, ModelSerializer, VersionInUseSerializer
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.views import PrivateView
 from classifier.selectors.comparison import compared_model, compared_models
+from classifier.selectors.in_use import models_in_use
 
 
 class ModelListView(PrivateView):
@@ -18,6 +19,18 @@ class ModelListView(PrivateView):
     def get(self, request: Request) -> Response:
         """List the installed models with their figures, the default first."""
         return Response(ModelSerializer(compared_models(), many=True, context={"request": request}).data)
+
+
+class ModelsInUseView(PrivateView):
+    """The models in use."""
+
+    @extend_schema(
+        operation_id="v1_models_in_use", parameters=[RETRY_AFTER], responses={200: VersionInUseSerializer(many=True)}
+    )
+    def get(self, request: Request) -> Response:
+        """Return what each model version answered in the last weeks, on the scans that are open to the caller."""
+        found = models_in_use(request.user)  # type: ignore[arg-type]
+        return Response(VersionInUseSerializer(found, many=True).data)
 
 
 class ModelDetailView(PrivateView):

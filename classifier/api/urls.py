@@ -8,9 +8,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from classifier.api.batches import BatchViewSet
 from classifier.api.explanations import ExplanationViewSet
-from classifier.api.models import ModelDetailView, ModelListView
+from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
+from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
 from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
 app_name = "api"
@@ -34,12 +35,12 @@ urlpatterns = [
     ),
     path(
         "v1/scans/<uuid:pk>/analyses/all/",
-        ScanViewSet.as_view({"post": "analyze_all"}, pagination_class=None, filterset_class=None),
+        AnalyzeAllView.as_view(),
         name="scan-analyses-all",
     ),
     path(
         "v1/scans/<uuid:pk>/comparison/",
-        ScanViewSet.as_view({"get": "comparison"}, pagination_class=None, filterset_class=None),
+        ComparisonView.as_view(),
         name="scan-comparison",
     ),
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
@@ -54,6 +55,7 @@ urlpatterns = [
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
     path("v1/models/", ModelListView.as_view(), name="model-list"),
+    path("v1/models/in-use/", ModelsInUseView.as_view(), name="models-in-use"),
     path("v1/models/<str:name>/", ModelDetailView.as_view(), name="model-detail"),
     # The `path` converter does not match a line break.
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),

@@ -27,7 +27,6 @@ from classifier.api.serializers import (
     AnalysisSerializer,
     NewAnalysisSerializer,
     ScanSerializer,
-    SideBySideSerializer,
     SubmittedScanSerializer,
     UploadSerializer,
 )
@@ -36,8 +35,7 @@ from classifier.queue.waiting_slots import waiting_slot
 from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.scan import get_scan, scan_analyses, visible_scans
-from classifier.selectors.side_by_side import side_by_side
-from classifier.services.analysis import cancel_analysis, request_all_models, request_analysis
+from classifier.services.analysis import cancel_analysis, request_analysis
 from classifier.services.batch import Place, open_batch
 from classifier.services.errors import Sealed
 from classifier.services.scan import delete_scan, submit_scan
@@ -299,30 +297,6 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         analysis = request_analysis(scan, by=request.user, model=fields.validated_data["model"])  # type: ignore[arg-type]
         body = AnalysisSerializer(analysis, context=self.get_serializer_context()).data
         return Response(body, status=status.HTTP_202_ACCEPTED)
-
-    @extend_schema(
-        parameters=[RETRY_AFTER],
-        request=None,
-        responses={202: OpenApiResponse(AnalysisSerializer(many=True), description="The analyses that were queued.")}
-        | errors(404, status_403="The session has no CSRF token."),
-    )
-    def analyze_all(self, request: Request, pk: UUID) -> Response:
-        """Analyze a scan with every model that has not analyzed it in its present version.
-
-        The current analysis of the scan stays the same.
-        """
-        made = request_all_models(self.get_object(), by=request.user)  # type: ignore[arg-type]
-        body = AnalysisSerializer(made, many=True, context=self.get_serializer_context()).data
-        return Response(body, status=status.HTTP_202_ACCEPTED)
-
-    @extend_schema(parameters=[RETRY_AFTER], responses={200: SideBySideSerializer} | errors(404, status_409=SEALED))
-    def comparison(self, request: Request, pk: UUID) -> Response:
-        """Return the newest analysis of each model, and how far their answers agree."""
-        scan = self.get_object()
-        compared = side_by_side(request.user, scan)  # type: ignore[arg-type]
-        if any(row.sealed for row in compared.analyses):
-            raise Sealed
-        return Response(SideBySideSerializer(compared, context=self.get_serializer_context()).data)
 
     def _place(self, batch_id: UUID, *, name: str, fields: dict[str, Any]) -> Place:
         batch = open_batch(

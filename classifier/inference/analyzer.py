@@ -27,11 +27,13 @@ class AnalysisResult:
         decision: The answer.
         class_maps: float16 `(h, w, 4)`; `(7, 7, 4)` for Xception at 224 pixels. For `overlay_png`.
         milliseconds: The image's share of its batch's time, including preprocessing.
+        appearance: Appearance statistics of the input, float32 `(D,)`.
     """
 
     decision: Decision
     class_maps: npt.NDArray[np.float16] = field(repr=False)
     milliseconds: float
+    appearance: Float32Array = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,11 @@ class Analyzer:
         share = seconds * 1000.0 / len(logits)
         maps = class_maps.astype(np.float16)
         return [
-            AnalysisResult(decision=decision, class_maps=maps[index], milliseconds=share)
+            AnalysisResult(
+                decision=decision,
+                class_maps=maps[index],
+                milliseconds=share,
+                appearance=model_output.appearance[index],
+            )
             for index, decision in enumerate(decisions)
         ]

@@ -85,6 +85,12 @@ class Analysis(models.Model):
     answer_rule = models.JSONField(
         null=True, blank=True, editable=False, help_text="The thresholds that the answer was given with."
     )
+    appearance = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Appearance statistics of the input, as `classifier.inference.appearance` orders them. For drift.",
+    )
     confidence = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(1)])
     ood_score = models.FloatField(null=True, blank=True)
     milliseconds = models.FloatField(null=True, blank=True, help_text="The model's own time for this image.")

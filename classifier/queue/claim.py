@@ -67,6 +67,7 @@ class Result:
         class_maps: float16 `(rows, columns, 4)`.
         model_version: the version that ran.
         milliseconds: the model's own time for this image.
+        appearance: appearance statistics of the input, float32 `(D,)`; None if they are unknown.
     """
 
     claim: Claim
@@ -74,6 +75,7 @@ class Result:
     class_maps: NDArray[np.float16]
     model_version: str
     milliseconds: float
+    appearance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def _success(result: Result) -> End:
             "probabilities": _rounded(decision.probabilities),
             "possible_findings": list(decision.possible),
             "answer_rule": decision.rule,
+            "appearance": _appearance(result.appearance),
             "confidence": decision.confidence,
             "ood_score": decision.ood_score,
             "model_version": result.model_version,
@@ -226,6 +229,11 @@ def _class_maps(result: Result) -> ClassMaps:
     rows, columns = result.class_maps.shape[:2]
     data = np.ascontiguousarray(result.class_maps, dtype="<f2").tobytes()
     return ClassMaps(analysis_id=result.claim.analysis.pk, rows=rows, columns=columns, data=data)
+
+
+def _appearance(values: NDArray[np.float32] | None) -> list[float] | None:
+    """Round to five digits: the statistics of one image vary by far more."""
+    return None if values is None else [round(float(value), 5) for value in values]
 
 
 def _rounded(probabilities: tuple[float, ...] | None) -> list[float] | None:

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from classifier import explanation, wording
-from classifier.findings import FINDING_LABELS
+from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.models import Analysis, User
 from classifier.web import cards
 from classifier.web.forms import style
@@ -45,6 +45,12 @@ register.filter("hospital_figures", cards.hospital_figures)
 def finding_label(finding: str) -> str:
     """Return the display name of a finding."""
     return FINDING_LABELS.get(finding, finding)
+
+
+@register.filter
+def answer_label(answer: str) -> str:
+    """Return the display name of what a model said: a finding, or an outcome without one."""
+    return FINDING_LABELS.get(answer) or OUTCOME_LABELS.get(answer, answer)
 
 
 @register.simple_tag

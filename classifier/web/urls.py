@@ -54,6 +54,7 @@ urlpatterns = [
     path("models/default/", models.model_default, name="model_default"),
     path("models/export.csv", models.models_export, {"kind": "csv"}, name="models_csv"),
     path("models/export.tex", models.models_export, {"kind": "tex"}, name="models_latex"),
+    path("models/in-use/", models.models_in_use, name="models_in_use"),
     path("models/<str:name>/", models.model, name="model"),
     path("models/<str:name>/images/", model_images.model_images, name="model_images"),
     path("models/<str:name>/images/<int:number>/", model_images.model_image, name="model_image"),

@@ -201,7 +201,7 @@ class Pipeline:
             version = item.batch.analyzer.card.version
             self._writer.write(
                 [
-                    Result(claim, result.decision, result.class_maps, version, result.milliseconds)
+                    Result(claim, result.decision, result.class_maps, version, result.milliseconds, result.appearance)
                     for claim, result in zip(claims, results, strict=True)
                 ]
             )

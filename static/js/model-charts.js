@@ -38,7 +38,7 @@
         datasets: [
           ...rows.map((row) => {
             const { color, dash, point } = style(row.name, token);
-            return { label: row.name, data: row.points.map(([a, b]) => ({ x: a, y: b })), showLine: true, borderColor: color, backgroundColor: color, borderDash: dash, borderWidth: 2, pointRadius: points, pointStyle: points ? point : "line", pointHitRadius: 6 };
+            return { label: row.name, data: row.points.map(([a, b]) => ({ x: a, y: b })), showLine: true, borderColor: color, backgroundColor: color, borderDash: dash, borderWidth: 2, pointRadius: points, pointStyle: points ? point : "line", pointHitRadius: 6, clip: 6 };
           }),
           ...(diagonal ? [{ label: "", data: [{ x: 0, y: 0 }, { x: 1, y: 1 }], showLine: true, borderColor: token("line-strong"), borderWidth: 1, pointRadius: 0, pointHitRadius: 0 }] : []),
         ],
@@ -80,7 +80,26 @@
     };
   }
 
+  function weekly(scale) {
+    return (data, token) => ({
+      type: "line",
+      data: {
+        labels: data.labels,
+        datasets: data.lines.map((row) => {
+          const { color, dash, point } = style(row.name, token);
+          return { label: row.name, data: row.values, borderColor: color, backgroundColor: color, borderDash: dash, borderWidth: 2, pointRadius: 4, pointStyle: point, spanGaps: true, clip: 8 };
+        }),
+      },
+      options: {
+        scales: { x: axis("Week from", token, { grid: { display: false } }), y: scale(token) },
+        plugins: { legend: legend(token, 12) },
+      },
+    });
+  }
+
   window.chartKinds = {
+    weekly: weekly((token) => axis("", token, { title: { display: false }, beginAtZero: true, suggestedMax: 1 })),
+    weekly_share: weekly((token) => percentAxis("", token, { title: { display: false } })),
     roc: lines("1 − specificity", "Sensitivity", { diagonal: true }),
     precision_recall: lines("Recall", "Precision"),
     selective: lines("Coverage", "Accuracy", { xAxis: { min: 0.2 }, yAxis: { min: undefined, suggestedMin: 0.8 } }),

@@ -46,7 +46,10 @@ class Analyzer:
 
     def decide(self, model_output):
         maps = np.zeros((10, 10, 4), np.float16)
-        return [SimpleNamespace(decision=DECISION, class_maps=maps, milliseconds=1.0) for _ in model_output.output]
+        return [
+            SimpleNamespace(decision=DECISION, class_maps=maps, milliseconds=1.0, appearance=row)
+            for row in model_output.appearance
+        ]
 
 
 @pytest.fixture

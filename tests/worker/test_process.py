@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from classifier import tasks
+from classifier.inference.appearance import FEATURES
 from classifier.inference.registry import ModelError
 from classifier.models import Analysis, WorkerProcess
 from classifier.services.model import set_installation_model
@@ -42,6 +43,7 @@ def test_from_start_to_end(tiny_models, owner, monkeypatch):
             row = rows[model]
             assert (row.state, row.model_version, row.attempts) == ("succeeded", "1", 1)
             assert row.class_maps.data
+            assert len(row.appearance) == len(FEATURES)
         for model in ("unknown", "damaged"):
             row = rows[model]
             assert (row.state, row.failure_code, row.attempts) == ("failed", "model_unusable", 1)

@@ -18,10 +18,12 @@ from classifier.selectors.comparison import (
     differences,
     protocols_of,
 )
+from classifier.selectors.in_use import WEEKS
+from classifier.selectors.in_use import models_in_use as selected
 from classifier.selectors.model import default_model, model_cards
 from classifier.services.errors import NotAllowed, ServiceError
 from classifier.services.model import set_installation_model
-from classifier.web import model_tables
+from classifier.web import in_use_tables, model_tables
 from classifier.web.http import SignedInRequest
 
 
@@ -93,6 +95,29 @@ def models_export(request: SignedInRequest, kind: str) -> HttpResponse:
     columns = [model.column(protocol) for model in found if protocol in model.evaluations]
     caption = f"Models under the protocol {protocol}; 95% intervals by patient"
     return _file(to_latex(columns, caption=caption), name=f"models-{protocol}.tex", content_type="application/x-tex")
+
+
+@require_safe
+def models_in_use(request: SignedInRequest) -> HttpResponse:
+    """Show what each model version answered on the user's scans, and how answers and input change over time."""
+    versions = selected(request.user)
+    context = {
+        "weeks": WEEKS,
+        "versions": versions,
+        "totals": [in_use_tables.period_row(in_use_tables.name_of(row), row.total) for row in versions],
+        "charts": in_use_tables.week_charts(versions),
+        "details": [
+            {
+                "name": in_use_tables.name_of(row),
+                "weeks": [in_use_tables.period_row(f"{week.start:%-d %b %Y}", week) for week in row.weeks],
+                "corrections": row.corrections,
+                "shifts": row.shifts,
+                "measured": row.measured,
+            }
+            for row in versions
+        ],
+    }
+    return render(request, "web/models_in_use.html", context)
 
 
 @require_POST

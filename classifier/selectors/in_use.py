@@ -1,0 +1,252 @@
+"""How the models behave in use: what each version answered, whether reviews agree, and how its input drifts.
+
+Only scans that are visible and open to the reader count: a figure over closed results would tell them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import TruncWeek
+from django.utils import timezone
+
+from classifier.comparison.drift import Shift, shifts
+from classifier.findings import Outcome
+from classifier.inference.ood import OodDetector
+from classifier.inference.registry import ModelError, OodCard
+from classifier.models import Analysis, Review, User
+from classifier.selectors.model import model_card
+from classifier.selectors.scan import open_scans
+
+WEEKS = 12
+"""A quarter shows a trend, and the page stays readable."""
+
+MAX_APPEARANCES = 4000
+"""Newest analyses whose appearance statistics are read: more change their means by less than they vary."""
+
+Version = tuple[str, str]
+Week = tuple[str, str, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The analyses of one version in one week, or in all weeks.
+
+    Attributes:
+        start: First day of the week.
+        analyses: Number of succeeded analyses.
+        uncertain: How many of them were uncertain.
+        refused: How many were refused as no brain MR.
+        confidence: Mean confidence of those with a finding; None without any.
+        reviews: Newest reviews of these analyses, one a reader.
+        agreed: How many of them agree.
+        distance: Mean distance of the appearance statistics from the training images, 1 at the limit; None if unknown.
+    """
+
+    start: date
+    analyses: int
+    uncertain: int
+    refused: int
+    confidence: float | None
+    reviews: int
+    agreed: int
+    distance: float | None
+
+    @property
+    def uncertain_share(self) -> float:
+        """Share of uncertain answers."""
+        return self.uncertain / self.analyses
+
+    @property
+    def refused_share(self) -> float:
+        """Share of refused images."""
+        return self.refused / self.analyses
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of reviews that agree; None without any."""
+        return self.agreed / self.reviews if self.reviews else None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInUse:
+    """One model version in use.
+
+    Attributes:
+        model: Name of the model.
+        version: Its version.
+        total: All weeks together.
+        weeks: The weeks with an analysis, oldest first.
+        shifts: Shift of each appearance statistic, largest first; empty if the training statistics are not installed.
+        measured: Number of analyses behind `shifts`.
+        corrections: What reviews changed: what was said, the reviewer's finding, and how often, most frequent first.
+    """
+
+    model: str
+    version: str
+    total: Period
+    weeks: tuple[Period, ...]
+    shifts: tuple[Shift, ...]
+    measured: int
+    corrections: tuple[tuple[str, str, int], ...]
+
+
+def models_in_use(user: User, *, now: datetime | None = None) -> list[VersionInUse]:
+    """Return each model version that analyzed a scan of the last `WEEKS` weeks, the one with the most analyses first.
+
+    Args:
+        user: The reader. Only scans that are visible and open to them count; bundled samples do not.
+        now: The end of the last week.
+    """
+    since = (now or timezone.now()) - timedelta(weeks=WEEKS)
+    analyses = Analysis.objects.filter(
+        state=Analysis.State.SUCCEEDED,
+        finished_at__gte=since,
+        scan__sample="",
+        scan__in=open_scans(user).order_by().values("pk"),
+    ).order_by()
+    weekly = _weekly(analyses)
+    agreed, corrections = _reviews(analyses)
+    appearance = _appearance(analyses)
+    found = []
+    for version in sorted({key[:2] for key in weekly}):
+        weeks = [key for key in weekly if key[:2] == version]
+        distances, moved = _drift(version, appearance.get(version, []))
+        periods = tuple(_period(weekly[key], agreed.get(key, []), distances.get(key[2], [])) for key in weeks)
+        total = _sum(periods, distances=[value for values in distances.values() for value in values])
+        changed = Counter(corrections.get(version, ())).most_common()
+        found.append(
+            VersionInUse(
+                model=version[0],
+                version=version[1],
+                total=total,
+                weeks=periods,
+                shifts=tuple(moved),
+                measured=len(appearance.get(version, ())) if moved else 0,
+                corrections=tuple((said, reader, number) for (said, reader), number in changed),
+            )
+        )
+    return sorted(found, key=lambda row: -row.total.analyses)
+
+
+def _weekly(analyses: QuerySet[Analysis]) -> dict[Week, dict[str, Any]]:
+    """Return the counts of each version and week, oldest week first."""
+    rows = (
+        analyses.annotate(week=TruncWeek("finished_at"))
+        .values("model_name", "model_version", "week")
+        .annotate(
+            analyses=Count("pk"),
+            uncertain=Count("pk", filter=Q(outcome=Outcome.UNCERTAIN)),
+            refused=Count("pk", filter=Q(outcome=Outcome.NOT_BRAIN_MRI)),
+            confidence=Avg("confidence", filter=Q(outcome=Outcome.CLASSIFIED)),
+        )
+        .order_by("week")
+    )
+    found: dict[Week, dict[str, Any]] = {}
+    for row in rows:
+        values: dict[str, Any] = dict(row)
+        week: date = values["week"].date()
+        found[values["model_name"], values["model_version"], week] = values | {"week": week}
+    return found
+
+
+def _reviews(analyses: QuerySet[Analysis]) -> tuple[dict[Week, list[bool]], dict[Version, list[tuple[str, str]]]]:
+    """Return whether the newest review of each reader agrees, by version and week, and what reviews changed."""
+    newer = Review.objects.filter(
+        analysis=OuterRef("analysis"), reviewer=OuterRef("reviewer"), number__gt=OuterRef("number")
+    )
+    rows = (
+        Review.objects.filter(~Exists(newer), analysis__in=analyses.values("pk"))
+        .annotate(week=TruncWeek("analysis__finished_at"))
+        .order_by()
+        .values_list(
+            *("analysis__model_name", "analysis__model_version", "week"),
+            *("verdict", "finding", "analysis__finding", "analysis__outcome"),
+        )
+    )
+    agreed: dict[Week, list[bool]] = defaultdict(list)
+    corrections: dict[Version, list[tuple[str, str]]] = defaultdict(list)
+    for model, version, week, verdict, finding, said, outcome in rows:
+        agrees = verdict == Review.Verdict.AGREE
+        agreed[model, version, week.date()].append(agrees)
+        if not agrees:
+            corrections[model, version].append((said or outcome, finding))
+    return agreed, corrections
+
+
+def _appearance(analyses: QuerySet[Analysis]) -> dict[Version, list[tuple[date, list[float]]]]:
+    """Return week and appearance statistics of the newest analyses that have them, by version."""
+    rows = (
+        analyses.filter(appearance__isnull=False)
+        .annotate(week=TruncWeek("finished_at"))
+        .order_by("-finished_at")
+        .values_list("model_name", "model_version", "week", "appearance")[:MAX_APPEARANCES]
+    )
+    found: dict[Version, list[tuple[date, list[float]]]] = defaultdict(list)
+    for model, version, week, values in rows:
+        found[model, version].append((week.date(), list(values or ())))
+    return found
+
+
+def _drift(version: Version, rows: list[tuple[date, list[float]]]) -> tuple[dict[date, list[float]], list[Shift]]:
+    """Return the distances from the training images by week, and the shift of each statistic; empty if unknown."""
+    detector = _detector(version)
+    if detector is None or not rows:
+        return {}, []
+    values = np.array([row for _, row in rows], np.float32)
+    distances = detector.statistics.appearance_distance(values) / detector.appearance_limit
+    by_week: dict[date, list[float]] = defaultdict(list)
+    for (week, _), distance in zip(rows, distances, strict=True):
+        by_week[week].append(float(distance))
+    return by_week, shifts(values, detector.statistics)
+
+
+def _detector(version: Version) -> OodDetector | None:
+    """Return the detector of a version, with the statistics of its training images; None if it is not installed."""
+    try:
+        card = model_card(version[0])
+        if card is None or card.version != version[1] or card.ood is None:
+            return None
+        path = card.ood.statistics.path
+        return _loaded(card.ood, path.stat().st_mtime_ns)
+    except (ModelError, OSError):
+        return None
+
+
+@lru_cache(maxsize=16)
+def _loaded(card: OodCard, modified_ns: int) -> OodDetector:
+    return OodDetector.load(card)
+
+
+def _period(row: dict[str, Any], agreed: list[bool], distances: list[float]) -> Period:
+    return Period(
+        start=row["week"],
+        analyses=row["analyses"],
+        uncertain=row["uncertain"],
+        refused=row["refused"],
+        confidence=row["confidence"],
+        reviews=len(agreed),
+        agreed=sum(agreed),
+        distance=float(np.mean(distances)) if distances else None,
+    )
+
+
+def _sum(periods: Sequence[Period], *, distances: list[float]) -> Period:
+    named = [(period.confidence, period.analyses - period.uncertain - period.refused) for period in periods]
+    known = [(value, number) for value, number in named if value is not None]
+    number = sum(count for _, count in known)
+    return Period(
+        start=periods[0].start,
+        analyses=sum(period.analyses for period in periods),
+        uncertain=sum(period.uncertain for period in periods),
+        refused=sum(period.refused for period in periods),
+        confidence=sum(value * count for value, count in known) / number if number else None,
+        reviews=sum(period.reviews for period in periods),
+        agreed=sum(period.agreed for period in periods),
+        distance=float(np.mean(distances)) if distances else None,
+    )
