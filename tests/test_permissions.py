@@ -59,6 +59,7 @@ rules(
     "web:upload",
     "web:scan_statuses",
     "web:history",
+    "web:statistics",
     "web:batches",
     "web:teams",
     "web:profile",
@@ -108,6 +109,7 @@ rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "we
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
+rules(Rule(API), "api:statistics")
 rules(Rule(API, nothing=True), "api:unknown")
 rules(
     Rule(API, per_scan=True),

@@ -12,6 +12,7 @@ from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseVie
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
+from classifier.api.statistics import StatisticsView
 from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
 app_name = "api"
@@ -57,6 +58,7 @@ urlpatterns = [
     path("v1/models/", ModelListView.as_view(), name="model-list"),
     path("v1/models/in-use/", ModelsInUseView.as_view(), name="models-in-use"),
     path("v1/models/<str:name>/", ModelDetailView.as_view(), name="model-detail"),
+    path("v1/statistics/", StatisticsView.as_view(), name="statistics"),
     # The `path` converter does not match a line break.
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),
     path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),

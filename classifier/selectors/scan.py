@@ -1,12 +1,15 @@
 """Reads of scans, scoped to the user: their own and those of their teams."""
 
+from typing import TypeVar, cast
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, Case, Model, Q, QuerySet, Value, When
 
 from classifier.models import Analysis, Scan, User
 from classifier.models.scan import ScanQuerySet
-from classifier.models.sealing import OPEN
+from classifier.models.sealing import OPEN, sealed_condition
+
+Row = TypeVar("Row", bound=Model)
 
 
 def visible_scans(user: User) -> ScanQuerySet:
@@ -21,6 +24,14 @@ def visible_scans(user: User) -> ScanQuerySet:
 def open_scans(user: User) -> ScanQuerySet:
     """Return the visible scans whose result is not closed to `user`: those that figures and filters may count."""
     return visible_scans(user).filter(OPEN)
+
+
+def open_rows(rows: QuerySet[Row], user: User) -> QuerySet[Row]:
+    """Return the rows whose `scan` is visible and not closed to `user`: those that figures may count."""
+    visible = rows.filter(Q(scan__owner=user) | Q(scan__team__in=user.memberships.values("team")))
+    closed = When(sealed_condition(user, path="scan__"), then=Value(True))
+    marked = visible.alias(closed_to_reader=Case(closed, default=Value(False), output_field=BooleanField()))
+    return cast("QuerySet[Row]", marked.filter(OPEN))
 
 
 def get_scan(user: User, scan_id: UUID) -> Scan:

@@ -204,3 +204,34 @@ class ProfileForm(forms.ModelForm[User]):
         if changes and not self.instance.check_password(cleaned.get("current_password", "")):
             self.add_error("current_password", "Enter your current password to change the e-mail address.")
         return cleaned
+
+
+class StatisticsForm(StyledForm):
+    """The filters of the statistics. An invalid one is reported and does not filter."""
+
+    team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="All scans visible to you")
+    uploaded_after = forms.DateField(
+        required=False, label="Uploaded from", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    uploaded_before = forms.DateField(
+        required=False, label="Uploaded to", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    model = forms.CharField(required=False, max_length=129, label="Model version", widget=forms.Select())
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = teams_of(user)  # type: ignore[attr-defined]
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the valid filters."""
+        self.is_valid()
+        return {name: value for name in self.fields if (value := self.cleaned_data.get(name))}
+
+    def offer_models(self, models: Sequence[str]) -> None:
+        """Offer the model versions that occur, and the one that is chosen."""
+        asked = str(self.data.get("model", ""))
+        names = [*models, *([asked] if asked and asked not in models else [])]
+        self.fields["model"].widget.choices = [  # type: ignore[attr-defined]
+            ("", "Newest answer of each scan"),
+            *((name, name.replace(":", " ", 1)) for name in names),
+        ]

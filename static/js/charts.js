@@ -13,7 +13,7 @@
   }
 
   // Pages with charts of their own add them before this script runs.
-  const kinds = { probabilities, counts, days, ...window.chartKinds };
+  const kinds = { probabilities, counts, days, shares, flips, ...window.chartKinds };
 
   function probabilities(rows) {
     return bars(rows.map((row) => (row.muted ? "line-strong" : row.name)), rows.map((row) => row.value), { max: 1 });
@@ -56,6 +56,61 @@
           y: { beginAtZero: true, suggestedMax: 4, border: { display: false }, grid: { color: token("line") }, ticks: { color: muted, precision: 0, maxTicksLimit: 4 } },
         },
         plugins: { tooltip: { displayColors: false } },
+      },
+    };
+  }
+
+  function axes(y) {
+    const muted = token("muted");
+    return {
+      x: { grid: { display: false }, border: { color: token("line") }, ticks: { color: muted, maxRotation: 0, autoSkipPadding: 16 } },
+      y: { border: { display: false }, grid: { color: token("line") }, ...y, ticks: { color: muted, ...y.ticks } },
+    };
+  }
+
+  // A share over time with its 95% interval. Withheld months are gaps.
+  function shares(rows) {
+    const percent = (value) => `${Math.round(100 * value)}%`;
+    const edge = { borderWidth: 0, pointRadius: 0, pointHitRadius: 0, spanGaps: false };
+    return {
+      type: "line",
+      data: {
+        labels: rows.map((row) => row.label),
+        datasets: [
+          { data: rows.map((row) => row.value), borderColor: token("accent"), backgroundColor: token("accent"), borderWidth: 2, pointRadius: 3 },
+          { ...edge, data: rows.map((row) => row.low), borderColor: "transparent" },
+          { ...edge, data: rows.map((row) => row.high), borderColor: "transparent", backgroundColor: token("accent-soft"), fill: 1 },
+        ],
+      },
+      options: {
+        scales: axes({ min: 0, max: 1, ticks: { callback: percent, stepSize: 0.25 } }),
+        plugins: {
+          tooltip: {
+            displayColors: false,
+            filter: (item) => item.datasetIndex === 0,
+            callbacks: {
+              label: (item) => {
+                const row = rows[item.dataIndex];
+                return `${percent(row.value)} (${percent(row.low)} to ${percent(row.high)})`;
+              },
+            },
+          },
+        },
+      },
+    };
+  }
+
+  function flips(rows) {
+    const bar = (label, key, color) => ({ label, data: rows.map((row) => row[key]), backgroundColor: token(color), borderRadius: 2, maxBarThickness: 24 });
+    return {
+      type: "bar",
+      data: {
+        labels: rows.map((row) => row.label),
+        datasets: [bar("Wrong → right", "to_right", "accent"), bar("Right → wrong", "to_wrong", "danger")],
+      },
+      options: {
+        scales: axes({ beginAtZero: true, suggestedMax: 4, ticks: { precision: 0, maxTicksLimit: 5 } }),
+        plugins: { legend: { display: true, position: "bottom", labels: { color: token("muted"), boxWidth: 12, boxHeight: 12 } } },
       },
     };
   }

@@ -1,0 +1,78 @@
+"""The statistics of readings: one's own, those of teams in sum, and the network's accuracy on confirmed diagnoses."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from classifier.findings import FINDING_LABELS
+from classifier.reading_agreement import MIN_DIAGNOSES
+from classifier.reading_figures import MIN_READERS, AgreementRow, FlipsRow, ReaderFigures
+from classifier.selectors.statistics import StatisticsFilter, statistics
+from classifier.web.forms import StatisticsForm
+from classifier.web.http import SignedInRequest
+
+
+@require_safe
+def statistics_page(request: SignedInRequest) -> HttpResponse:
+    """Show the figures of the scans that match the filters and are open to the person."""
+    form = StatisticsForm(request.GET, user=request.user)
+    chosen = StatisticsFilter(**form.chosen())
+    figures = statistics(request.user, chosen)
+    form.offer_models(figures.models)
+    context = {
+        "form": form,
+        "figures": figures,
+        "team": chosen.team,
+        "is_filtered": any(form.chosen().values()),
+        "is_empty": not (figures.own.readers or (figures.team and figures.team.readers) or figures.accuracy.diagnoses),
+        "min_diagnoses": MIN_DIAGNOSES,
+        "min_readers": MIN_READERS,
+        "own_charts": _charts(figures.own),
+        "team_charts": _charts(figures.team) if figures.team else None,
+    }
+    return render(request, "web/statistics.html", context)
+
+
+def month_label(month: str) -> str:
+    """Return "2026-11" as "Nov 2026"."""
+    return f"{datetime.strptime(month, '%Y-%m'):%b %Y}"
+
+
+def _charts(figures: ReaderFigures) -> dict[str, Any]:
+    """Return the data of the charts; an empty list where there is nothing to compare."""
+    return {
+        "agreement": _agreement(figures.reviews_by_month),
+        "by_diagnosis": _flips([(FINDING_LABELS[row.name].capitalize(), row) for row in figures.flips_by_diagnosis]),
+        "by_month": _flips([(month_label(row.name), row) for row in figures.flips_by_month]),
+    }
+
+
+def _agreement(rows: Sequence[AgreementRow]) -> list[dict[str, Any]]:
+    if sum(row.share is not None for row in rows) < 2:
+        return []
+    return [
+        {
+            "label": month_label(row.name),
+            "value": row.share and row.share.value,
+            "low": row.share and row.share.low,
+            "high": row.share and row.share.high,
+        }
+        for row in rows
+    ]
+
+
+def _flips(rows: Sequence[tuple[str, FlipsRow]]) -> list[dict[str, Any]]:
+    if sum(row.flips is not None for _, row in rows) < 2:
+        return []
+    return [
+        {
+            "label": label,
+            "to_right": row.flips and row.flips.to_right,
+            "to_wrong": row.flips and row.flips.to_wrong,
+        }
+        for label, row in rows
+    ]
