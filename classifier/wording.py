@@ -146,18 +146,13 @@ def sentence(result: Result | None) -> str:
 
     "Probably meningioma (91%)", or "Probably a tumor (96%), kind uncertain: meningioma or glioma".
     """
-    text = short_sentence(result)
     if result is None or result.outcome != Outcome.CLASSIFIED:
-        return text
-    text = f"{text} ({probability(result.confidence or 0.0)})"
-    if result.finding != TUMOR:
-        return text
-    kinds = likely_kinds(result.probabilities, remaining_findings(result))
-    return f"{text}, kind uncertain: {choice(kinds)}"
+        return short_sentence(result)
+    return f"{_answer(result)} ({probability(result.confidence or 0.0)}){_kinds(result)}"
 
 
 def short_sentence(result: Result | None) -> str:
-    """Return the result as a sentence without its probability, for lists that have a column for it."""
+    """Return the words of `sentence` without the probability, for lists that have a column for it."""
     if result is None:
         return "Not analyzed"
     if result.state != SUCCEEDED:
@@ -168,9 +163,21 @@ def short_sentence(result: Result | None) -> str:
         return "This does not look like a brain MR image"
     if result.outcome == Outcome.UNCERTAIN:
         return f"Uncertain: {alternatives(result)}"
+    return f"{_answer(result)}{_kinds(result)}"
+
+
+def _answer(result: Result) -> str:
+    """Return what a classified result says, without probability and kinds."""
     if result.finding == "notumor":
         return "No tumor seen"
     return "Probably a tumor" if result.finding == TUMOR else f"Probably {FINDING_LABELS[result.finding]}"
+
+
+def _kinds(result: Result) -> str:
+    """Return the end of the sentence about a tumor of unknown kind; "" for any other finding."""
+    if result.finding != TUMOR:
+        return ""
+    return f", kind uncertain: {choice(likely_kinds(result.probabilities, remaining_findings(result)))}"
 
 
 def alternatives(result: Result) -> str:

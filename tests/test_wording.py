@@ -90,7 +90,7 @@ def test_a_tumor_of_unknown_kind_is_said_with_the_kinds_that_remain():
         confidence=0.96,
     )
     assert wording.sentence(analysis) == "Probably a tumor (96%), kind uncertain: meningioma or glioma"
-    assert wording.short_sentence(analysis) == "Probably a tumor"
+    assert wording.short_sentence(analysis) == "Probably a tumor, kind uncertain: meningioma or glioma"
     assert wording.mark(analysis) == analysis.finding
     assert analysis.saliency_finding == "meningioma"
     assert analysis.tumor_probability == pytest.approx(0.96)

@@ -13,7 +13,7 @@ from classifier.intake import MAX_BYTES
 from classifier.models import Analysis, Scan, Team
 from classifier.queue.order import queue_position
 from classifier.selectors.side_by_side import SideBySide
-from classifier.wording import megabytes
+from classifier.wording import megabytes, sentence
 
 
 def probability(**kwargs: Any) -> serializers.FloatField:
@@ -52,6 +52,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         read_only=True,
         help_text="Empty unless the outcome is `classified`. `tumor` is a tumor whose kind is unknown.",
     )
+    sentence = serializers.SerializerMethodField(help_text="The state or the result in the words of the pages.")
     model = serializers.CharField(source="model_name", read_only=True, help_text="The name of the model.")
     probabilities = serializers.SerializerMethodField(
         help_text="Calibrated probability of each finding; they add up to 1. "
@@ -87,6 +88,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "state",
             "outcome",
             "finding",
+            "sentence",
             "possible_findings",
             "probabilities",
             "tumor_probability",
@@ -110,6 +112,10 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "milliseconds": {"help_text": "Time that the model took for this image."},
             "attempts": {"help_text": "How often a worker has started the analysis."},
         }
+
+    def get_sentence(self, analysis: Analysis) -> str:
+        """Return the state or the result as a sentence."""
+        return sentence(analysis)
 
     @extend_schema_field(PROBABILITIES)
     def get_probabilities(self, analysis: Analysis) -> dict[str, float] | None:

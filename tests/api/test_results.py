@@ -1,6 +1,9 @@
 """How the API represents the result of an analysis."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from tests.factories import make_analysis, make_scan
 
@@ -62,3 +65,17 @@ def test_without_probabilities_there_is_no_tumor_probability(result, fields):
     analysis = result(**fields)
     assert (analysis["probabilities"], analysis["tumor_probability"], analysis["saliency"]) == (None, None, None)
     assert analysis["finding"] == ""
+
+
+def test_a_result_has_the_words_of_the_pages(result):
+    assert result(state="succeeded", finding="glioma")["sentence"] == "Probably glioma (91%)"
+    assert result(state="succeeded", finding="tumor")["sentence"].startswith("Probably a tumor (91%), kind uncertain: ")
+    assert result(state="queued")["sentence"] == "Waiting for analysis"
+
+
+def test_a_sealed_result_has_no_words(api, owner):
+    owner.sealed_reading_since = timezone.now() - timedelta(hours=1)
+    owner.save()
+    make_analysis(make_scan(owner), state="succeeded", finding="glioma")
+    [row] = api(owner).get("/api/v1/scans/").json()["results"]
+    assert row["analysis"]["sentence"] == "Ready for your first read"

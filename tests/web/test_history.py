@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from classifier import wording
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan
 from classifier.selectors.scan import visible_scans
@@ -216,3 +217,14 @@ def test_the_list_refreshes_itself_only_while_something_waits(browse, owner, sca
     assert all(sign in page for sign in signs)
     # With JavaScript the list alone is replaced.
     assert "<meta" in page.split("<noscript>")[1].split("</noscript>")[0]
+
+
+@pytest.mark.parametrize("finding", ["glioma", "meningioma", "notumor", "pituitary", "tumor"])
+def test_lists_say_a_result_in_the_words_of_its_page(browse, owner, finding):
+    scan = make_scan(owner)
+    analysis = make_analysis(scan, state="succeeded", finding=finding)
+    said = wording.sentence(analysis)
+    client = browse(owner)
+    assert said in client.get(scan.get_absolute_url()).content.decode()
+    assert said in client.get("/").content.decode()
+    assert said.replace(" (91%)", "") in client.get("/scans/").content.decode()
