@@ -298,6 +298,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ErrorTypeEnum": "classifier.api.schema.ERROR_TYPES",
         "ReadingEnum": "classifier.models.review.READING_CHOICES",
+        "AnswerEnum": "classifier.models.analysis.Analysis.FINDING_CHOICES",
     },
 }
 
