@@ -54,6 +54,28 @@ def result_figures(card: ModelCard, result: Result) -> list[dict[str, str]]:
     return figures
 
 
+def finding_counts(card: ModelCard) -> list[dict[str, Any]]:
+    """Return what the most probable finding was for the test images of each finding, in the order of `FINDINGS`.
+
+    Each row has `finding`, `images`, `found` (this finding was the most probable), `others` (images of other findings),
+    `alarms` (of those, images with this finding as the most probable), and `called`, the counts by finding.
+
+    Returns:
+        An empty list if this version was not evaluated by finding.
+    """
+    evaluation = _evaluation(card)
+    if evaluation is None:
+        return []
+    table = evaluation["confusion"]
+    total, rows = sum(map(sum, table)), []
+    for index, finding in enumerate(FINDINGS):
+        images, found = sum(table[index]), table[index][index]
+        alarms = sum(row[index] for row in table) - found
+        row = {"finding": finding, "images": images, "found": found, "others": total - images, "alarms": alarms}
+        rows.append(row | {"called": table[index]})
+    return rows
+
+
 def model_limits(card: ModelCard) -> list[str]:
     """Return the weaknesses and the excluded uses that the card names."""
     excluded = [f"Not for: {use[:1].lower()}{use[1:]}" for use in card.details.get("not_for", ())]

@@ -37,7 +37,8 @@ register.filter("duration", wording.duration)
 register.filter("choice", wording.choice)
 register.filter("reason", explanation.reason)
 register.filter("remaining_reasons", explanation.remaining_reasons)
-register.filter("measurements", cards.measurements)
+register.filter("newest_measurement", cards.newest_measurement)
+register.filter("finding_rows", cards.finding_rows)
 register.filter("hospital_figures", cards.hospital_figures)
 
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from classifier.findings import FINDINGS
 from classifier.inference.prevalence import predictive_values
 from classifier.inference.registry import ModelCard
+from classifier.selectors.model_figures import finding_counts
 from classifier.wording import percent
 
 # Key in the card → label on the page.
@@ -40,6 +42,29 @@ def measurements(card: ModelCard) -> list[Measurement]:
     """Return the measurements of the card in its order, without those that have no figure to display."""
     rows = (_measurement(entry) for entry in card.metrics)
     return [row for row in rows if row.figures]
+
+
+def newest_measurement(card: ModelCard) -> list[Measurement]:
+    """Return the last measurement of the card alone, because later entries replace earlier ones; empty without any."""
+    return measurements(card)[-1:]
+
+
+def finding_rows(card: ModelCard) -> list[dict[str, Any]]:
+    """Return the counts of each finding, its sensitivity and specificity, and its row of the confusion matrix."""
+    rows = []
+    for row in finding_counts(card):
+        images, others = row["images"], row["others"]
+        cells = [
+            {"count": count, "shade": round(10 * count / max(1, images)), "right": name == row["finding"]}
+            for name, count in zip(FINDINGS, row["called"], strict=True)
+        ]
+        shares = {
+            "sensitivity": _share(row["found"] / images) if images else "",
+            "specificity": _share(1 - row["alarms"] / others) if others else "",
+            "missed": round(100 * (1 - row["found"] / images)) if images else None,
+        }
+        rows.append(row | shares | {"cells": cells})
+    return rows
 
 
 def _measurement(entry: dict[str, Any]) -> Measurement:

@@ -281,6 +281,23 @@ def test_a_prevalence_that_cannot_be_is_ignored(browse, owner, models, prevalenc
 
 
 @pytest.mark.django_db
+def test_about_counts_each_finding(browse, owner, models):
+    assert "was not measured for each finding" in browse(owner).get("/about/").content.decode()
+    card = json.loads((models / "xception" / "card.json").read_text())
+    table = [[8, 1, 1, 0], [0, 5, 5, 0], [1, 0, 19, 0], [0, 0, 0, 10]]
+    evaluation = {"version": card["version"], "per_class": {}, "confusion": table}
+    (models / "xception" / "evaluation").mkdir()
+    (models / "xception" / "evaluation" / "patient.json").write_text(json.dumps(evaluation))
+    page = " ".join(browse(owner).get("/about/").content.decode().split())
+    assert "Of 100 images with a meningioma, 50 have another most probable finding." in page
+    assert "8 of 10" in page
+    assert "1 of 40" in page
+    assert "97.5%" in page
+    assert "Technical details" in page
+    assert page.count("Accuracy where a finding is reported") == 1
+
+
+@pytest.mark.django_db
 def test_about_admits_that_nothing_was_measured(browse, owner, models):
     change(models, metrics=[])
     assert b"Treat the model as not evaluated" in browse(owner).get("/about/").content
