@@ -69,6 +69,7 @@ def add_training_options(parser: ArgumentParser) -> None:
     add("--floor", type=float, default=0.0, help="learning rate at the end, as a share of the peak")
     add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
     add("--mixup-alpha", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
+    add("--augmentation", default="full", choices=("full", "mild"), help="mild: for the protocol official")
     add("--ema", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
     add("--freeze", type=int, help="frozen blocks at the start of the backbone; 3 by default, 0 for a random start")
     add("--layerwise-decay", type=float, default=1.0, help="share of the learning rate of the block behind; 1 for none")
@@ -97,6 +98,7 @@ def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, Run
         epoch_steps=options["epoch_steps"],
         floor=options["floor"],
         mixup_alpha=options["mixup_alpha"],
+        augmentation=options["augmentation"],
         ema=options["ema"],
         balanced=not options["uniform"],
         freeze=freeze,

@@ -134,6 +134,9 @@ def _compared(card: ModelCard, *, is_default: bool, loaded: dict[tuple[str, str]
 
 
 def _parameters(card: ModelCard) -> int | None:
+    """Return what the card states, which an ensemble needs, or else count the numbers in the weights file."""
+    if stated := card.details.get("architecture", {}).get("parameters"):
+        return int(stated)
     path = card.weights.path
     return _counted(path, path.stat().st_mtime_ns) if path.is_file() else None
 

@@ -112,6 +112,28 @@ class Augmentation:
         return pixels
 
 
+AUGMENTATIONS = {
+    "full": Augmentation(),
+    "mild": Augmentation(
+        rotation=8.0,
+        scale=0.08,
+        shift=0.04,
+        quarter=0.0,
+        crop=0.0,
+        contrast=0.15,
+        inversion=0.0,
+        bias=0.1,
+        equalize=0.0,
+        resolution=0.1,
+        blur=0.05,
+        noise=0.1,
+        jpeg=0.1,
+    ),
+}
+"""By name. `full` makes scanners and sequences hard to tell apart. `mild` stays close to the images, as in most published
+work; it serves the protocol `official` alone, where training and test images come from the same scanners."""
+
+
 @dataclass(frozen=True, slots=True)
 class Warp:
     """An affine map from the pixels of a square of side `size` to those of the source image."""

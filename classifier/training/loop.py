@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class TrainingConfig:
         epoch_steps: Steps between two validations; 0 counts the training images once.
         floor: Learning rate at the end, as a share of the peak. A moving average of the weights wants it high.
         mixup_alpha: See `Batches`.
+        augmentation: A key of `AUGMENTATIONS`.
         freeze: Frozen blocks.
         layerwise_decay: See `LayerwiseLearningRates`.
         clip: Largest gradient norm.
@@ -70,6 +71,7 @@ class TrainingConfig:
     epoch_steps: int = 0
     floor: float = 0.0
     mixup_alpha: float = 0.0
+    augmentation: str = "full"
     freeze: int = 3
     layerwise_decay: float = 1.0
     clip: float = 1.0
@@ -163,12 +165,14 @@ class Trainer:
         Returns:
             The final state. `best.weights.h5` holds the weights of the best epoch, `final.weights.h5` of the last.
         """
-        from classifier.training.augment import Augmentation
+        from classifier.training.augment import AUGMENTATIONS
 
         config, state = self.config, self.state
         sizes = config.sizes(len(train))
         per_epoch = config.steps_of_epoch(len(train))
-        augmentation = Augmentation() if self.mirror else Augmentation(mirror=0.0)
+        augmentation = AUGMENTATIONS[config.augmentation]
+        if not self.mirror:
+            augmentation = replace(augmentation, mirror=0.0)
         batches = Batches(
             train,
             augmentation,

@@ -118,7 +118,7 @@ def describe_config(record: dict[str, Any]) -> str:
         f"epochs: {stages}{stopped}, AdamW {config['learning_rate']:g}, batches of {config['batch_size']}, "
         f"{config['freeze']} frozen blocks, weight decay {config['weight_decay']:g}, "
         f"moving average of the weights {config.get('ema', config.get('average', 0)):g}, "
-        f"label smoothing {config['smoothing']:g}, "
+        f"label smoothing {config['smoothing']:g}, {config.get('augmentation', 'full')} augmentation, "
         f"weight of the location loss {config['location']:g}, of the lesion loss {config.get('lesion', 0):g}, "
         f"seed {config['seed']}"
     )

@@ -12,6 +12,10 @@ from classifier.training.markdown import percent, table
 
 EVALUATIONS = "evaluation"
 PAGE_NAME = "README.md"
+OTHER_WEIGHTS = (
+    "These are figures of other weights of the same architecture, trained under `{trained_under}`, for comparison with "
+    "published figures. They are not the weights of this model."
+)
 
 
 def write_page(folder: Path) -> Path:
@@ -19,9 +23,10 @@ def write_page(folder: Path) -> Path:
     card = read_card(folder)
     parts = [_head(card), _calibration(folder)]
     for path in sorted((folder / EVALUATIONS).glob("*.json")):
-        parts.append(
-            evaluation_section(json.loads(path.read_text(encoding="utf-8")), plots=f"{EVALUATIONS}/{path.stem}")
-        )
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        parts.append(evaluation_section(figures, plots=f"{EVALUATIONS}/{path.stem}"))
+        if figures.get("weights_sha256") != card["weights"]["sha256"]:
+            parts.append(OTHER_WEIGHTS.format(**figures))
     page = folder / PAGE_NAME
     page.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return page
