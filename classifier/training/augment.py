@@ -130,8 +130,8 @@ AUGMENTATIONS = {
         jpeg=0.1,
     ),
 }
-"""By name. `full` makes scanners and sequences hard to tell apart. `mild` stays close to the images, as in most published
-work; it serves the protocol `official` alone, where training and test images come from the same scanners."""
+"""By name. `full` makes scanners and sequences hard to tell apart. `mild` stays close to the images, as in most
+published work; it serves the protocol `official` alone, where training and test images come from the same scanners."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.training.augment import Augmentation, bias_field, contrast_curve, equalize
+from classifier.training.augment import AUGMENTATIONS, Augmentation, bias_field, contrast_curve, equalize
 
 STILL = Augmentation(**dict.fromkeys(Augmentation.__slots__, 0.0))
 
@@ -99,3 +101,14 @@ def test_equalising_spares_the_background_and_small_heads():
     result = equalize(pixels)
     assert result[0, 0] == 0
     assert result.max() > 0.9
+
+
+def test_mild_augmentation_stays_closer_to_the_image(picture):
+    still = {"mirror": 0.0, "rotation": 0.0, "scale": 0.0, "shift": 0.0, "quarter": 0.0}
+
+    def change(name):
+        augmentation = replace(AUGMENTATIONS[name], **still)
+        images = [augmentation(picture, size=120, rng=rng(seed))[0] for seed in range(40)]
+        return np.mean([np.abs(image.astype(float) - picture) for image in images])
+
+    assert 0 < change("mild") < 0.5 * change("full")

@@ -4,7 +4,8 @@ import pytest
 
 from classifier.inference.registry import ModelError, load_card
 from classifier.training.package import describe_training, package_run
-from tests.inference.conftest import make_tiny_model
+from classifier.training.page import write_page
+from tests.inference.conftest import SHIPPED, make_tiny_model
 
 
 def record(**changes):
@@ -83,3 +84,14 @@ def test_figures_of_earlier_weights_do_not_stay_beside_new_ones(tmp_path):
     assert not (folder / "calibration.json").exists()
     card = load_card(folder)
     assert (card.version, card.metrics) == ("2", [])
+
+
+def test_figures_of_other_weights_are_named_as_such(tmp_path):
+    folder = make_tiny_model(tmp_path / "tiny")
+    (folder / "evaluation").mkdir()
+    figures = json.loads((SHIPPED / "evaluation" / "patient.json").read_text())
+    for digest, named in ((load_card(folder).weights.sha256, False), ("0" * 64, True)):
+        text = json.dumps(figures | {"weights_sha256": digest, "trained_under": "official"})
+        (folder / "evaluation" / "official.json").write_text(text)
+        page = write_page(folder).read_text()
+        assert ("not the weights of this model" in page) == named
