@@ -28,6 +28,7 @@ def package_run(
     earlier: Sequence[Path] = (),
     weights: str = "final.weights.h5",
     size: int | None = None,
+    texts: Path | None = None,
 ) -> Path:
     """Package a run. The model is not calibrated yet.
 
@@ -39,18 +40,24 @@ def package_run(
         earlier: Folders of the runs whose weights this one went on from, in order; their records are kept too.
         weights: Which weights of the run.
         size: Side of the network's input in pixels; by default that of the run's last stage.
+        texts: JSON file with some of `TEXTS`, which replace those of `like`.
 
     Returns:
         The path of the card.
 
     Raises:
         ModelError: If the run is not finished.
+        ValueError: If the texts have other sections.
     """
     record: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
     if "finished" not in record or not (run / weights).is_file():
         raise ModelError(f"{run} is not a finished run. Run the same `manage.py train` again to finish it.")
     old = read_card(like)
-    texts = {name: old[name] for name in TEXTS if name in old}
+    sections = {name: old[name] for name in TEXTS if name in old}
+    if texts is not None:
+        sections |= json.loads(texts.read_text(encoding="utf-8"))
+        if unknown := set(sections) - set(TEXTS):
+            raise ValueError(f"A card's texts are {', '.join(TEXTS)}. Received: {', '.join(sorted(unknown))}")
     folder.mkdir(parents=True, exist_ok=True)
     # Figures of other weights must not stand beside these.
     shutil.rmtree(folder / EVALUATIONS, ignore_errors=True)
@@ -69,7 +76,7 @@ def package_run(
         network=record["network"],
         version=version,
         weights=target,
-        texts=texts | {"training": training, "architecture": network_cost(record["network"], size=side)},
+        texts=sections | {"training": training, "architecture": network_cost(record["network"], size=side)},
         preprocessing=find_architecture(record["network"]).preprocessing(size=side),
     )
     write_json(folder / RECORD_FOLDER / "runs.json", records)

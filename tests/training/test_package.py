@@ -95,3 +95,20 @@ def test_figures_of_other_weights_are_named_as_such(tmp_path):
         (folder / "evaluation" / "official.json").write_text(text)
         page = write_page(folder).read_text()
         assert ("not the weights of this model" in page) == named
+
+
+def test_texts_come_from_a_file_or_from_another_model(tmp_path):
+    like = make_tiny_model(tmp_path / "like")
+    run, texts = tmp_path / "run", tmp_path / "texts.json"
+    run.mkdir()
+    (run / "final.weights.h5").write_bytes((like / "tiny.weights.h5").read_bytes())
+    curve = [{"epoch": 1, "step": 12, "size": 96, "loss": 1.0}]
+    (run / "run.json").write_text(json.dumps(record(network="tiny", curve=curve)))
+    texts.write_text(json.dumps({"weaknesses": ["Small lesions"]}))
+    package_run(run, folder=tmp_path / "tiny", version="2", like=like, texts=texts)
+    card = load_card(tmp_path / "tiny").details
+    assert (card["title"], card["weaknesses"]) == ("Tiny", ["Small lesions"])
+    assert card["architecture"]["parameters"] > 0
+    texts.write_text(json.dumps({"metrics": []}))
+    with pytest.raises(ValueError, match="Received: metrics"):
+        package_run(run, folder=tmp_path / "tiny", version="2", like=like, texts=texts)

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--run, --after, --name, --model-version, --size, --like."""
+        """--run, --after, --name, --model-version, --size, --texts, --like."""
         parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="output folder of manage.py train")
         parser.add_argument(
             "--after", type=Path, action="append", default=[], metavar="DIR", help="earlier run, in order"
@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="folder under models/")
         parser.add_argument("--model-version", required=True, metavar="X.Y.Z")
         parser.add_argument("--size", type=int, help="side of the input; that of the run's last stage by default")
+        parser.add_argument("--texts", type=Path, metavar="FILE", help="JSON with texts in place of those of --like")
         parser.add_argument("--like", default=settings.MODEL, help="model whose texts are taken over")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,7 +40,8 @@ class Command(BaseCommand):
                 earlier=options["after"],
                 like=models / options["like"],
                 size=options["size"],
+                texts=options["texts"],
             )
-        except (ModelError, OSError) as error:
+        except (ModelError, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Wrote {path}. Next: manage.py calibrate, then manage.py evaluate --record.")
