@@ -165,12 +165,23 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
         ("host", "pid"),
         ("model_name", "model_version", "engine"),
         ("started_at", "last_report", "alive"),
+        "loaded_models",
         ("succeeded", "failed", "released", "late"),
         "images_per_batch",
         "times",
     )
     # Read-only pages show methods only if they are listed here.
-    readonly_fields = ("alive", "last_report", "succeeded", "failed", "released", "late", "images_per_batch", "times")
+    readonly_fields = (
+        "alive",
+        "loaded_models",
+        "last_report",
+        "succeeded",
+        "failed",
+        "released",
+        "late",
+        "images_per_batch",
+        "times",
+    )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the workers below a summary of the queue."""
@@ -222,6 +233,13 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
         """Return the mean number of images per forward pass since its start."""
         mean = _mean(row, "batch_size")
         return None if mean is None else f"{mean:.1f}"
+
+    @admin.display(description="loaded models", empty_value="–")
+    def loaded_models(self, row: WorkerProcess) -> str | None:
+        """Return the models that it holds in memory, with their sizes."""
+        loaded = row.measurements.get("models", {})
+        parts = (f"{name} {entry['version']} ({entry['bytes'] / 2**20:.0f} MiB)" for name, entry in loaded.items())
+        return ", ".join(parts) or None
 
     @admin.display(description="network, a batch", empty_value="–")
     def network_time(self, row: WorkerProcess) -> str | None:

@@ -79,3 +79,8 @@ def test_workers_are_looked_at_and_not_changed(browse, staff):
     assert client.get(f"{WORKERS}add/").status_code == 403
     assert client.post(f"{WORKERS}{worker.pk}/change/", {"host": "x"}).status_code == 403
     assert client.post(f"{WORKERS}{worker.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_its_page_names_the_models_in_memory(browse, staff):
+    worker = make_worker_process(measurements={"models": {"compact": {"version": "0.1", "bytes": 200 * 2**20}}})
+    assert "compact 0.1 (200 MiB)" in browse(staff).get(f"{WORKERS}{worker.pk}/change/").content.decode()

@@ -68,6 +68,7 @@ rules(
     "web:about",
     "web:models",
     "web:models_csv",
+    "web:models_differences",
     "web:models_latex",
     "web:sample_image",
 )

@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from classifier.comparison.differences import Difference
 from classifier.comparison.figures import Figure
 
 CSV_COLUMNS = (
     "model", "version", "protocol", "set", "measure", "value", "low", "high", "images", "patients", "higher_is_better",
+)  # fmt: skip
+DIFFERENCE_COLUMNS = (
+    "protocol", "base", "model", "set", "measure", "base_value", "model_value", "difference", "low", "high", "verdict",
+    "images", "patients",
 )  # fmt: skip
 SPECIAL = re.compile(r"[&%$#_{}~^\\]")
 ESCAPES = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
@@ -45,6 +50,28 @@ def to_csv(columns: Iterable[Column]) -> str:
                     *(_cell(column.model), _cell(column.version), column.protocol, figure.part.key, figure.measure.key),
                     *(f"{figure.value:.6f}", *bounds, figure.images, figure.patients or ""),
                     int(figure.measure.higher_is_better),
+                )
+            )
+    return buffer.getvalue()
+
+
+def differences_to_csv(comparisons: Iterable[tuple[str, str, str, Sequence[Difference]]]) -> str:
+    """Return one line for each paired difference, with a header.
+
+    Args:
+        comparisons: Protocol, base, model, and the differences of the model from the base.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(DIFFERENCE_COLUMNS)
+    for protocol, base, model, rows in comparisons:
+        for row in rows:
+            bounds = ["" if bound is None else f"{bound:.6f}" for bound in (row.low, row.high)]
+            writer.writerow(
+                (
+                    *(protocol, _cell(base), _cell(model), row.part.key, row.measure.key),
+                    *(f"{row.base:.6f}", f"{row.value:.6f}", f"{row.difference:.6f}", *bounds),
+                    *(row.verdict, row.images, row.patients),
                 )
             )
     return buffer.getvalue()

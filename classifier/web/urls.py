@@ -55,6 +55,7 @@ urlpatterns = [
     path("models/", models.models, name="models"),
     path("models/default/", models.model_default, name="model_default"),
     path("models/export.csv", models.models_export, {"kind": "csv"}, name="models_csv"),
+    path("models/differences.csv", models.models_export, {"kind": "differences"}, name="models_differences"),
     path("models/export.tex", models.models_export, {"kind": "tex"}, name="models_latex"),
     path("models/in-use/", models.models_in_use, name="models_in_use"),
     path("models/<str:name>/", models.model, name="model"),

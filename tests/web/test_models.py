@@ -187,6 +187,13 @@ def test_figures_are_exported(evaluated, browse, owner):
     assert "\\begin{tabular}{llrr}" in client.get("/models/export.tex").content.decode()
 
 
+def test_differences_are_exported_both_ways(evaluated, browse, owner):
+    rows = list(csv.DictReader(browse(owner).get("/models/differences.csv").content.decode().splitlines()))
+    accuracy = {row["model"]: row for row in rows if row["measure"] == "accuracy"}
+    assert (accuracy["xception"]["verdict"], accuracy["compact"]["verdict"]) == ("better", "worse")
+    assert float(accuracy["xception"]["difference"]) == -float(accuracy["compact"]["difference"])
+
+
 def test_the_api_gives_the_same_figures(evaluated, api, browse, owner):
     listed = api(owner).get("/api/v1/models/").json()
     assert [(model["name"], model["default"]) for model in listed] == [("xception", True), ("compact", False)]

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from classifier.comparison.figures import confusion_of
-from classifier.comparison.tables import to_csv, to_latex
+from classifier.comparison.tables import differences_to_csv, to_csv, to_latex
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.selectors.comparison import (
     ComparedModel,
@@ -85,12 +85,19 @@ def model(request: SignedInRequest, name: str) -> HttpResponse:
 
 @require_safe
 def models_export(request: SignedInRequest, kind: str) -> HttpResponse:
-    """Return all figures as CSV, or those of one protocol as a LaTeX table."""
+    """Return all figures or all paired differences as CSV, or the figures of one protocol as a LaTeX table."""
     found = compared_models()
     protocols = protocols_of(found)
     if kind == "csv":
         content = to_csv(model.column(name) for name in protocols for model in found if name in model.evaluations)
         return _file(content, name="models.csv", content_type="text/csv; charset=utf-8")
+    if kind == "differences":
+        pairs = [(name, base, other) for name in protocols for base in found for other in found if base is not other]
+        rows = (
+            (name, base.card.name, other.card.name, differences(base, other, protocol=name))
+            for name, base, other in pairs
+        )
+        return _file(differences_to_csv(rows), name="differences.csv", content_type="text/csv; charset=utf-8")
     protocol = _chosen(request, "protocol", protocols)
     columns = [model.column(protocol) for model in found if protocol in model.evaluations]
     caption = f"Models under the protocol {protocol}; 95% intervals by patient"
