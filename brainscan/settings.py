@@ -209,6 +209,14 @@ CELERY_BEAT_SCHEDULE = {
 # Read by gunicorn; checked here, so that a wrong value stops `up` with a sentence.
 WEB_CONCURRENCY = setting("WEB_CONCURRENCY", 1, number(minimum=1, maximum=256))
 
+# --- language models --------------------------------------------------------------------------------------------
+# A provider that the environment names; it stays off until staff enable it on the page.
+ASSISTANT_KIND = setting("ASSISTANT_KIND", "", one_of("", "google", "openai", "anthropic", "compatible"))
+ASSISTANT_NAME = env.str("ASSISTANT_NAME", "")
+ASSISTANT_MODEL = env.str("ASSISTANT_MODEL", "")
+ASSISTANT_ADDRESS = env.str("ASSISTANT_ADDRESS", "")
+ASSISTANT_KEY = env.str("ASSISTANT_KEY", "")
+
 # --- accounts ---------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "classifier.User"
 AUTHENTICATION_BACKENDS = [

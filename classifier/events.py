@@ -18,6 +18,8 @@ class Kind(StrEnum):
     DIAGNOSIS_RECORDED = "diagnosis.recorded"
     REPORT_SIGNED = "report.signed"
     REPORT_ADDENDUM = "report.addendum"
+    ASSISTANT_CONFIGURED = "assistant.configured"
+    ASSISTANT_REQUESTED = "assistant.requested"
     ANALYSIS_SUCCEEDED = "analysis.succeeded"
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"

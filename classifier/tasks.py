@@ -8,10 +8,11 @@ from celery import shared_task, signals
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 
+from classifier.assistant import jobs
 from classifier.queue import claim
 from classifier.reports import archive
 from classifier.selectors.model import default_model
-from classifier.services import report_archive, storage
+from classifier.services import explanation, report_archive, storage
 
 if TYPE_CHECKING:
     from classifier.worker.process import Worker
@@ -36,6 +37,7 @@ def sweep() -> None:
     """Recover from lost messages and dead workers."""
     claim.sweep()
     report_archive.sweep_archives()
+    explanation.sweep_explanations()
 
 
 @shared_task(name="classifier.remove_orphaned_files")
@@ -49,6 +51,12 @@ def remove_orphaned_files() -> None:
 def make_report_archives() -> None:
     """Make the archives of reports that wait. The pipeline has threads of its own and does not wait for this."""
     archive.make_archives(_stopping)
+
+
+@shared_task(name="classifier.run_assistant")
+def run_assistant() -> None:
+    """Ask language models for the explanations that wait, in threads of their own."""
+    jobs.start(_stopping)
 
 
 @signals.worker_init.connect

@@ -10,7 +10,7 @@ import pytest
 
 from devtools.running import ROOT
 
-HEAVY = ("tensorflow", "keras", "torch", "jax", "weasyprint")
+HEAVY = ("tensorflow", "keras", "torch", "jax", "weasyprint", "pydantic_ai", "openai", "anthropic", "google.genai")
 
 
 def imports_of(path: Path) -> set[str]:
@@ -46,7 +46,7 @@ def test_edges_write_through_services(path):
 
 
 def test_the_web_application_starts_without_heavy_libraries(tmp_path):
-    """Every page's code is imported, and none of it brings TensorFlow or WeasyPrint along."""
+    """Every page's code is imported, and none of it brings TensorFlow, WeasyPrint, or language models along."""
     program = (
         "import sys; from brainscan.wsgi import application\n"
         "from django.urls import get_resolver; get_resolver().url_patterns\n"

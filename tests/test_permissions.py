@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from classifier.models import Analysis, Batch, BatchFile, Scan, Team
+from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Scan, Team
 from classifier.selectors.scan import get_scan
+from classifier.services.explanation import store_explanation
 from classifier.services.report import save_draft
 from classifier.services.report_archive import request_archive
 from classifier.services.report_template import save_template
@@ -121,7 +122,11 @@ rules(
 rules(Rule(API, method="post", per_scan=True), "api:analysis-cancel", "api:scan-analyses-all")
 rules(Rule(API, per_scan=True), "api:scan-comparison")
 rules(Rule(API, per_scan=True), "api:scan-impressions", "api:scan-diagnoses", "api:analysis-reviews")
-rules(Rule(API, per_scan=True), "api:scan-explanations")
+rules(Rule(API, per_scan=True), "api:scan-explanations", "api:scan-explanation")
+rules(Rule(LOGIN, method="post", per_scan=True), "web:explanation_create")
+rules(Rule(LOGIN, per_scan=True), "web:explanation_status")
+rules(Rule(LOGIN, staff_only=True), "web:assistant_providers", "web:assistant_provider")
+rules(Rule(LOGIN, method="post", staff_only=True), "web:assistant_provider_test", "web:assistant_provider_delete")
 rules(Rule(LOGIN), "api:schema", "api:docs")
 rules(Rule(OPEN), "health_live", "health_ready", "favicon")
 # To programs on this machine, as tests are. Who else may read it and who may not is in `tests/web/test_metrics.py`.
@@ -180,6 +185,9 @@ def address(owner, team) -> Callable[[str], str]:
         values |= {"batch_id": batch.pk, "archive_id": archive.pk, "template_id": template.pk, "kind": "html"}
         if "model" in name:
             values |= {"name": "xception", "number": 0}
+        explanation = store_explanation(analysis, by=owner, provider="built-in", text="It is.")
+        provider = AssistantProvider.objects.create(name="local", kind="compatible", model="m", address="http://h/v1")
+        values |= {"explanation_id": explanation.pk, "provider_id": provider.pk}
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name == "api:report-detail":
             values["pk"] = signed.pk

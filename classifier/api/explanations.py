@@ -3,19 +3,40 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from classifier.api.fields import TextField
+from classifier.api.preferences import wait_seconds
 from classifier.api.reviews import LISTED, StatementViewSet, created
 from classifier.api.schema import RETRY_AFTER
-from classifier.api.views import SEALED
+from classifier.api.views import PREFER, PREFERENCE_APPLIED, SEALED
 from classifier.assistant.builtin import PROVIDER
 from classifier.assistant.requests import request_explanation
 from classifier.models import Explanation
-from classifier.selectors.explanation import explanations_of
+from classifier.queue.waiting_slots import waiting_slot
+from classifier.selectors.explanation import explanations_of, get_explanation, wait_until_explained
+
+# A language model takes seconds, so an earlier request would only repeat the answer.
+RETRY_AFTER_SECONDS = "2"
+LOCATION = OpenApiParameter(
+    "Location",
+    {"type": "string", "format": "uri"},
+    OpenApiParameter.HEADER,
+    description="URL of the explanation.",
+    response=[201, 202],
+)
+POLL_AFTER = OpenApiParameter(
+    "Retry-After",
+    {"type": "integer"},
+    OpenApiParameter.HEADER,
+    description="Seconds to wait before asking for the text; missing when the explanation has finished.",
+    response=[200, 202],
+)
 
 
 class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
@@ -23,11 +44,41 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
 
     scan = serializers.UUIDField(source="scan_id", read_only=True, help_text="The scan.")
     analysis = serializers.UUIDField(source="analysis_id", read_only=True, help_text="The analysis.")
+    state = serializers.ChoiceField(choices=Explanation.State.choices, read_only=True)
+    ai_generated = serializers.SerializerMethodField(help_text="Whether a language model wrote the text.")
+    removed_sentences = serializers.SerializerMethodField(
+        help_text="How many sentences were removed because they contradicted the analysis."
+    )
 
     class Meta:
         model = Explanation
-        fields = ("id", "scan", "analysis", "provider", "model", "text", "created_at")
+        fields = (
+            "id",
+            "scan",
+            "analysis",
+            "provider",
+            "model",
+            "state",
+            "ai_generated",
+            "text",
+            "removed_sentences",
+            "with_image",
+            "failure_message",
+            "created_at",
+            "finished_at",
+        )
         read_only_fields = fields
+        extra_kwargs = {  # noqa: RUF012 - as Django REST framework documents it
+            "failure_message": {"help_text": "Why there is no text; empty otherwise."}
+        }
+
+    def get_ai_generated(self, row: Explanation) -> bool:
+        """Return False for the built-in explanation."""
+        return row.provider != PROVIDER
+
+    def get_removed_sentences(self, row: Explanation) -> int:
+        """Return the number of removed sentences."""
+        return len(row.blocked)
 
 
 class ProviderField(TextField):
@@ -40,12 +91,25 @@ class ProviderField(TextField):
         return super().to_internal_value(data)
 
 
+class TrueOrFalse(serializers.BooleanField):
+    """`true` or `false`; unlike its base, no text and no number."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the value."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class NewExplanationSerializer(serializers.Serializer[Any]):
     """The body of a request for an explanation."""
 
     provider = ProviderField(
-        default=PROVIDER, max_length=64, help_text=f"Name of the provider. “{PROVIDER}” is always there."
+        default=PROVIDER,
+        max_length=64,
+        help_text=f"Name of an enabled provider. “{PROVIDER}” is always there and sends nothing.",
     )
+    with_image = TrueOrFalse(default=False, help_text="Whether the image is sent to the provider, if staff allow it.")
 
 
 class ExplanationViewSet(StatementViewSet):
@@ -62,18 +126,66 @@ class ExplanationViewSet(StatementViewSet):
 
     @extend_schema(
         request=NewExplanationSerializer,
-        parameters=[RETRY_AFTER],
-        responses=created(
+        parameters=[LOCATION, POLL_AFTER, RETRY_AFTER],
+        responses={
+            202: OpenApiResponse(
+                ExplanationSerializer, description="The request is queued. Ask for the text at `Location`."
+            )
+        }
+        | created(
             ExplanationSerializer,
-            "The explanation. An equal one that exists already is returned as it is.",
-            conflict=f"{SEALED} Or the current analysis has no result (`no_result`), or the scan was deleted "
+            "The built-in explanation. An equal one that exists already is returned as it is.",
+            conflict=f"{SEALED} Or the current analysis has no result (`no_result`), the caller already waits for an "
+            "explanation (`already_requested`) or has used up the limit (`rate_limit`), or the scan was deleted "
             "(`scan_deleted`).",
         ),
     )
     def create(self, request: Request, pk: UUID) -> Response:
-        """Explain the current result of a scan. The built-in explanation is ready at once."""
+        """Explain the current result of a scan. The built-in explanation is ready at once; a model's is queued."""
         scan = self.scan(pk)
         fields = NewExplanationSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
         explanation = request_explanation(scan, by=request.user, **fields.validated_data)  # type: ignore[arg-type]
-        return Response(ExplanationSerializer(explanation).data, status=status.HTTP_201_CREATED)
+        headers = {
+            "Location": reverse("api:scan-explanation", args=[scan.pk, explanation.pk], request=request),
+        }
+        if explanation.is_finished:
+            return Response(ExplanationSerializer(explanation).data, status=status.HTTP_201_CREATED, headers=headers)
+        headers["Retry-After"] = RETRY_AFTER_SECONDS
+        return Response(ExplanationSerializer(explanation).data, status=status.HTTP_202_ACCEPTED, headers=headers)
+
+
+class ExplanationView(StatementViewSet):
+    """One explanation."""
+
+    serializer_class = ExplanationSerializer
+    queryset = Explanation.objects.none()
+
+    @extend_schema(
+        operation_id="scans_explanations_retrieve",
+        parameters=[
+            OpenApiParameter("explanation_id", {"type": "string", "format": "uuid"}, OpenApiParameter.PATH),
+            PREFER,
+            PREFERENCE_APPLIED,
+            POLL_AFTER,
+            RETRY_AFTER,
+        ],
+        responses={200: ExplanationSerializer} | LISTED,
+    )
+    def retrieve(self, request: Request, pk: UUID, explanation_id: UUID) -> Response:
+        """Return an explanation; with `Prefer: wait=N`, as soon as it is finished."""
+        scan = self.open_scan(pk)
+        headers = {}
+        try:
+            row = get_explanation(request.user, scan, explanation_id)  # type: ignore[arg-type]
+            seconds = wait_seconds(request.headers.get("Prefer", ""))
+            if seconds and not row.is_finished:
+                with waiting_slot(int(request.user.pk or 0)) as may_wait:
+                    if may_wait:
+                        row = wait_until_explained(row, seconds=seconds)
+                        headers["Preference-Applied"] = f"wait={seconds}"
+        except Explanation.DoesNotExist as error:
+            raise Http404 from error
+        if not row.is_finished:
+            headers["Retry-After"] = RETRY_AFTER_SECONDS
+        return Response(ExplanationSerializer(row).data, headers=headers)

@@ -7,7 +7,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from classifier.api.batches import BatchViewSet
-from classifier.api.explanations import ExplanationViewSet
+from classifier.api.explanations import ExplanationView, ExplanationViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
@@ -47,6 +47,11 @@ urlpatterns = [
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
     path("v1/scans/<uuid:pk>/diagnoses/", DiagnosisViewSet.as_view(LISTED_AND_CREATED), name="scan-diagnoses"),
     path("v1/scans/<uuid:pk>/explanations/", ExplanationViewSet.as_view(LISTED_AND_CREATED), name="scan-explanations"),
+    path(
+        "v1/scans/<uuid:pk>/explanations/<uuid:explanation_id>/",
+        ExplanationView.as_view({"get": "retrieve"}),
+        name="scan-explanation",
+    ),
     path("v1/analyses/<uuid:pk>/reviews/", ReviewViewSet.as_view(LISTED_AND_CREATED), name="analysis-reviews"),
     path("v1/scans/<uuid:pk>/report.pdf", ReportPdfView.as_view(), name="scan-report-pdf"),
     path("v1/scans/<uuid:pk>/report.html", ReportHtmlView.as_view(), name="scan-report-html"),

@@ -2,6 +2,7 @@
 
 from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
+from classifier.models.assistant import AssistantProvider
 from classifier.models.batch import Batch, BatchFile
 from classifier.models.event import Event
 from classifier.models.explanation import Explanation
@@ -18,6 +19,7 @@ from classifier.models.worker_process import WorkerProcess
 __all__ = [
     "Analysis",
     "ApiToken",
+    "AssistantProvider",
     "Batch",
     "BatchFile",
     "Certainty",

@@ -29,6 +29,12 @@ class User(AbstractUser):
     time_zone = models.CharField(
         max_length=64, blank=True, help_text="Name in the IANA database. Empty: the zone of the browser."
     )
+    assistant_provider = models.CharField(
+        max_length=32, blank=True, editable=False, help_text="The language model that the person chose last."
+    )
+    assistant_image = models.BooleanField(
+        default=False, editable=False, help_text="Whether the person sent the image with the last request."
+    )
     email_notifications = models.BooleanField("e-mail notifications", default=False)
 
     class Meta:

@@ -23,6 +23,12 @@ def notify_archive_workers() -> bool:
     return try_publish(lambda producer: current_app.send_task(task, producer=producer, retry=False))
 
 
+def notify_assistant_workers() -> bool:
+    """Notify the workers that language models are asked. Return True if the broker took the message; never raise."""
+    task = "classifier.run_assistant"
+    return try_publish(lambda producer: current_app.send_task(task, producer=producer, retry=False))
+
+
 def _notify(producer: Any) -> None:
     if not _has_message(producer.channel):
         current_app.send_task("classifier.process_queue", producer=producer, retry=False)

@@ -6,10 +6,11 @@ all waiting threads of a process.
 
 import time
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from threading import Condition
 from uuid import UUID
 
-from classifier.models import Analysis
+from classifier.models import Analysis, Explanation
 from classifier.queue.finished import FinishedListener
 
 # In seconds, while the listener is connected.
@@ -21,6 +22,16 @@ INTERVAL_SHARE = 0.05
 POLL_SHARE = 0.1
 
 
+def active_analyses(pks: Collection[UUID]) -> Iterable[UUID]:
+    """Return the analyses that are queued or running."""
+    return Analysis.objects.filter(pk__in=pks, state__in=Analysis.ACTIVE).values_list("pk", flat=True)
+
+
+def active_explanations(pks: Collection[UUID]) -> Iterable[UUID]:
+    """Return the explanations that are queued or running."""
+    return Explanation.objects.filter(pk__in=pks, state__in=Explanation.ACTIVE).values_list("pk", flat=True)
+
+
 class CompletionWaiter:
     """Block threads until their analyses finish.
 
@@ -28,7 +39,13 @@ class CompletionWaiter:
     latency: waiters also poll, every 0.5 s while the listener is connected.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, active: Callable[[Collection[UUID]], Iterable[UUID]] | None = None) -> None:
+        """Store how to look.
+
+        Args:
+            active: returns those of some rows that are unfinished; by default, rows of `Analysis`.
+        """
+        self._active = active or active_analyses
         self._changed = Condition()
         # How many threads wait for each analysis.
         self._awaited: Counter[UUID] = Counter()
@@ -93,8 +110,7 @@ class CompletionWaiter:
         began = time.monotonic()
         with self._changed:
             awaited = set(self._awaited)
-        active = Analysis.objects.filter(pk__in=awaited, state__in=Analysis.ACTIVE)
-        self._mark_finished(awaited - set(active.values_list("pk", flat=True)))
+        self._mark_finished(awaited - set(self._active(awaited)))
         self._poll_seconds = time.monotonic() - began
 
     def _mark_finished(self, finished: set[UUID]) -> None:
@@ -106,3 +122,6 @@ class CompletionWaiter:
 
 completion_waiter = CompletionWaiter()
 """The waiter of this process."""
+
+explanation_waiter = CompletionWaiter(active_explanations)
+"""The waiter of this process for explanations by language models."""

@@ -30,6 +30,12 @@ def set_keep_file_names(user: User, *, on: bool) -> None:
     user.save(update_fields=["keep_file_names"])
 
 
+def remember_assistant(user: User, *, provider: str, with_image: bool) -> None:
+    """Store which language model the person chose, and whether to send the image, for the next request."""
+    user.assistant_provider, user.assistant_image = provider, with_image
+    user.save(update_fields=["assistant_provider", "assistant_image"])
+
+
 def set_sealed_reading(user: User, *, on: bool) -> None:
     """Turn the sealed first read of a person on or off. What was recorded stays.
 

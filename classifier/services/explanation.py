@@ -1,15 +1,47 @@
-"""Store explanations of results."""
+"""Explanations of results: requests by people, and what workers do to the rows."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
-from classifier.models import Analysis, Explanation, Scan, User
+from classifier.events import Kind, record_events
+from classifier.models import Analysis, AssistantProvider, Event, Explanation, Scan, User
 from classifier.permissions import can_view
-from classifier.services.errors import Conflict, NotAllowed, Sealed
+from classifier.queue.finished import publish_finished
+from classifier.queue.notify import notify_assistant_workers
+from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
 
 logger = structlog.get_logger(__name__)
 
 REFUSED = "You don't have permission to explain this scan."
+MAX_ATTEMPTS = 2
+# Longer than the longest time-out of a provider (300 s) and the storing of its answer.
+LEASE = timedelta(seconds=330)
+# A request that no worker has taken by then is of no use to the person who waits for it.
+GIVEN_UP = timedelta(minutes=15)
+LOST = "The explanation was interrupted. Try again."
+NO_WORKER = "No worker took the request. Try again, or tell your administrator."
+HOUR = timedelta(hours=1)
+
+
+@dataclass(slots=True)
+class ExplanationClaim:
+    """An explanation that this worker writes until the lease expires, and the token that proves it."""
+
+    explanation: Explanation
+    token: UUID
+
+    @property
+    def is_held(self) -> Q:
+        """The condition under which the claim still holds."""
+        return Q(pk=self.explanation.pk, state=Explanation.State.RUNNING, lease_token=self.token)
 
 
 def explainable_analysis(scan: Scan, *, by: User) -> Analysis:
@@ -47,7 +79,163 @@ def store_explanation(analysis: Analysis, *, by: User, provider: str, text: str)
         with transaction.atomic():
             same = Explanation.objects.filter(analysis=analysis, provider=provider, text=text).first()
             return same or Explanation.objects.create(
-                scan_id=analysis.scan_id, analysis=analysis, requested_by=by, provider=provider, text=text
+                scan_id=analysis.scan_id,
+                analysis=analysis,
+                requested_by=by,
+                provider=provider,
+                text=text,
+                finished_at=timezone.now(),
             )
     except IntegrityError as error:
         raise Conflict("This scan was deleted. Nothing was stored.", code="scan_deleted") from error
+
+
+def queue_explanation(
+    analysis: Analysis, *, by: User, provider: AssistantProvider, with_image: bool, fields: Sequence[str]
+) -> Explanation:
+    """Queue the request for an explanation by a language model, and record what will be sent.
+
+    Args:
+        analysis: with a result that is open to `by`.
+        by: the person who asks.
+        provider: an enabled provider.
+        with_image: whether the person wants the image to be sent.
+        fields: keys of the fields that are sent.
+
+    Raises:
+        Invalid: if the provider is not enabled, or may not get the image.
+        Conflict: if the person waits for another one of this analysis, has used up the limit, or the scan was deleted.
+    """
+    _check_provider(provider, with_image=with_image)
+    check_rate(provider, by=by)
+    try:
+        with transaction.atomic():
+            row = Explanation.objects.create(
+                scan_id=analysis.scan_id,
+                analysis=analysis,
+                requested_by=by,
+                provider=provider.name,
+                model=provider.model,
+                state=Explanation.State.QUEUED,
+                with_image=with_image,
+                fields=list(fields),
+            )
+            payload = {"provider": provider.name, "model": provider.model, "fields": list(fields)}
+            record_events(
+                [
+                    Event(
+                        kind=Kind.ASSISTANT_REQUESTED,
+                        scan_id=analysis.scan_id,
+                        analysis_id=analysis.pk,
+                        actor=by,
+                        payload=payload,
+                    )
+                ]
+            )
+            transaction.on_commit(notify_assistant_workers)
+    except IntegrityError as error:
+        if not Scan.objects.filter(pk=analysis.scan_id).exists():
+            raise Conflict("This scan was deleted. Nothing was sent.", code="scan_deleted") from error
+        raise Conflict(
+            "You are already waiting for an explanation of this result. It appears here when it is ready.",
+            code="already_requested",
+        ) from error
+    logger.info("explanation_requested", explanation=str(row.pk), provider=provider.name, by=by.pk, image=with_image)
+    return row
+
+
+def check_rate(provider: AssistantProvider, *, by: User) -> None:
+    """Raise `Conflict` if a person has used up the requests to a provider of the last hour."""
+    since = timezone.now() - HOUR
+    used = Event.objects.filter(
+        kind=Kind.ASSISTANT_REQUESTED, actor=by, at__gte=since, payload__provider=provider.name
+    ).count()
+    if used >= provider.requests_per_hour:
+        raise Conflict(
+            f"You have sent {used} requests to {provider.name} within an hour, which is the limit. Try again later. "
+            "The built-in explanation is always there.",
+            code="rate_limit",
+        )
+
+
+def claim_explanation(*, now: datetime | None = None) -> ExplanationClaim | None:
+    """Claim the oldest explanation that waits, or whose worker died; None if there is none."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        row = _due(now).order_by("created_at", "pk").select_for_update(skip_locked=True).first()
+        if row is None:
+            return None
+        token = uuid.uuid4()
+        Explanation.objects.filter(pk=row.pk).update(
+            state=Explanation.State.RUNNING,
+            attempts=F("attempts") + 1,
+            lease_token=token,
+            lease_expires_at=now + LEASE,
+        )
+    return ExplanationClaim(row, token)
+
+
+def finish_explanation(
+    claim: ExplanationClaim,
+    *,
+    text: str,
+    blocked: Sequence[str],
+    input_tokens: int,
+    output_tokens: int,
+    seconds: float,
+) -> bool:
+    """Store a checked explanation. Return True if the claim still held."""
+    return _end(
+        claim,
+        state=Explanation.State.SUCCEEDED,
+        text=text,
+        blocked=list(blocked),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        seconds=seconds,
+    )
+
+
+def fail_explanation(claim: ExplanationClaim, message: str, *, blocked: Sequence[str] = ()) -> bool:
+    """End an explanation with a sentence for people. Return True if the claim still held."""
+    return _end(claim, state=Explanation.State.FAILED, failure_message=message[:300], blocked=list(blocked))
+
+
+def sweep_explanations(*, now: datetime | None = None) -> None:
+    """Fail explanations that were interrupted too often or never taken, and notify the workers if any wait."""
+    now = now or timezone.now()
+    for due, message in (
+        (Q(state=Explanation.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS), LOST),
+        (Q(state=Explanation.State.QUEUED, created_at__lt=now - GIVEN_UP), NO_WORKER),
+    ):
+        Explanation.objects.filter(due).update(
+            state=Explanation.State.FAILED,
+            failure_message=message,
+            finished_at=now,
+            lease_token=None,
+            lease_expires_at=None,
+        )
+    waits = AssistantProvider.objects.filter(test_state=AssistantProvider.Test.WAITING).exists()
+    if waits or _due(now).exists():
+        notify_assistant_workers()
+
+
+def _check_provider(provider: AssistantProvider, *, with_image: bool) -> None:
+    if not provider.enabled:
+        raise Invalid("This provider is not enabled.", code="unknown_provider")
+    if with_image and not provider.image_allowed:
+        raise Invalid(f"The image may not be sent to {provider.name}.", code="image_not_allowed")
+
+
+def _due(now: datetime) -> QuerySet[Explanation]:
+    free = Q(state=Explanation.State.QUEUED)
+    orphaned = Q(state=Explanation.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
+    return Explanation.objects.filter(free | orphaned)
+
+
+def _end(claim: ExplanationClaim, **fields: object) -> bool:
+    rows = Explanation.objects.filter(claim.is_held)
+    ended = rows.update(finished_at=timezone.now(), lease_token=None, lease_expires_at=None, **fields)
+    if ended:
+        publish_finished([claim.explanation.pk])
+    return bool(ended)

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from classifier import explanation, wording
+from classifier.assistant.markup import to_html
 from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.models import Analysis, User
 from classifier.web import cards
@@ -37,6 +38,7 @@ register.filter("duration", wording.duration)
 register.filter("choice", wording.choice)
 register.filter("reason", explanation.reason)
 register.filter("remaining_reasons", explanation.remaining_reasons)
+register.filter("markdown", to_html)
 register.filter("newest_measurement", cards.newest_measurement)
 register.filter("finding_rows", cards.finding_rows)
 register.filter("hospital_figures", cards.hospital_figures)

@@ -1,12 +1,13 @@
 """The progress of an analysis as pages show it, and the wait for its end."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
+from uuid import UUID
 
 from classifier import wording
 from classifier.models import Scan
 from classifier.queue.order import queue_position
-from classifier.queue.waiting import completion_waiter
+from classifier.queue.waiting import CompletionWaiter, completion_waiter
 from classifier.queue.waiting_slots import waiting_slot
 from classifier.web.http import SignedInRequest
 
@@ -47,12 +48,17 @@ def wait_for_any(request: SignedInRequest, shown: Iterable[dict[str, Any]]) -> d
         The headers of the response: `Retry-After` if the server did not wait, because the request did not ask for it,
         no analysis is active, or too many requests are waiting.
     """
-    seconds = _wait_seconds(request)
     active = [progress["analysis"].pk for progress in shown if progress["is_active"]]
+    return wait_for(request, completion_waiter, active)
+
+
+def wait_for(request: SignedInRequest, waiter: CompletionWaiter, active: Collection[UUID]) -> dict[str, str]:
+    """Wait until one of the rows has finished, as `wait_for_any` does. Return the headers of the response."""
+    seconds = _wait_seconds(request)
     if seconds and active:
         with waiting_slot(request.user.pk) as may_wait:
             if may_wait:
-                completion_waiter.wait(*active, seconds=seconds)
+                waiter.wait(*active, seconds=seconds)
                 return {}
     return {"Retry-After": RETRY_AFTER_SECONDS}
 

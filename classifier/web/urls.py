@@ -5,6 +5,7 @@ from django.urls import path
 from classifier.web import report_urls
 from classifier.web.views import (
     about,
+    assistant,
     attention,
     batches,
     files,
@@ -42,6 +43,16 @@ urlpatterns = [
     path("scans/<uuid:scan_id>/delete/", scans.scan_delete, name="scan_delete"),
     path("scans/<uuid:scan_id>/impressions/", reviews.impression_create, name="impression_create"),
     path("scans/<uuid:scan_id>/diagnoses/", reviews.diagnosis_create, name="diagnosis_create"),
+    path("scans/<uuid:scan_id>/explanations/", assistant.explanation_create, name="explanation_create"),
+    path(
+        "scans/<uuid:scan_id>/explanations/<uuid:explanation_id>/",
+        assistant.explanation_status,
+        name="explanation_status",
+    ),
+    path("settings/assistant/", assistant.providers, name="assistant_providers"),
+    path("settings/assistant/<int:provider_id>/", assistant.provider, name="assistant_provider"),
+    path("settings/assistant/<int:provider_id>/test/", assistant.provider_test, name="assistant_provider_test"),
+    path("settings/assistant/<int:provider_id>/delete/", assistant.provider_delete, name="assistant_provider_delete"),
     path("analyses/<uuid:analysis_id>/reviews/", reviews.review_create, name="review_create"),
     path("analyses/<uuid:analysis_id>/cancel/", scans.analysis_cancel, name="analysis_cancel"),
     path("samples/<slug:name>/", samples.sample_submit, name="sample_submit"),

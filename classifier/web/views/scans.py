@@ -22,6 +22,7 @@ from classifier.selectors.team import teams_of
 from classifier.services.analysis import cancel_analysis, request_all_models, request_analysis
 from classifier.services.errors import ServiceError
 from classifier.services.scan import delete_scan, move_scan, update_scan
+from classifier.web.assistant_forms import written_of
 from classifier.web.confirm import ask, is_confirmed
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
@@ -73,6 +74,7 @@ def scan_page(
         "advice": wording.advice(analysis, has_overlay=has_overlay) if analysis is not None else None,
         "explanation": sections,
         "remaining": remaining,
+        **written_of(request.user, shown),
         "chart": [
             {"name": name, "value": round(value, 4), "muted": name not in remaining} for name, value in probabilities
         ],

@@ -1,0 +1,31 @@
+"""Encrypt secrets that are stored in the database, with a key derived from `SECRET_KEY`."""
+
+import base64
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+# Separates this use of SECRET_KEY from every other (RFC 5869, section 3.2).
+PURPOSE = b"brainscan/assistant-provider-key/1"
+
+
+def encrypt(secret: str) -> str:
+    """Return a secret as text that only `decrypt` on the same installation can read; "" for ""."""
+    return _fernet().encrypt(secret.encode()).decode() if secret else ""
+
+
+def decrypt(stored: str) -> str | None:
+    """Return the secret; None if `SECRET_KEY` has changed since it was encrypted."""
+    if not stored:
+        return ""
+    try:
+        return _fernet().decrypt(stored.encode()).decode()
+    except InvalidToken:
+        return None
+
+
+def _fernet() -> Fernet:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(settings.SECRET_KEY.encode())
+    return Fernet(base64.urlsafe_b64encode(derived))
