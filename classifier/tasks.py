@@ -12,7 +12,7 @@ from classifier.assistant import jobs
 from classifier.queue import claim
 from classifier.reports import archive
 from classifier.selectors.model import default_model
-from classifier.services import explanation, report_archive, storage
+from classifier.services import conversation, explanation, report_archive, storage
 
 if TYPE_CHECKING:
     from classifier.worker.process import Worker
@@ -38,6 +38,7 @@ def sweep() -> None:
     claim.sweep()
     report_archive.sweep_archives()
     explanation.sweep_explanations()
+    conversation.sweep_messages()
 
 
 @shared_task(name="classifier.remove_orphaned_files")

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Scan, Team
 from classifier.selectors.scan import get_scan
+from classifier.services.conversation import ask, start_conversation
 from classifier.services.explanation import store_explanation
 from classifier.services.report import save_draft
 from classifier.services.report_archive import request_archive
@@ -125,6 +126,17 @@ rules(Rule(API, per_scan=True), "api:scan-impressions", "api:scan-diagnoses", "a
 rules(Rule(API, per_scan=True), "api:scan-explanations", "api:scan-explanation")
 rules(Rule(LOGIN, method="post", per_scan=True), "web:explanation_create")
 rules(Rule(LOGIN, per_scan=True), "web:explanation_status")
+rules(Rule(LOGIN, method="post", per_scan=True), "web:conversation_create")
+# A conversation is its owner's alone.
+rules(Rule(LOGIN, per_person=True), "web:conversation", "web:message_status")
+rules(
+    Rule(LOGIN, method="post", per_person=True),
+    "web:conversation_rename", "web:conversation_delete", "web:message_create", "web:message_stop",
+)  # fmt: skip
+rules(Rule(API, per_scan=True), "api:scan-conversations")
+rules(Rule(API, per_person=True), "api:scan-messages", "api:scan-message")
+rules(Rule(API, method="post", per_person=True), "api:scan-message-stop")
+rules(Rule(API, method="delete", per_person=True), "api:scan-conversation")
 rules(Rule(LOGIN, staff_only=True), "web:assistant_providers", "web:assistant_provider")
 rules(Rule(LOGIN, method="post", staff_only=True), "web:assistant_provider_test", "web:assistant_provider_delete")
 rules(Rule(LOGIN), "api:schema", "api:docs")
@@ -186,7 +198,12 @@ def address(owner, team) -> Callable[[str], str]:
         if "model" in name:
             values |= {"name": "xception", "number": 0}
         explanation = store_explanation(analysis, by=owner, provider="built-in", text="It is.")
-        provider = AssistantProvider.objects.create(name="local", kind="compatible", model="m", address="http://h/v1")
+        provider, _ = AssistantProvider.objects.get_or_create(
+            name="local", kind="compatible", model="m", address="http://h/v1", enabled=True
+        )
+        conversation = start_conversation(analysis, by=owner, provider=provider, with_image=False)
+        message = ask(conversation, question="Why?", provider=provider, fields=[])
+        values |= {"conversation_id": conversation.pk, "message_id": message.pk}
         values |= {"explanation_id": explanation.pk, "provider_id": provider.pk}
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name == "api:report-detail":
@@ -250,8 +267,8 @@ def test_teammates_get_in(name, address, browse, api, teammate):
 
 @pytest.mark.parametrize("name", of(per_person=True))
 @pytest.mark.parametrize("person", ["teammate", "outsider", "staff"])
-def test_what_belongs_to_one_person_is_nobody_elses(name, person, address, browse, request):
-    client = browse(request.getfixturevalue(person))
+def test_what_belongs_to_one_person_is_nobody_elses(name, person, address, browse, api, request):
+    client = (api if RULES[name].anonymous == API else browse)(request.getfixturevalue(person))
     assert getattr(client, RULES[name].method)(address(name)).status_code == 404
 
 
@@ -271,7 +288,7 @@ def test_teammates_see_but_do_not_change(name, address, browse, teammate, owner)
 )
 def test_the_owner_gets_in(name, address, browse, api, owner):
     client = (api if RULES[name].anonymous == API else browse)(owner)
-    assert getattr(client, RULES[name].method)(address(name)).status_code in (200, 202, 302, 400, 409)
+    assert getattr(client, RULES[name].method)(address(name)).status_code in (200, 202, 204, 302, 400, 409)
 
 
 @pytest.mark.parametrize("name", of(staff_only=True))

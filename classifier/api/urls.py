@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from classifier.api.batches import BatchViewSet
+from classifier.api.conversations import ConversationViewSet, MessageViewSet
 from classifier.api.explanations import ExplanationView, ExplanationViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
@@ -51,6 +52,29 @@ urlpatterns = [
         "v1/scans/<uuid:pk>/explanations/<uuid:explanation_id>/",
         ExplanationView.as_view({"get": "retrieve"}),
         name="scan-explanation",
+    ),
+    path(
+        "v1/scans/<uuid:pk>/conversations/", ConversationViewSet.as_view(LISTED_AND_CREATED), name="scan-conversations"
+    ),
+    path(
+        "v1/scans/<uuid:pk>/conversations/<uuid:conversation_id>/",
+        ConversationViewSet.as_view({"delete": "destroy"}),
+        name="scan-conversation",
+    ),
+    path(
+        "v1/scans/<uuid:pk>/conversations/<uuid:conversation_id>/messages/",
+        MessageViewSet.as_view(LISTED_AND_CREATED),
+        name="scan-messages",
+    ),
+    path(
+        "v1/scans/<uuid:pk>/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/",
+        MessageViewSet.as_view({"get": "retrieve"}),
+        name="scan-message",
+    ),
+    path(
+        "v1/scans/<uuid:pk>/conversations/<uuid:conversation_id>/messages/<uuid:message_id>/stop/",
+        MessageViewSet.as_view({"post": "stop"}),
+        name="scan-message-stop",
     ),
     path("v1/analyses/<uuid:pk>/reviews/", ReviewViewSet.as_view(LISTED_AND_CREATED), name="analysis-reviews"),
     path("v1/scans/<uuid:pk>/report.pdf", ReportPdfView.as_view(), name="scan-report-pdf"),

@@ -61,6 +61,10 @@ _DENIED = re.compile(
     r"remain\w*)\b",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(
+    r"\b(?:images?|scans?|pictures?|slices?|results?|analysis|network|patient|evidence|finding|this is)\b",
+    re.IGNORECASE,
+)
 _LEFT, _RIGHT = re.compile(r"\bleft\b", re.IGNORECASE), re.compile(r"\bright\b(?! away)", re.IGNORECASE)
 _PATIENT_SIDE = re.compile(
     r"\b(?:patient|person)['’]?s? (?:own )?(?:left|right)\b|\b(?:left|right) hemisphere\b", re.IGNORECASE
@@ -92,7 +96,7 @@ class Checked:
     blocked: list[str] = field(default_factory=list)
 
 
-def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bool) -> Checked:
+def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bool | None) -> Checked:
     """Remove the sentences that contradict an analysis.
 
     Args:
@@ -100,18 +104,25 @@ def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bo
         facts: of the analysis.
         references: the known references.
         asserts: whether the text says what the result or the picture is. Elsewhere, as in what speaks against, other
-            findings may be discussed.
+            findings may be discussed. None decides by the words of each sentence, for answers in a conversation.
     """
     checked = Checked("")
     kept = []
     for sentence in _sentences(_CONTROL.sub("", text)[:MAX_TEXT]):
-        reason = _reason(sentence, facts=facts, references=references, asserts=asserts)
+        about = bool(_ABOUT.search(sentence)) if asserts is None else asserts
+        reason = _reason(sentence, facts=facts, references=references, asserts=about)
         if reason is None:
             kept.append(sentence)
         else:
             checked.blocked.append(reason)
     checked.text = "".join(kept).strip()
     return checked
+
+
+def complete_sentences(text: str) -> str:
+    """Return a growing text without its last sentence, which may go on."""
+    sentences = list(_sentences(text))
+    return "".join(sentences[:-1])
 
 
 def said_of_blocked(blocked: list[str]) -> str:

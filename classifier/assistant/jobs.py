@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 import structlog
 from django.db import close_old_connections
 
-from classifier.assistant import llm
+from classifier.assistant import chat, llm
 from classifier.assistant.allowlist import context_of
 from classifier.assistant.check import check, said_of_blocked
 from classifier.assistant.facts import facts_of
@@ -19,6 +19,7 @@ from classifier.models import AssistantProvider, Explanation, Scan
 from classifier.selectors.explanation import enabled_providers, review_fields
 from classifier.selectors.scan import get_scan
 from classifier.services.assistant import claim_test, connection_of, finish_test
+from classifier.services.conversation import claim_message, fail_answer
 from classifier.services.errors import ServiceError
 from classifier.services.explanation import (
     ExplanationClaim,
@@ -93,6 +94,21 @@ def run_explanation() -> bool:
     return True
 
 
+def run_answer() -> bool:
+    """Answer one question that waits. Return True if there was one."""
+    claim = claim_message()
+    if claim is None:
+        return False
+    try:
+        chat.answer(claim)
+    except (llm.ProviderFailed, ServiceError) as error:
+        fail_answer(claim, str(error))
+    except Exception as error:
+        logger.exception("answer_failed", message=str(claim.message.pk), error=type(error).__name__)
+        fail_answer(claim, FAILED)
+    return True
+
+
 def run_test() -> bool:
     """Test one connection. Return True if one was waiting."""
     provider = claim_test()
@@ -107,7 +123,7 @@ def run_test() -> bool:
     return True
 
 
-JOBS: tuple[Callable[[], bool], ...] = (run_explanation, run_test)
+JOBS: tuple[Callable[[], bool], ...] = (run_answer, run_explanation, run_test)
 
 
 def _explain(claim: ExplanationClaim) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from queue import Queue
+from threading import Event, Thread
 from typing import Any
 
 import structlog
@@ -14,6 +16,8 @@ from classifier.services.assistant import Connection
 logger = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 10.0
+WRITE_SECONDS = 0.7
+"""Time between two pieces of an answer: people read no faster, and each piece is a write to the database."""
 
 
 class ProviderFailed(Exception):
@@ -73,6 +77,49 @@ def test_connection(connection: Connection) -> Answer:
     return asyncio.run(_guarded(connection, _say_ready(connection)))
 
 
+def stream(
+    connection: Connection,
+    *,
+    instructions: str,
+    turns: Sequence[tuple[str, str]],
+    question: str,
+    image: bytes | None = None,
+) -> Generator[str, None, None]:
+    """Yield the answer to a question as it grows, each time from its beginning.
+
+    Closing the generator ends the request. It runs in a thread of its own, because code that writes to the database
+    must not run in an event loop.
+
+    Args:
+        connection: the provider.
+        instructions: rules for the model, and the data.
+        turns: earlier questions with their answers.
+        question: the question.
+        image: PNG file to send; None sends none.
+
+    Raises:
+        ProviderFailed: if there is no usable answer within the time of the provider.
+    """
+    pieces: Queue[str | ProviderFailed | None] = Queue()
+    closed = Event()
+
+    def run() -> None:
+        try:
+            asyncio.run(_guarded(connection, _stream(connection, instructions, turns, question, image, pieces, closed)))
+            pieces.put(None)
+        except ProviderFailed as failure:
+            pieces.put(failure)
+
+    Thread(target=run, name="assistant-stream", daemon=True).start()
+    try:
+        while (piece := pieces.get()) is not None:
+            if isinstance(piece, ProviderFailed):
+                raise piece
+            yield piece
+    finally:
+        closed.set()
+
+
 async def _guarded(connection: Connection, work: Any) -> Answer:
     began = time.monotonic()
     try:
@@ -114,6 +161,36 @@ async def _explain(connection: Connection, instructions: str, prompt: str, image
             content.append(BinaryContent(image, media_type="image/png"))
         result = await agent.run(content, usage_limits=UsageLimits(request_limit=2))
     return _answer(result.output.model_dump(), result)
+
+
+async def _stream(
+    connection: Connection,
+    instructions: str,
+    turns: Sequence[tuple[str, str]],
+    question: str,
+    image: bytes | None,
+    pieces: "Queue[str | ProviderFailed | None]",
+    closed: Event,
+) -> Answer:
+    from pydantic_ai import Agent, BinaryContent
+    from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
+
+    history: list[ModelMessage] = []
+    for asked, answered in turns:
+        if answered:
+            history.append(ModelRequest(parts=[UserPromptPart(asked)]))
+            history.append(ModelResponse(parts=[TextPart(answered)]))
+    content: list[Any] = [question]
+    if image is not None:
+        content.append(BinaryContent(image, media_type="image/png"))
+    async with _model(connection) as model:
+        agent = Agent(model, instructions=instructions, retries=0, model_settings=_settings(connection))
+        async with agent.run_stream(content, message_history=history) as result:
+            async for text in result.stream_text(debounce_by=WRITE_SECONDS):
+                pieces.put(text)
+                if closed.is_set():
+                    return Answer()
+    return Answer()
 
 
 async def _say_ready(connection: Connection) -> Answer:

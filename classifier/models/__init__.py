@@ -4,6 +4,7 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
 from classifier.models.assistant import AssistantProvider
 from classifier.models.batch import Batch, BatchFile
+from classifier.models.conversation import Conversation, Message
 from classifier.models.event import Event
 from classifier.models.explanation import Explanation
 from classifier.models.installation import Installation
@@ -24,6 +25,7 @@ __all__ = [
     "BatchFile",
     "Certainty",
     "ClassMaps",
+    "Conversation",
     "Diagnosis",
     "Dismissal",
     "Event",
@@ -32,6 +34,7 @@ __all__ = [
     "Impression",
     "Installation",
     "Membership",
+    "Message",
     "Notification",
     "Report",
     "ReportAddendum",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from threading import Condition
 from uuid import UUID
 
-from classifier.models import Analysis, Explanation
+from classifier.models import Analysis, Explanation, Message
 from classifier.queue.finished import FinishedListener
 
 # In seconds, while the listener is connected.
@@ -30,6 +30,11 @@ def active_analyses(pks: Collection[UUID]) -> Iterable[UUID]:
 def active_explanations(pks: Collection[UUID]) -> Iterable[UUID]:
     """Return the explanations that are queued or running."""
     return Explanation.objects.filter(pk__in=pks, state__in=Explanation.ACTIVE).values_list("pk", flat=True)
+
+
+def active_messages(pks: Collection[UUID]) -> Iterable[UUID]:
+    """Return the messages whose answer is queued or being written."""
+    return Message.objects.filter(pk__in=pks, state__in=Message.ACTIVE).values_list("pk", flat=True)
 
 
 class CompletionWaiter:
@@ -125,3 +130,6 @@ completion_waiter = CompletionWaiter()
 
 explanation_waiter = CompletionWaiter(active_explanations)
 """The waiter of this process for explanations by language models."""
+
+message_waiter = CompletionWaiter(active_messages)
+"""The waiter of this process for answers in conversations. A piece of an answer wakes it, too."""

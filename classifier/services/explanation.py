@@ -106,7 +106,7 @@ def queue_explanation(
         Invalid: if the provider is not enabled, or may not get the image.
         Conflict: if the person waits for another one of this analysis, has used up the limit, or the scan was deleted.
     """
-    _check_provider(provider, with_image=with_image)
+    check_provider(provider, with_image=with_image)
     check_rate(provider, by=by)
     try:
         with transaction.atomic():
@@ -220,7 +220,8 @@ def sweep_explanations(*, now: datetime | None = None) -> None:
         notify_assistant_workers()
 
 
-def _check_provider(provider: AssistantProvider, *, with_image: bool) -> None:
+def check_provider(provider: AssistantProvider, *, with_image: bool) -> None:
+    """Raise `Invalid` if a provider is not enabled, or may not get the image."""
     if not provider.enabled:
         raise Invalid("This provider is not enabled.", code="unknown_provider")
     if with_image and not provider.image_allowed:

@@ -7,6 +7,7 @@ from django import forms
 from classifier.assistant.allowlist import FIELDS, IMAGE_LABEL, NEVER
 from classifier.assistant.builtin import PROVIDER
 from classifier.models import AssistantProvider, Scan, User
+from classifier.selectors.conversation import conversations_of
 from classifier.selectors.explanation import enabled_providers, explanations_of
 from classifier.web.forms import StyledForm, style
 
@@ -114,6 +115,7 @@ def written_of(user: User, scan: Scan) -> dict[str, Any]:
         form = ExplainForm(providers=providers, chosen=user.assistant_provider, image=user.assistant_image)
     return {
         "written_rows": list(rows),
+        "conversations": list(conversations_of(user, scan)),
         "explain_form": form,
         "sent_fields": FIELDS,
         "image_label": IMAGE_LABEL,

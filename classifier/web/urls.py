@@ -1,6 +1,6 @@
 """URLs of the pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from classifier.web import report_urls
 from classifier.web.views import (
@@ -8,6 +8,7 @@ from classifier.web.views import (
     assistant,
     attention,
     batches,
+    conversations,
     files,
     history,
     model_images,
@@ -48,6 +49,20 @@ urlpatterns = [
         "scans/<uuid:scan_id>/explanations/<uuid:explanation_id>/",
         assistant.explanation_status,
         name="explanation_status",
+    ),
+    path("scans/<uuid:scan_id>/conversations/", conversations.conversation_create, name="conversation_create"),
+    path(
+        "scans/<uuid:scan_id>/conversations/<uuid:conversation_id>/",
+        include(
+            [
+                path("", conversations.conversation, name="conversation"),
+                path("rename/", conversations.conversation_rename, name="conversation_rename"),
+                path("delete/", conversations.conversation_delete, name="conversation_delete"),
+                path("messages/", conversations.message_create, name="message_create"),
+                path("messages/<uuid:message_id>/", conversations.message_status, name="message_status"),
+                path("messages/<uuid:message_id>/stop/", conversations.message_stop, name="message_stop"),
+            ]
+        ),
     ),
     path("settings/assistant/", assistant.providers, name="assistant_providers"),
     path("settings/assistant/<int:provider_id>/", assistant.provider, name="assistant_provider"),

@@ -50,9 +50,9 @@ def slow(seconds: float) -> Reply:
     return reply
 
 
-def raw(data: bytes) -> Reply:
+def raw(data: bytes, *, content_type: str = "application/json") -> Reply:
     """Answer with these bytes."""
-    return lambda _: (200, {}, data)
+    return lambda _: (200, {"Content-Type": content_type}, data)
 
 
 def _openai(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
@@ -114,7 +114,8 @@ def fake_provider(reply: Reply) -> Iterator[FakeProvider]:
             status, headers, data = reply(body)
             try:
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                if "Content-Type" not in headers:
+                    self.send_header("Content-Type", "application/json")
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(data)))

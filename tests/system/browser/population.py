@@ -15,8 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, Batch, BatchFile, Membership, Scan, User
+from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Explanation, Membership, Scan, User
 from classifier.selectors.scan import get_scan
+from classifier.services.conversation import start_conversation
 from classifier.services.report import add_addendum, save_draft
 from classifier.services.report_archive import request_archive
 from classifier.services.report_template import save_template
@@ -68,6 +69,17 @@ def populate() -> None:
     opened = _scan(owner, "glioma-3", team=team, patient_reference="P-0301", finding="glioma")
     record_impression(get_scan(reader, opened.pk), by=reader, finding="meningioma", certainty="medium", comment="Dural")
 
+    provider = AssistantProvider.objects.create(
+        name="local", kind="compatible", model="llama3.2", address="http://127.0.0.1:9/v1", enabled=True
+    )
+    explanation = Explanation.objects.create(
+        scan=scan, analysis=analysis, requested_by=owner, provider="local", model="llama3.2", text="### Summary\n\nSo."
+    )
+    conversation = start_conversation(analysis, by=owner, provider=provider, with_image=False)
+    message = conversation.messages.create(
+        number=1, question="Why?", state="succeeded", attempts=1, answer="The evidence lies on the left side."
+    )
+
     sessions = {user.username: _session(user) for user in (founder, owner, teammate, newcomer, reader)}
     arguments = {
         "scan_id": scan.pk,
@@ -78,6 +90,10 @@ def populate() -> None:
         "report_id": signed.pk,
         "template_id": template.pk,
         "archive_id": archive.pk,
+        "provider_id": provider.pk,
+        "explanation_id": explanation.pk,
+        "conversation_id": conversation.pk,
+        "message_id": message.pk,
         "name": "glioma-1",
         "number": 1,
         "kind": "html",
