@@ -16,7 +16,7 @@ from devtools.running import ROOT
 def steps(*, quick: bool, data: str = "") -> list[list[str]]:
     """Return the commands as modules with arguments; `data` is the folder of the images to compare engines on."""
     if quick:
-        names = ("intake_corpus", "engines", "throughput", "latency", "memory", "reports", "peers", "report")
+        names = ("intake_corpus", "engines", "throughput", "latency", "memory", "history", "reports", "peers", "report")
         return [[f"bench.{name}", "--quick"] for name in names]
     found = [
         ["bench.intake_corpus"],
@@ -27,6 +27,7 @@ def steps(*, quick: bool, data: str = "") -> list[list[str]]:
     ]
     if has_servers():
         found += [["bench.throughput", "--servers"], ["bench.latency", "--servers"]]
+    found += [["bench.history"], *([["bench.history", "--servers"]] if has_servers() else [])]
     return [*found, ["bench.memory"], ["bench.reports"], ["bench.peers"], ["bench.report"]]
 
 

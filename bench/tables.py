@@ -210,11 +210,42 @@ def _above_capacity(result: Result) -> str:
     )
 
 
+DATABASES = {"embedded": "SQLite", "servers": "PostgreSQL"}
+
+
+def history(result: Result) -> str:
+    """Return a row for each kind of request, and the plans of the slowest statements."""
+    rows = [
+        [
+            name,
+            str(row["count"]),
+            f"{_pair(row)} / {_value(row, 'max')}",
+            f"{_pair(row['processor'])} / {_value(row['processor'], 'max')}",
+            "–".join(str(number) for number in sorted(set(row["queries"]))),
+        ]
+        for name, row in sorted(result["kinds"].items())
+    ]
+    head = ("request", "requests", "p50 / p95 / max, ms", "processor time, p50 / p95 / max, ms", "queries")
+    reference, processor = result["reference_milliseconds"], result["reference_processor_milliseconds"]
+    text = (
+        f"**{DATABASES[result['kind']]}**, {result['scans']:,} scans. Meanwhile, the smallest request there is, "
+        f"`{result['reference']}`, took {_pair(reference)} ms, of which {_pair(processor)} ms of processor time "
+        f"(p50 / p95). All requests together: {_pair(result['all'])} ms, "
+        f"of which {_pair(result['all_processor'])} ms of processor time"
+        f".\n\n{table(head, rows)}"
+    )
+    for plan in result["plans"][:3]:
+        lines = "\n".join(plan["plan"][:8])
+        text += f"\n\nSlow statement of `{plan['path']}`, {plan['milliseconds']:.0f} ms:\n\n```\n{lines}\n```"
+    return text
+
+
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
     "engines": (("engines",), engines),
     "bfloat": (("bfloat16",), bfloat16),
     "throughput": (("throughput", "throughput-servers"), throughput),
     "latency": (("latency", "latency-servers"), latency),
+    "history": (("history", "history-servers"), history),
     "memory": (("memory",), memory),
     "peers": (("peers",), peers),
     "intake": (("intake_corpus",), intake),

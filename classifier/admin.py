@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from allauth.account.decorators import secure_admin_login
 from django import forms
@@ -9,12 +10,16 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from classifier.models import Analysis, Membership, Scan, Team, User, WorkerProcess
+from classifier.models import Analysis, Membership, Scan, ScanCount, Team, User, WorkerProcess
+from classifier.models.scan_index import Facet
 from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.queue.state import queue_state
 from classifier.services.account import replace_addresses
@@ -80,8 +85,37 @@ class TeamAdmin(admin.ModelAdmin[Team]):
     inlines = (MembershipInline,)
 
 
+class FirstRows(Paginator[Any]):
+    """Pages of the first `MAX_ROWS` rows: to count all of a million, or to skip most of them, takes too long."""
+
+    MAX_ROWS = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of rows that are shown."""
+        rows: Any = self.object_list
+        return int(rows[: self.MAX_ROWS].count())
+
+
+class ModelFilter(admin.SimpleListFilter):
+    """Analyses of one model. The names come from the counts of scans: there are too many analyses to ask them."""
+
+    title = parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the names of the models that current analyses have."""
+        names = {Facet.parse(facet).model for facet in ScanCount.objects.values_list("facet", flat=True).distinct()}
+        return [(name, name) for name in sorted(names) if name]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Return the analyses of the chosen model."""
+        return queryset.filter(model_name=self.value()) if self.value() else queryset
+
+
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     """Read-only rows. Clinicians change and delete them on their own pages, which record events and remove files."""
+
+    paginator = FirstRows
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False for everyone."""
@@ -103,10 +137,19 @@ class ScanAdmin(ReadOnlyAdmin):
     list_display = ("short_id", "owner", "team", "source_format", "width", "height", "created_at")
     list_filter = ("source_format", "created_at")
     list_select_related = ("owner", "team")
-    search_fields = ("id", "owner__username", "team__name")
+    search_fields = ("id",)
+    search_help_text = "The identifier of a scan, or the user name of its owner."
     fields = ("id", "owner", "team", "source_format", "width", "height", "sample", "created_at", "current_analysis")
     # Counting millions of rows would dominate the time of every page.
     show_full_result_count = False
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Return the scan with this identifier, or the scans of the person with this user name."""
+        if not search_term:
+            return queryset, False
+        key = _uuid(search_term)
+        owner = User.objects.filter(username__iexact=search_term)
+        return queryset.filter(pk=key) if key else queryset.filter(owner__in=owner), False
 
 
 @admin.register(Analysis)
@@ -123,8 +166,9 @@ class AnalysisAdmin(ReadOnlyAdmin):
         "queued_at",
         "finished_at",
     )
-    list_filter = ("state", "failure_code", "model_name", "queued_at")
-    search_fields = ("id", "scan__id")
+    list_filter = ("state", "queued_at", ModelFilter)
+    search_fields = ("id",)
+    search_help_text = "The identifier of an analysis, or of a scan."
     fields = (
         ("scan", "requested_by"),
         ("model_name", "model_version"),
@@ -134,6 +178,13 @@ class AnalysisAdmin(ReadOnlyAdmin):
         "milliseconds",
     )
     show_full_result_count = False
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Return the analysis, or the analyses of the scan, with this identifier."""
+        if not search_term:
+            return queryset, False
+        key = _uuid(search_term)
+        return queryset.filter(Q(pk=key) | Q(scan=key)) if key else queryset.none(), False
 
 
 @admin.register(WorkerProcess)
@@ -255,6 +306,13 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
         if not rows:
             return None
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} {}</li>", rows))
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
 
 
 def _finished(row: WorkerProcess, result: str) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class ClassifierConfig(AppConfig):
@@ -15,7 +15,16 @@ class ClassifierConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep the database triggers in place across migrations."""
+        pre_migrate.connect(_remove_triggers, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
+
+
+def _remove_triggers(*, using: str, plan: list[Any], **kwargs: Any) -> None:
+    # SQLite refuses to rename a table that is rebuilt while a trigger of another table names it.
+    from classifier.models.append_only import remove_triggers
+
+    if plan:
+        remove_triggers(connections[using])
 
 
 def _install_triggers(*, using: str, **kwargs: Any) -> None:

@@ -12,7 +12,7 @@ from classifier.assistant import jobs
 from classifier.queue import claim
 from classifier.reports import archive
 from classifier.selectors.model import default_model
-from classifier.services import conversation, explanation, report_archive, storage
+from classifier.services import conversation, explanation, report_archive, scan_counts, storage
 
 if TYPE_CHECKING:
     from classifier.worker.process import Worker
@@ -36,6 +36,7 @@ def process_queue() -> None:
 def sweep() -> None:
     """Recover from lost messages and dead workers."""
     claim.sweep()
+    scan_counts.merge_counts()
     report_archive.sweep_archives()
     explanation.sweep_explanations()
     conversation.sweep_messages()

@@ -84,3 +84,23 @@ def test_workers_are_looked_at_and_not_changed(browse, staff):
 def test_its_page_names_the_models_in_memory(browse, staff):
     worker = make_worker_process(measurements={"models": {"compact": {"version": "0.1", "bytes": 200 * 2**20}}})
     assert "compact 0.1 (200 MiB)" in browse(staff).get(f"{WORKERS}{worker.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize("name", ["scan", "analysis"])
+def test_rows_are_found_by_the_identifier_of_the_scan(browse, staff, scan, name):
+    make_analysis(make_scan(scan.owner), state="failed")
+    client = browse(staff)
+    path = f"/admin/classifier/{name}/"
+    wanted = scan if name == "scan" else scan.current_analysis
+    assert [row.pk for row in client.get(path, {"q": str(scan.pk)}).context["cl"].result_list] == [wanted.pk]
+    assert len(client.get(path).context["cl"].result_list) == 2
+    assert len(client.get(path, {"q": "no such thing"}).context["cl"].result_list) == 0
+
+
+def test_scans_are_found_by_their_owner_and_analyses_by_their_model(browse, staff, scan):
+    client = browse(staff)
+    found = client.get("/admin/classifier/scan/", {"q": "OWNER"}).context["cl"].result_list
+    assert [row.pk for row in found] == [scan.pk]
+    page = client.get("/admin/classifier/analysis/", {"model": "xception"})
+    assert [row.pk for row in page.context["cl"].result_list] == [scan.current_analysis_id]
+    assert "?model=xception" in page.content.decode()

@@ -12,12 +12,13 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.fields import TextField, WholeNumberField
+from classifier.api.pagination import NewestFirst
 from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.serializers import URL, URL_OR_NULL
-from classifier.api.views import NewestFirst, PrivateView
+from classifier.api.views import PrivateView
 from classifier.models import Batch, Team
-from classifier.selectors.batch import Entry, batch_counts, batch_entries, get_batch, visible_batches
+from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, get_batch
 from classifier.wording import BATCH_LABELS
 
 COUNTS = {
@@ -119,7 +120,7 @@ class BatchViewSet(PrivateView, GenericViewSet[Batch]):
     def list(self, request: Request) -> Response:
         """List the batches that the caller can see, newest first."""
         BatchQuery(data=request.query_params).is_valid(raise_exception=True)
-        page = self.paginate_queryset(visible_batches(request.user)) or []  # type: ignore[arg-type]
+        page: Any = self.paginate_queryset(BatchList(request.user)) or []  # type: ignore[arg-type]
         context = {**self.get_serializer_context(), "entries": batch_entries(request.user, page)}  # type: ignore[arg-type]
         return self.get_paginated_response(BatchSerializer(page, many=True, context=context).data)
 

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +10,6 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.mixins import ListModelMixin
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,8 +18,9 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from classifier import scan_files
+from classifier.api.pagination import NewestFirst
 from classifier.api.preferences import MAX_WAIT_SECONDS, wait_seconds
-from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer, SaliencyQuery, ScanQuery
+from classifier.api.queries import QuerySerializer, SaliencyQuery, ScanQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.serializers import (
     AnalysisSerializer,
@@ -96,23 +95,6 @@ PNG = {
 IMAGE_ACTIONS = ("image", "thumbnail", "saliency")
 
 
-class NewestFirst(CursorPagination):
-    """Cursor pages: a deep page costs as much as the first."""
-
-    page_size = 50
-    page_size_query_param = "page_size"
-    # More rows would make one request hold a database connection for long.
-    max_page_size = MAX_PAGE_SIZE
-    ordering = ("-created_at", "-id")
-
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """Return a page. Raise `NotFound` for a cursor that this API did not create."""
-        try:
-            return super().paginate_queryset(queryset, request, view)
-        except (ValueError, OverflowError, ValidationError) as error:
-            raise NotFound("There is no such page.") from error
-
-
 class PrivateView(APIView):
     """A view whose responses must not be cached. Images set their own cache policy."""
 
@@ -168,7 +150,9 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         An unknown, repeated or invalid query parameter is an error; it is never ignored.
         """
         self._checked_query(ScanQuery)
-        return super().list(request, *args, **kwargs)
+        filters = ScanFilter(request.query_params, queryset=self.get_queryset(), request=request)
+        page = self.paginate_queryset(filters.scan_list())  # type: ignore[arg-type]  # loads like a queryset
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},

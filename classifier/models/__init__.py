@@ -13,6 +13,7 @@ from classifier.models.report import Report, ReportAddendum, ReportTemplate, Sig
 from classifier.models.report_archive import ReportArchive
 from classifier.models.review import Certainty, Diagnosis, Impression, Review
 from classifier.models.scan import Scan
+from classifier.models.scan_index import ScanCount, ScanText
 from classifier.models.team import Membership, Team
 from classifier.models.user import User
 from classifier.models.worker_process import WorkerProcess
@@ -42,6 +43,8 @@ __all__ = [
     "ReportTemplate",
     "Review",
     "Scan",
+    "ScanCount",
+    "ScanText",
     "SignedReport",
     "Team",
     "User",

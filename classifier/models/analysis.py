@@ -132,6 +132,7 @@ class Analysis(models.Model):
                 condition=Q(state__in=("queued", "running")),
             ),
             models.Index(fields=("scan", "-queued_at"), name="analysis_of_scan"),
+            models.Index(fields=("-queued_at", "-id"), name="analysis_newest"),
         )
         constraints = (
             models.CheckConstraint(

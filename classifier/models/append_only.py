@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from classifier.models.derived import install_derived_triggers, remove_derived_triggers
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -43,10 +45,11 @@ class AppendOnlyModel(models.Model):
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers of every append-only table, in place of earlier ones.
+    """Create every trigger, in place of earlier ones: those of the append-only tables, and those of `models.derived`.
 
     Called after each `migrate`: Django rebuilds SQLite tables on some changes, and SQLite drops their triggers then.
     """
+    install_derived_triggers(connection)
     tables = set(connection.introspection.table_names())
     statements = _sqlite if connection.vendor == "sqlite" else _postgresql
     with connection.cursor() as cursor:
@@ -58,6 +61,7 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 
 def remove_triggers(connection: BaseDatabaseWrapper) -> None:
     """Drop the triggers, to empty the tables. `install_triggers` creates them again."""
+    remove_derived_triggers(connection)
     tables = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         for model in append_only_models():

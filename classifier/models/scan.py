@@ -1,13 +1,21 @@
 """Scans: the uploaded images."""
 
+import json
 import uuid
+from collections.abc import Iterable
+from typing import Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connections, models
+from django.db.models import F
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from classifier.models.review import READING_CHOICES
 from classifier.models.sealing import SealingQuerySet
+
+BOOLEAN: models.BooleanField[bool, bool] = models.BooleanField()
 
 
 def image_path(scan: "Scan", filename: str) -> str:
@@ -18,6 +26,21 @@ def image_path(scan: "Scan", filename: str) -> str:
 
 class ScanQuerySet(SealingQuerySet["Scan"]):
     """Scans."""
+
+    def with_keys(self, keys: Iterable[uuid.UUID | str]) -> Self:
+        """Keep the scans with these keys, in no order, and look each up by its key.
+
+        With a long list of parameters, or an order, SQLite would rather read all scans of every person.
+        """
+        if connections[self.db].vendor != "sqlite":
+            return self.filter(pk__in=list(keys)).order_by()
+        words = json.dumps([uuid.UUID(str(key)).hex for key in keys])
+        return self.filter(pk__in=RawSQL("SELECT value FROM json_each(%s)", [words])).order_by()
+
+    def with_idempotency_key(self, key: str) -> Self:
+        """Keep the scans with this key. The literal lets SQLite use the partial index."""
+        has_key = models.Func("idempotency_key", template="NOT (%(expressions)s = '')", output_field=BOOLEAN)
+        return self.filter(has_key, idempotency_key=key)
 
 
 class Scan(models.Model):
@@ -54,6 +77,14 @@ class Scan(models.Model):
         editable=False,
         help_text="The newest confirmed diagnosis, else the finding of the newest review. For filters.",
     )
+    facet = models.CharField(
+        max_length=110,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="See `Facet`. Set by triggers of the database alone.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     current_analysis = models.OneToOneField(
         "classifier.Analysis", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
@@ -68,8 +99,19 @@ class Scan(models.Model):
     class Meta:
         ordering = ("-created_at", "-pk")
         indexes = (
-            models.Index(fields=("owner", "-created_at", "-id"), name="scan_owner_newest"),
+            models.Index(fields=("owner", "-created_at", "-id", "team"), name="scan_owner_newest"),
             models.Index(fields=("team", "-created_at", "-id"), name="scan_team_newest"),
+            models.Index(fields=("-created_at", "-id"), name="scan_newest"),
+            models.Index(fields=("team", "facet", "-created_at", "-id"), name="scan_team_facet"),
+            models.Index(fields=("owner", "team", "facet", "-created_at", "-id"), name="scan_owner_team_facet"),
+            models.Index(
+                *(F("owner"), Lower("patient_reference"), F("created_at").desc(), F("id").desc()),
+                name="scan_owner_patient",
+            ),
+            models.Index(
+                *(F("team"), Lower("patient_reference"), F("created_at").desc(), F("id").desc()),
+                name="scan_team_patient",
+            ),
             models.Index(fields=("pixels_sha256",), name="scan_pixels"),
         )
         constraints = (
@@ -99,4 +141,4 @@ class Scan(models.Model):
         if self.current_analysis is not None:
             self.current_analysis.seal()
             self.sealed = self.current_analysis.sealed
-        self.reviewed_finding = ""
+        self.reviewed_finding = self.facet = ""

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
-from classifier.models import Analysis, Event, User
+from classifier.models import Analysis, Event, Scan, User
 from classifier.queue.finished import publish_finished
 
 KINDS: dict[Analysis.State, Kind] = {
@@ -55,7 +55,11 @@ def end_analyses(ends: Iterable[End], *, actor: User | None = None, now: datetim
     """
     now = now or timezone.now()
     # Without a savepoint: a caller that writes more in the same transaction gives up all of it or nothing.
+    ends = list(ends)
     with transaction.atomic(savepoint=False):
+        # A trigger changes the scans, too. Whoever deletes one locks it before its analyses.
+        scans = Scan.objects.filter(pk__in={end.scan_id for end in ends}).order_by("pk")
+        list(scans.select_for_update(no_key=True).values_list("pk"))
         ended = [end for end in ends if _end(end, now=now)]
         ids = [end.analysis_id for end in ended]
         if not ids:

@@ -116,7 +116,7 @@ def _make_part(user: User, scan_id: str, folder: Path, *, place: int) -> str:
 
 
 def _make_summary(user: User, scan_ids: list[str], title: str, path: Path) -> None:
-    scans = {str(scan.pk): scan for scan in visible_scans(user).filter(pk__in=scan_ids)}
+    scans = {str(scan.pk): scan for scan in visible_scans(user).with_keys(scan_ids)}
     rows = [scans[scan_id] for scan_id in scan_ids if scan_id in scans]
     try:
         data = for_jobs.render(summary_document(summary_of(user, rows, title=title)), seconds=JOB_SECONDS)

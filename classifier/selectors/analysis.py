@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from classifier.findings import FINDINGS
 from classifier.models import Analysis, ClassMaps, User
 from classifier.queue.waiting import completion_waiter
-from classifier.selectors.scan import visible_scans
+from classifier.selectors.scan import visible_condition
 
 
 def get_analysis(user: User, analysis_id: UUID) -> Analysis:
     """Return an analysis of a visible scan. Raise `Analysis.DoesNotExist` for any other."""
-    scans = visible_scans(user).values("pk")
-    return Analysis.objects.for_reader(user).select_related("scan").get(pk=analysis_id, scan__in=scans)
+    visible = visible_condition(user, path="scan__")
+    return Analysis.objects.for_reader(user).select_related("scan").get(visible, pk=analysis_id)
 
 
 def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, Dismissal, Scan, User
-from classifier.models.scan import ScanQuerySet
-from classifier.models.sealing import OPEN
-from classifier.selectors.scan import visible_scans
+from classifier.models import Analysis, Scan, User
+from classifier.models.scan_index import WAITING
+from classifier.selectors.lists.criteria import Criteria
+from classifier.selectors.lists.scan_list import ScanList
 
 # Older scans are in the history. The limit keeps the query within the newest rows of the owner's index.
 RECENT = timedelta(days=30)
@@ -42,7 +41,7 @@ class Attention:
 
 def attention(user: User) -> Attention:
     """Return the own recent scans of `user` that need attention and were not dismissed."""
-    scans = list(_scans(user)[:MAX_ROWS])
+    scans = _scans(user).load(MAX_ROWS)
     states = [(scan, scan.current_analysis.state if scan.current_analysis else "") for scan in scans]
     return Attention(
         failed=[scan for scan, state in states if state == Analysis.State.FAILED],
@@ -53,14 +52,17 @@ def attention(user: User) -> Attention:
 
 def attention_count(user: User) -> int:
     """Return the number of scans that need attention; at most `MAX_ROWS`."""
-    return _scans(user)[:MAX_ROWS].count()
+    return _scans(user).count(MAX_ROWS)
 
 
-def _scans(user: User) -> ScanQuerySet:
+def _scans(user: User) -> ScanList:
     now = timezone.now()
-    failed = Q(current_analysis__state=Analysis.State.FAILED)
-    refused = OPEN & Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI)
-    waiting = Q(current_analysis__state__in=Analysis.ACTIVE, current_analysis__queued_at__lt=now - LONG_WAIT)
-    dismissed = Dismissal.objects.filter(user=user, analysis=OuterRef("current_analysis"))
-    recent = visible_scans(user).filter(owner=user, created_at__gte=now - RECENT)
-    return recent.filter(failed | refused | waiting).exclude(Exists(dismissed))
+    return ScanList(
+        user,
+        Criteria(
+            mine=True,
+            since=now - RECENT,
+            facets=(lambda facet: facet.result in (Analysis.State.FAILED, Outcome.NOT_BRAIN_MRI, WAITING),),
+            attention_before=now - LONG_WAIT,
+        ),
+    )

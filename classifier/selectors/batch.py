@@ -9,6 +9,9 @@ from django.db.models import Max, Q, QuerySet
 
 from classifier import wording
 from classifier.models import Analysis, Batch, BatchFile, Scan, User
+from classifier.selectors.lists.criteria import Criteria, Place
+from classifier.selectors.lists.ranges import Range, fetched, merged
+from classifier.selectors.lists.scope import Cell, scope_of
 from classifier.selectors.scan import visible_scans
 
 
@@ -50,6 +53,31 @@ def visible_batches(user: User) -> QuerySet[Batch]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class BatchList:
+    """The batches that a person may see, newest first. A deep page costs as much as the first."""
+
+    user: User
+
+    def load(self, limit: int, *, place: Place | None = None) -> list[Batch]:
+        """Return the next batches from `place` on, at most `limit`, in the order of the place."""
+        scope = scope_of(self.user)
+        cells = [Cell(owner=self.user.pk, any_team=True), *(Cell(team=team) for team in scope.teams)]
+        ascending = place is not None and place.newer
+        statements = merged(
+            [Range(cell) for cell in cells],
+            Criteria(),
+            place,
+            residual=lambda values: [],
+            limit=limit,
+            ascending=ascending,
+            table="classifier_batch s",
+        )
+        keys = fetched(statements, limit=limit, ascending=ascending)
+        loaded = {batch.pk: batch for batch in visible_batches(self.user).filter(pk__in=keys).order_by()}
+        return [loaded[key] for key in keys if key in loaded]
+
+
 def get_batch(user: User, batch_id: UUID) -> Batch:
     """Return one visible batch. Raise `Batch.DoesNotExist` for any other."""
     return visible_batches(user).get(pk=batch_id)
@@ -60,7 +88,7 @@ def batch_entries(user: User, batches: Iterable[Batch]) -> dict[UUID, list[Entry
     entries: dict[UUID, list[Entry]] = {batch.pk: [] for batch in batches}
     files = list(BatchFile.objects.filter(batch__in=entries).order_by("batch", "number"))
     wanted = [file.scan_id for file in files if file.scan_id]
-    scans = {scan.pk: scan for scan in visible_scans(user).filter(pk__in=wanted)}
+    scans = {scan.pk: scan for scan in visible_scans(user).with_keys(wanted)}
     for file in files:
         scan = scans.get(file.scan_id) if file.scan_id else None
         gone = scan is None and not file.refusal
@@ -85,12 +113,8 @@ def failed_scans(entries: Iterable[Entry]) -> list[Scan]:
 
 def file_of_scan(user: User, scan: Scan) -> tuple[BatchFile, int] | None:
     """Return the newest batch file of a visible scan and the number of files in its batch; None without a batch."""
-    file = (
-        BatchFile.objects.filter(scan=scan, batch__in=visible_batches(user).order_by().values("pk"))
-        .select_related("batch")
-        .order_by("-pk")
-        .first()
-    )
+    visible = Q(batch__owner=user) | Q(batch__team__in=user.memberships.values("team"))
+    file = BatchFile.objects.filter(visible, scan=scan).select_related("batch").order_by("-pk").first()
     if file is None:
         return None
     return file, BatchFile.objects.filter(batch=file.batch).count()

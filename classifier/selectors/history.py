@@ -1,18 +1,24 @@
 """Reads for the history page and its dashboard, scoped to the user."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import django_filters
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import TruncDate
-from django.utils import timezone
+from django.db.models import Q, QuerySet
+from django.utils.timezone import make_aware
 
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan, Team, User
 from classifier.models.review import READING_CHOICES
+from classifier.models.scan_index import SUCCEEDED, WAITING, Facet
 from classifier.models.sealing import OPEN
-from classifier.selectors.scan import visible_scans
+from classifier.selectors.lists.counts import count_results, uploads_per_day
+from classifier.selectors.lists.criteria import Criteria
+from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
+from classifier.selectors.lists.text import word_condition
 from classifier.selectors.team import teams_of
 
 DASHBOARD_DAYS = 30
@@ -34,8 +40,8 @@ class ScanFilter(django_filters.FilterSet):
     )
     patient_reference = django_filters.CharFilter(lookup_expr="iexact", label="Patient reference")
     model = django_filters.CharFilter(field_name="current_analysis__model_name", label="Model")
-    uploaded_after = django_filters.DateFilter(field_name="created_at", lookup_expr="date__gte", label="From")
-    uploaded_before = django_filters.DateFilter(field_name="created_at", lookup_expr="date__lte", label="To")
+    uploaded_after = django_filters.DateFilter(method="filter_after", label="From")
+    uploaded_before = django_filters.DateFilter(method="filter_before", label="To")
     team = django_filters.ModelChoiceFilter(queryset=_teams_of_request, label="Team")
     mine = django_filters.BooleanFilter(method="filter_mine", label="Only mine")
     # Each word is searched for in five columns; the limit keeps the query within what the databases accept.
@@ -59,17 +65,82 @@ class ScanFilter(django_filters.FilterSet):
         """Keep only the user's own uploads."""
         return queryset.filter(owner=self.request.user) if value else queryset
 
+    def filter_after(self, queryset: QuerySet[Scan], name: str, value: date) -> QuerySet[Scan]:
+        """Keep uploads from the beginning of a day on."""
+        begin = beginning_of(value)
+        return queryset if begin is None else queryset.filter(created_at__gte=begin)
+
+    def filter_before(self, queryset: QuerySet[Scan], name: str, value: date) -> QuerySet[Scan]:
+        """Keep uploads before the end of a day."""
+        end = end_of(value)
+        return queryset if end is None else queryset.filter(created_at__lt=end)
+
     def filter_text(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
-        """Keep scans whose patient reference, notes or owner contain every word."""
+        """Keep scans whose patient reference, notes, or owner contain every word."""
         for word in value.split():
-            queryset = queryset.filter(
-                Q(patient_reference__icontains=word)
-                | Q(notes__icontains=word)
-                | Q(owner__username__icontains=word)
-                | Q(owner__first_name__icontains=word)
-                | Q(owner__last_name__icontains=word)
-            )
+            queryset = queryset.filter(word_condition(word))
         return queryset
+
+    def scan_list(self) -> ScanList:
+        """Return the list of the scans that match, as the person of the request sees them."""
+        self.form.is_valid()
+        # Values that make no sense are left out, here and in the queryset.
+        return ScanList(self.request.user, self.criteria_of(getattr(self.form, "cleaned_data", {})), self.qs)
+
+    def criteria_of(self, values: Mapping[str, Any]) -> Criteria:
+        """Return what the list is narrowed to; the same as the filters of the queryset say."""
+        finding, outcome, state = (values.get(name) or "" for name in ("finding", "outcome", "state"))
+        model, team = values.get("model") or "", values.get("team")
+        conditions: list[Callable[[Facet], bool]] = []
+        if finding:
+            conditions.append(lambda facet: finding in (facet.result, facet.reviewed))
+        if outcome:
+            conditions.append(lambda facet: outcome == outcome_of(facet))
+        if state:
+            conditions.append(lambda facet: state in states_of(facet))
+        if model:
+            conditions.append(lambda facet: facet.model == model)
+        return Criteria(
+            facets=tuple(conditions),
+            open_only=bool(finding or outcome),
+            state=state if state in Analysis.ACTIVE else "",
+            mine=bool(values.get("mine")),
+            team=None if team is None else team.pk,
+            patient_reference=values.get("patient_reference") or "",
+            since=beginning_of(values.get("uploaded_after")),
+            until=end_of(values.get("uploaded_before")),
+            words=tuple((values.get("text") or "").split()),
+        )
+
+
+def outcome_of(facet: Facet) -> str:
+    """Return the outcome of the current analysis of scans with this facet; "" without one."""
+    if facet.result in ANSWERS:
+        return Outcome.CLASSIFIED
+    return facet.result if facet.succeeded else ""
+
+
+def states_of(facet: Facet) -> tuple[str, ...]:
+    """Return the possible states of the current analysis of scans with this facet."""
+    if facet.result == WAITING:
+        return Analysis.ACTIVE
+    return (Analysis.State.SUCCEEDED,) if facet.succeeded else (facet.result,)
+
+
+def beginning_of(day: date | None) -> datetime | None:
+    """Return the moment at which a day begins in the current time zone; None for no day, or one that no clock has."""
+    try:
+        return None if day is None else make_aware(datetime.combine(day, time.min)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def end_of(day: date | None) -> datetime | None:
+    """Return the moment at which a day ends in the current time zone; None for no day, or one that no clock has."""
+    try:
+        return None if day is None else beginning_of(day + timedelta(days=1))
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +169,16 @@ class Dashboard:
 
 
 def dashboard(user: User) -> Dashboard:
-    """Count what `user` may see, in two queries."""
-    scans = visible_scans(user).order_by()
-    counts = scans.aggregate(
-        total=Count("pk"),
-        unread=Count("pk", filter=~OPEN & Q(current_analysis__state=Analysis.State.SUCCEEDED)),
-        uncertain=Count("pk", filter=OPEN & Q(current_analysis__outcome=Outcome.UNCERTAIN)),
-        not_brain_mri=Count("pk", filter=OPEN & Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI)),
-        waiting=Count("pk", filter=Q(current_analysis__state__in=Analysis.ACTIVE)),
-        failed=Count(
-            "pk",
-            filter=Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
-        ),
-        **{name: Count("pk", filter=OPEN & Q(current_analysis__finding=name)) for name in ANSWERS},
+    """Count what `user` may see, in a constant number of queries."""
+    scope = scope_of(user)
+    every, opened = count_results(scope)
+    return Dashboard(
+        total=every.total(),
+        unread=sum(every[result] - opened[result] for result in SUCCEEDED),
+        by_finding={name: opened[name] for name in ANSWERS},
+        uncertain=opened[Outcome.UNCERTAIN],
+        not_brain_mri=opened[Outcome.NOT_BRAIN_MRI],
+        waiting=every[WAITING],
+        failed=every[Analysis.State.FAILED] + every[Analysis.State.CANCELLED],
+        per_day=uploads_per_day(scope, days=DASHBOARD_DAYS),
     )
-    by_finding = {name: counts.pop(name) for name in ANSWERS}
-    return Dashboard(by_finding=by_finding, per_day=_per_day(scans), **counts)
-
-
-def _per_day(scans: QuerySet[Scan]) -> list[tuple[date, int]]:
-    today = timezone.localdate()
-    first = today - timedelta(days=DASHBOARD_DAYS - 1)
-    rows = (
-        scans.filter(created_at__date__gte=first)
-        .annotate(day=TruncDate("created_at"))
-        .values("day")
-        .annotate(uploads=Count("pk"))
-        .values_list("day", "uploads")
-    )
-    uploads = dict(rows)
-    days = (first + timedelta(days=offset) for offset in range(DASHBOARD_DAYS))
-    return [(day, uploads.get(day, 0)) for day in days]

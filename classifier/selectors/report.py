@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from classifier.models import (
     Batch,
@@ -20,6 +20,8 @@ from classifier.models import (
     User,
 )
 from classifier.models.scan import ScanQuerySet
+from classifier.selectors.lists.criteria import Criteria
+from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.scan import open_scans, visible_scans
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -28,7 +30,12 @@ _NUMBER = re.compile(r"R-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}")
 
 def signed_reports(user: User) -> QuerySet[SignedReport]:
     """Return the signed reports of scans that are visible and open to `user`, newest first."""
-    return SignedReport.objects.filter(scan__in=open_scans(user).order_by().values("pk")).select_related("scan")
+    return SignedReport.objects.filter(_of_open_scan(user)).select_related("scan")
+
+
+def _of_open_scan(user: User) -> Exists:
+    """Return the condition that the scan of a report is visible and open, looked up for each report."""
+    return Exists(open_scans(user).order_by().filter(pk=OuterRef("scan")))
 
 
 def get_signed_report(user: User, report_id: UUID) -> SignedReport:
@@ -48,9 +55,8 @@ def addenda_of(report: SignedReport) -> list[ReportAddendum]:
 
 def draft_reports(user: User) -> QuerySet[Report]:
     """Return the user's own drafts of scans that they can see, newest first."""
-    return Report.objects.filter(
-        author=user, state=Report.State.DRAFT, scan__in=open_scans(user).order_by().values("pk")
-    ).select_related("scan")
+    drafts = Report.objects.filter(author=user, state=Report.State.DRAFT)
+    return drafts.filter(_of_open_scan(user)).select_related("scan")
 
 
 def draft_of(user: User, scan: Scan) -> Report | None:
@@ -69,8 +75,8 @@ def own_report_of_result(user: User, scan: Scan) -> SignedReport | None:
 
 def get_own_report(user: User, report_id: UUID) -> Report:
     """Return the user's own report, draft or signed. Raise `Report.DoesNotExist` for any other."""
-    visible = visible_scans(user).order_by().values("pk")
-    return Report.objects.select_related("scan").get(pk=report_id, author=user, scan__in=visible)
+    visible = Exists(visible_scans(user).order_by().filter(pk=OuterRef("scan")))
+    return Report.objects.select_related("scan").get(visible, pk=report_id, author=user)
 
 
 def report_templates(user: User) -> QuerySet[ReportTemplate]:
@@ -88,9 +94,9 @@ def can_change_template(user: User, template: ReportTemplate) -> bool:
     return user.memberships.filter(team=template.team_id, role=Membership.Role.OWNER).exists()
 
 
-def scans_of_patient(user: User, reference: str) -> ScanQuerySet:
-    """Return the visible scans with a patient reference, in upper or lower case, oldest first."""
-    return visible_scans(user).filter(patient_reference__iexact=reference).order_by("created_at", "pk")
+def scans_of_patient(user: User, reference: str, *, limit: int) -> list[Scan]:
+    """Return the visible scans with a patient reference, in upper or lower case, oldest first; at most `limit`."""
+    return ScanList(user, Criteria(patient_reference=reference)).load(limit, oldest=True) if reference else []
 
 
 def get_batch_scans(user: User, batch_id: UUID) -> tuple[Batch, ScanQuerySet]:

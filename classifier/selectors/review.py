@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from classifier.events import Kind
 from classifier.findings import FINDING_LABELS
 from classifier.models import Analysis, Diagnosis, Event, Impression, Review, Scan, User
-from classifier.models.scan import ScanQuerySet
-from classifier.selectors.scan import open_scans, scan_analyses, visible_scans
+from classifier.selectors.lists.criteria import Criteria, Place
+from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.scan import open_condition, scan_analyses
 from classifier.wording import STATE_LABELS, mark, short_sentence
 
 MAX_UNREAD = 100
@@ -20,7 +20,7 @@ MAX_UNREAD = 100
 
 def reviews_of_analysis(user: User, analysis: Analysis) -> QuerySet[Review]:
     """Return the reviews of a visible analysis, oldest first; none while its result is closed to `user`."""
-    return Review.objects.filter(analysis=analysis, scan__in=_open(user)).select_related("reviewer")
+    return Review.objects.filter(open_condition(user, path="scan__"), analysis=analysis).select_related("reviewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Statements:
 
 def statements_of(user: User, scan: Scan) -> Statements:
     """Return what was said about a visible scan, in three queries; nothing while its result is closed to `user`."""
-    about = Q(scan=scan, scan__in=_open(user))
+    about = Q(scan=scan) & open_condition(user, path="scan__")
     return Statements(
         impressions=list(Impression.objects.filter(about).select_related("reader")),
         reviews=list(Review.objects.filter(about).select_related("reviewer")),
@@ -57,26 +57,17 @@ def own_last_diagnosis(user: User, scan: Scan) -> Diagnosis | None:
     return Diagnosis.objects.filter(scan=scan, recorded_by=user).order_by("-created_at", "-pk").first()
 
 
-def _open(user: User) -> QuerySet[Scan, UUID]:
-    return open_scans(user).order_by().values_list("pk", flat=True)
-
-
-def unread_scans(user: User) -> ScanQuerySet:
-    """Return the visible scans with a result of which `user` has recorded neither impression nor review, oldest first.
+def unread_scans(user: User) -> ScanList:
+    """Return the visible scans with a result of which `user` has recorded neither impression nor review.
 
     Scans whose result is closed to `user` are among them.
     """
-    read = Impression.objects.filter(scan=OuterRef("pk"), reader=user)
-    reviewed = Review.objects.filter(scan=OuterRef("pk"), reviewer=user)
-    unread = visible_scans(user).filter(
-        ~Exists(read), ~Exists(reviewed), current_analysis__state=Analysis.State.SUCCEEDED
-    )
-    return unread.order_by("created_at", "pk")
+    return ScanList(user, Criteria(unread=True))
 
 
 def unread_count(user: User) -> int:
     """Return the number of unread scans, at most `MAX_UNREAD`."""
-    return unread_scans(user)[:MAX_UNREAD].count()
+    return unread_scans(user).count(MAX_UNREAD)
 
 
 def next_unread(user: User, *, after: Scan | None = None, backwards: bool = False) -> Scan | None:
@@ -91,16 +82,11 @@ def next_unread(user: User, *, after: Scan | None = None, backwards: bool = Fals
     """
     scans = unread_scans(user)
     if after is None:
-        return scans.first()
-    scans = scans.exclude(pk=after.pk)
-    if backwards:
-        scans = scans.reverse()
-        older = scans.filter(created_at__lte=after.created_at)
-        ties = older.exclude(created_at=after.created_at, pk__gt=after.pk)
-    else:
-        newer = scans.filter(created_at__gte=after.created_at)
-        ties = newer.exclude(created_at=after.created_at, pk__lt=after.pk)
-    return ties.first() or scans.first()
+        return next(iter(scans.load(1, oldest=True)), None)
+    place = Place(after.created_at, after.pk, newer=not backwards)
+    # The second scan, if the first is the one that is left.
+    found = scans.load(1, place=place) or scans.load(2, oldest=not backwards)
+    return next((scan for scan in found if scan.pk != after.pk), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,9 @@ def _submit(
             analysis = next_analysis(scan, by=owner, model_name=model_name)
             # The rows refer to each other; the database checks both references at the end of the transaction.
             scan.current_analysis = analysis
-            scan.save(force_insert=True)
+            # The analysis first: a trigger reads it for the scan's facet.
             analysis.save(force_insert=True)
+            scan.save(force_insert=True)
             if place is not None:
                 record_scan(place, scan)
             record_events([Event(kind=Kind.SCAN_CREATED, scan_id=scan.pk, actor=owner)])
@@ -212,7 +213,7 @@ def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Subm
     """Return the earlier submission with this key. Raise `Conflict` if its image differs."""
     if not idempotency_key:
         return None
-    scan = visible_scans(owner).filter(owner=owner, idempotency_key=idempotency_key).first()
+    scan = visible_scans(owner).filter(owner=owner).with_idempotency_key(idempotency_key).first()
     if scan is None:
         return None
     if scan.pixels_sha256 != image.sha256 or scan.current_analysis is None:

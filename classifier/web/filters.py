@@ -1,5 +1,7 @@
 """The filters of the history page: those of the API, plus two that combine several of them in one choice."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import django_filters
@@ -8,13 +10,16 @@ from django.db.models import Q, QuerySet
 
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
 from classifier.models import Analysis, Scan
+from classifier.models.scan_index import SUCCEEDED
 from classifier.models.sealing import OPEN
 from classifier.selectors.history import ScanFilter
+from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.team import teams_of
 from classifier.web.forms import style
 from classifier.wording import SEALED
 
 MINE = "mine"
+NO_TEAM = 0
 
 RESULTS: dict[str, Q] = {
     **{
@@ -64,6 +69,27 @@ class HistoryFilter(ScanFilter):
     def filter_result(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Keep scans whose current result is this one."""
         return queryset.filter(RESULTS[value])
+
+    def criteria_of(self, values: Mapping[str, Any]) -> Criteria:
+        """Return what the list is narrowed to, with the two filters of the page."""
+        criteria = super().criteria_of(values)
+        result, whose = values.get("result") or "", values.get("whose") or ""
+        if result == SEALED:
+            criteria = replace(criteria, sealed_only=True, facets=(*criteria.facets, lambda facet: facet.succeeded))
+        elif result:
+            names = ("failed", "cancelled") if result == "failed" else (result,)
+            criteria = replace(
+                criteria,
+                open_only=criteria.open_only or result in SUCCEEDED,
+                facets=(*criteria.facets, lambda facet: facet.result in names),
+            )
+        if whose == MINE:
+            criteria = replace(criteria, mine=True)
+        elif whose:
+            team = int(whose)
+            # Two different teams: no scan has both.
+            criteria = replace(criteria, team=team if criteria.team in (None, team) else NO_TEAM)
+        return criteria
 
     def filter_whose(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Keep the user's own scans, or those of one of their teams."""

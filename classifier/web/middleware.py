@@ -1,6 +1,7 @@
 """Middleware of the pages."""
 
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -63,7 +64,13 @@ def _zone(request: HttpRequest) -> ZoneInfo | None:
     chosen = request.user.time_zone if isinstance(request.user, User) else ""
     name = chosen or request.COOKIES.get(ZONE_COOKIE, "")
     # Names are looked up in the list first, because they are also paths of files.
-    return ZoneInfo(name) if name in available_timezones() else None
+    return ZoneInfo(name) if name in _zone_names() else None
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    # Reading the list opens every file of the time zone database.
+    return frozenset(available_timezones())
 
 
 def _asks_to_sign_in(response: HttpResponse) -> bool:

@@ -1,68 +1,52 @@
 """Keyset pagination: every page costs as much as the first, however deep."""
 
-import base64
-import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from uuid import UUID
+from typing import Any, Generic, Protocol, TypeVar
 
-from django.db.models import Q, QuerySet
-
-from classifier.models import Scan
+from classifier.selectors.lists.criteria import Place
 
 # Fills about one screen, and its thumbnails load quickly on a slow connection.
 PAGE_LENGTH = 25
 
+Cursor = Place
+"""A position between two scans."""
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A position between two scans: the scan it lies next to, and whether the page holds newer or older ones."""
 
-    created_at: datetime
-    scan_id: UUID
-    newer: bool
+Row = TypeVar("Row", bound=Any)
 
-    def encode(self) -> str:
-        """Return the cursor as URL-safe text."""
-        text = f"{'n' if self.newer else 'o'}|{self.created_at.isoformat()}|{self.scan_id}"
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    @classmethod
-    def decode(cls, word: str) -> "Cursor | None":
-        """Return the cursor of URL-safe text; `None` for anything that `encode` did not return."""
-        try:
-            text = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)).decode()
-            direction, created_at, scan_id = text.split("|")
-            moment = datetime.fromisoformat(created_at)
-            if moment.tzinfo is None:
-                return None
-            # Near the first and last dates, converting the offset can overflow.
-            return cls(moment.astimezone(UTC), UUID(scan_id), newer=direction == "n")
-        except (ValueError, OverflowError, binascii.Error):
-            return None
+class RowList(Protocol[Row]):
+    """A list that can be loaded from a place on."""
+
+    def load(self, limit: int, *, place: Place | None = None) -> list[Row]:
+        """Return the next rows, in the order of the place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of scans, newest first, and the cursors of its neighbors ("" if there is none)."""
+class Page(Generic[Row]):
+    """One page of rows, newest first, and the cursors of its neighbors ("" if there is none)."""
 
-    scans: list[Scan]
+    rows: list[Row]
     newer: str
     older: str
 
+    @property
+    def scans(self) -> list[Row]:
+        """The rows of a page of scans."""
+        return self.rows
 
-def page_of(scans: QuerySet[Scan], *, cursor: str = "", length: int = PAGE_LENGTH) -> Page:
-    """Return the page of `scans` at `cursor`; the first page for an empty or invalid cursor.
+
+def page_of(found: RowList[Row], *, cursor: str = "", length: int = PAGE_LENGTH) -> Page[Row]:
+    """Return the page of a list at `cursor`; the first page for an empty or invalid cursor.
 
     Args:
-        scans: any queryset of scans; it is reordered, newest first.
+        found: a list of scans, or of batches.
         cursor: `Page.newer` or `Page.older` of another page.
-        length: scans per page.
+        length: rows per page.
     """
-    place = Cursor.decode(cursor) if cursor else None
+    place = Place.decode(cursor) if cursor else None
     backwards = place is not None and place.newer
-    order = ("created_at", "pk") if backwards else ("-created_at", "-pk")
-    rows = list(_beyond(scans, place).order_by(*order)[: length + 1])
+    rows = found.load(length + 1, place=place)
     more = len(rows) > length
     rows = rows[:length]
     if backwards:
@@ -71,17 +55,6 @@ def page_of(scans: QuerySet[Scan], *, cursor: str = "", length: int = PAGE_LENGT
         return Page([], "", "")
     has_newer = more if backwards else place is not None
     has_older = True if backwards else more
-    newer = Cursor(rows[0].created_at, rows[0].pk, newer=True).encode() if has_newer else ""
-    older = Cursor(rows[-1].created_at, rows[-1].pk, newer=False).encode() if has_older else ""
+    newer = Place(rows[0].created_at, rows[0].pk, newer=True).encode() if has_newer else ""
+    older = Place(rows[-1].created_at, rows[-1].pk, newer=False).encode() if has_older else ""
     return Page(rows, newer, older)
-
-
-def _beyond(scans: QuerySet[Scan], place: Cursor | None) -> QuerySet[Scan]:
-    if place is None:
-        return scans
-    # The first condition alone lets the index start at the right row; the second leaves out ties already shown.
-    if place.newer:
-        return scans.filter(
-            Q(created_at__gt=place.created_at) | Q(pk__gt=place.scan_id), created_at__gte=place.created_at
-        )
-    return scans.filter(Q(created_at__lt=place.created_at) | Q(pk__lt=place.scan_id), created_at__lte=place.created_at)

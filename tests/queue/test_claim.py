@@ -144,7 +144,7 @@ def test_results_of_a_batch_are_stored_together_without_the_late_ones(owner, dja
     queued(owner, count=3)
     claims = service.claim_analyses(limit=3)
     service.fail_analysis(claims[1], code="x", message="It stopped.")
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert service.finish_analyses([result_of(claim) for claim in claims]) == 2
     assert sorted(Analysis.objects.values_list("state", flat=True)) == ["failed", "succeeded", "succeeded"]
     assert ClassMaps.objects.count() == 2

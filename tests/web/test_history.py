@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from classifier import wording
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan
-from classifier.selectors.scan import visible_scans
+from classifier.selectors.lists.scan_list import ScanList
 from classifier.web.pagination import PAGE_LENGTH, Cursor, page_of
 from tests.factories import make_analysis, make_scan
 
@@ -159,7 +159,7 @@ def test_scans_of_the_same_moment_are_each_shown_once(owner):
     made = rows(owner, 7, moments=[NOON] * 7)
     seen, cursor = [], ""
     while True:
-        page = page_of(visible_scans(owner), cursor=cursor, length=2)
+        page = page_of(ScanList(owner), cursor=cursor, length=2)
         seen += [scan.pk for scan in page.scans]
         cursor = page.older
         if not cursor:

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 
 from classifier.queue import claim
 from classifier.services import report_archive, storage
+from classifier.services.scan_counts import merge_counts
 
 
 class Command(BaseCommand):
@@ -16,6 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Sweep once and print the counts."""
         swept = claim.sweep()
+        merge_counts()
         report_archive.sweep_archives()
         report_archive.remove_orphaned_archives()
         removed = storage.remove_orphaned_files()

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -12,9 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 from classifier import wording
 from classifier.models import Batch
 from classifier.queue.order import queue_positions
-from classifier.selectors.batch import Entry, batch_counts, batch_entries, failed_scans, get_batch, visible_batches
+from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, failed_scans, get_batch
 from classifier.services.batch import retry_failed
 from classifier.web.http import SignedInRequest
+from classifier.web.pagination import page_of
 from classifier.web.progress import progress_of
 
 PAGE_LENGTH = 25
@@ -23,9 +23,9 @@ PAGE_LENGTH = 25
 @require_safe
 def batches(request: SignedInRequest) -> HttpResponse:
     """List the uploads of several files, newest first."""
-    page = Paginator(visible_batches(request.user), PAGE_LENGTH).get_page(request.GET.get("page"))
-    entries = batch_entries(request.user, page.object_list)
-    rows = [{"batch": row, "summary": wording.batch_summary(batch_counts(entries[row.pk]))} for row in page.object_list]
+    page = page_of(BatchList(request.user), cursor=request.GET.get("cursor", ""), length=PAGE_LENGTH)
+    entries = batch_entries(request.user, page.rows)
+    rows = [{"batch": row, "summary": wording.batch_summary(batch_counts(entries[row.pk]))} for row in page.rows]
     return render(request, "web/batches.html", {"rows": rows, "page": page})
 
 

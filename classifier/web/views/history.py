@@ -23,7 +23,7 @@ def history(request: SignedInRequest) -> HttpResponse:
     query = request.GET.copy()
     cursor = str(query.pop("cursor", [""])[-1])
     filters = HistoryFilter(query, queryset=visible_scans(request.user), request=request)
-    page = page_of(filters.qs, cursor=cursor)
+    page = page_of(filters.scan_list(), cursor=cursor)
     kept = {name: value for name, value in query.items() if value}
     if cursor and not page.scans:
         # The scans of this page have been deleted.

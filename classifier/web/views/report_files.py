@@ -55,7 +55,7 @@ def patient_report(request: SignedInRequest, kind: str = "") -> HttpResponse:
     reference = " ".join(request.GET.get("patient_reference", "").split())
     if not reference:
         raise Http404("Name a patient reference.")
-    scans = list(scans_of_patient(request.user, reference)[: MAX_SCANS + 1])
+    scans = scans_of_patient(request.user, reference, limit=MAX_SCANS + 1)
     if not scans:
         raise Http404("There is no scan with this patient reference.")
     pdf_url = f"{reverse('web:patient_report_file', args=['pdf'])}?{urlencode({'patient_reference': reference})}"
@@ -102,7 +102,7 @@ def archive_download(request: SignedInRequest, archive_id: UUID) -> HttpResponse
     if archive.state != ReportArchive.State.SUCCEEDED:
         return redirect(archive)
     inside = [scan_id for scan_id in archive.scan_ids if scan_id not in archive.left_out]
-    if visible_scans(request.user).filter(pk__in=inside).count() != len(inside):
+    if visible_scans(request.user).with_keys(inside).count() != len(inside):
         messages.error(request, CHANGED)
         return redirect(archive)
     try:
@@ -158,7 +158,8 @@ def _chosen(request: SignedInRequest) -> tuple[str, list[Scan], str]:
     """Return a title, the chosen scans, and the page to go back to. More scans than are allowed are counted, too."""
     reference = " ".join(request.POST.get("patient_reference", "").split())
     if reference:
-        return f"Patient {reference}", list(scans_of_patient(request.user, reference)), "web:report_list"
+        scans = scans_of_patient(request.user, reference, limit=MAX_SCANS + 1)
+        return f"Patient {reference}", scans, "web:report_list"
     if request.POST.get("batch"):
         try:
             batch, scans = _batch_or_404(request, UUID(request.POST["batch"]))
@@ -169,7 +170,8 @@ def _chosen(request: SignedInRequest) -> tuple[str, list[Scan], str]:
         wanted = [UUID(value) for value in request.POST.getlist("scan")]
     except ValueError as error:
         raise Http404("There is no such scan.") from error
-    return "Selected scans", list(visible_scans(request.user).filter(pk__in=wanted)), "web:history"
+    chosen = visible_scans(request.user).with_keys(wanted)
+    return "Selected scans", sorted(chosen, key=lambda scan: (scan.created_at, scan.pk), reverse=True), "web:history"
 
 
 def _batch_or_404(request: SignedInRequest, batch_id: UUID) -> tuple[Batch, list[Scan]]:

@@ -56,7 +56,7 @@ def _progress_of_all(request: SignedInRequest, scan_ids: dict[UUID, str]) -> lis
     positions = queue_positions()
     return [
         progress_of(scan, position=positions.get(scan.current_analysis.pk, 0) if scan.current_analysis else 0)
-        for scan in visible_scans(request.user).filter(pk__in=scan_ids)
+        for scan in visible_scans(request.user).with_keys(scan_ids)
     ]
 
 

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from classifier.intake import MAX_BYTES, RefusedImage
 from classifier.models import Batch, Scan
 from classifier.selectors.batch import next_number, visible_batches
+from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.model import model_choices
-from classifier.selectors.scan import visible_scans
 from classifier.services.batch import open_batch
 from classifier.services.errors import NotFound
 from classifier.services.sample import list_samples
@@ -110,8 +109,8 @@ def _uuid(word: str) -> uuid.UUID | None:
         return None
 
 
-def _recent(request: SignedInRequest) -> QuerySet[Scan]:
-    return visible_scans(request.user)[:RECENT_SCANS]
+def _recent(request: SignedInRequest) -> list[Scan]:
+    return ScanList(request.user).load(RECENT_SCANS)
 
 
 def _page(request: SignedInRequest, form: UploadForm) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""What lists and counts are read from: one row a scan would be too many.
+
+The database's triggers write these rows in the transaction of the scan's or the analysis's own change
+(`classifier.models.derived`), so that no code can forget it. `manage.py check_counts` verifies and repairs them.
+"""
+
+from dataclasses import dataclass
+
+from django.db import models
+
+from classifier.findings import ANSWERS, Outcome
+
+WAITING = "waiting"
+"""Result of a scan whose current analysis is queued or running."""
+
+SUCCEEDED: tuple[str, ...] = (*ANSWERS, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)
+"""Results of scans whose current analysis has succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What filters ask of a scan, in one indexed column. There are some dozens of facets among millions of scans.
+
+    Attributes:
+        model: name of the model of the current analysis.
+        result: the finding, or the outcome without a finding, of the current analysis; else "waiting", "failed" or
+            "cancelled"; "" without an analysis.
+        reviewed: `Scan.reviewed_finding`.
+    """
+
+    model: str
+    result: str
+    reviewed: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Facet":
+        """Return the facet of a value of the column."""
+        model, result, reviewed = text.rsplit("|", 2)
+        return cls(model, result, reviewed)
+
+    def __str__(self) -> str:
+        return f"{self.model}|{self.result}|{self.reviewed}"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there is a result."""
+        return self.result in SUCCEEDED
+
+
+class ScanCount(models.Model):
+    """A number of scans. The figure of a key is the sum of its rows: every change adds rows, none changes one.
+
+    Rows that are only added never wait for each other, and two workers never lock each other out.
+    `classifier.services.scan_counts.merge_counts` merges them now and then.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    owner_number = models.IntegerField(help_text="Key of the owner; 0 counts the scans of a team, whoever owns them.")
+    team_number = models.IntegerField(help_text="Key of the team; 0 counts the owner's scans without a team.")
+    month = models.CharField(max_length=7, help_text="Month of the upload in UTC, as 2026-01.")
+    facet = models.CharField(max_length=110)
+    number = models.IntegerField()
+    merged = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("team_number", "owner_number", "facet", "month", "number"), name="scan_count_by_team"),
+            models.Index(fields=("owner_number", "team_number"), name="scan_count_by_owner"),
+            models.Index(fields=("id",), name="scan_count_not_merged", condition=models.Q(merged=False)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.facet} in {self.month}"
+
+
+class ScanText(models.Model):
+    """The searchable text of a scan that has any. Rows are in the order of the uploads."""
+
+    id = models.BigIntegerField(primary_key=True, help_text="The time of the upload, see `selectors.text`.")
+    scan_id = models.UUIDField(unique=True)
+    owner_number = models.IntegerField()
+    team_number = models.IntegerField(help_text="0 without a team.")
+    keys = models.TextField(blank=True, help_text="Owner and team as words of the full-text index of SQLite.")
+    text = models.TextField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("owner_number", "-id"), name="scan_text_of_owner"),
+            models.Index(fields=("team_number", "-id"), name="scan_text_of_team"),
+        )
+
+    def __str__(self) -> str:
+        return f"Text of scan {self.scan_id}"

@@ -1,0 +1,52 @@
+"""A list of scans as one person sees it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from classifier.models import Scan, User
+from classifier.models.scan import ScanQuerySet
+from classifier.selectors.lists.criteria import Criteria, Place
+from classifier.selectors.lists.find import find_scans
+from classifier.selectors.lists.scope import Scope, scope_of
+from classifier.selectors.scan import visible_scans
+
+EVERYTHING = Criteria()
+
+
+@dataclass(frozen=True)
+class ScanList:
+    """Scans that a person may see and that match criteria, newest first.
+
+    Attributes:
+        user: the person.
+        criteria: what the list is narrowed to.
+        scans: the same as a queryset, by which the found scans are loaded; None for `visible_scans`.
+    """
+
+    user: User
+    criteria: Criteria = EVERYTHING
+    scans: ScanQuerySet | None = None
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What the person may see."""
+        return scope_of(self.user)
+
+    def load(self, limit: int, *, place: Place | None = None, oldest: bool = False) -> list[Scan]:
+        """Return the next scans from `place` on, at most `limit`, with owner, team, and current analysis.
+
+        Args:
+            limit: how many at most.
+            place: where the list goes on; None begins at its end.
+            oldest: whether the oldest come first. They do where the place says so.
+        """
+        keys = find_scans(self.scope, self.criteria, limit=limit, place=place, oldest=oldest)
+        if not keys:
+            return []
+        scans = visible_scans(self.user) if self.scans is None else self.scans
+        loaded = {scan.pk: scan for scan in scans.with_keys(keys)}
+        return [loaded[key] for key in keys if key in loaded]
+
+    def count(self, limit: int) -> int:
+        """Return the number of scans, counted up to `limit`."""
+        return len(find_scans(self.scope, self.criteria, limit=limit))

@@ -1,0 +1,34 @@
+"""Pieces of SQL that both databases understand."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+
+class Values:
+    """The parameters of a statement, in the order of their marks."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+
+    def add(self, value: Any) -> str:
+        """Take a value and return its mark."""
+        if isinstance(value, datetime):
+            value = connection.ops.adapt_datetimefield_value(value)
+        elif isinstance(value, UUID):
+            value = value.hex if connection.vendor == "sqlite" else value
+        self.found.append(value)
+        return "%s"
+
+    def all(self, values: list[Any]) -> str:
+        """Take values and return their marks, separated by commas."""
+        return ", ".join(self.add(value) for value in values)
+
+
+def contains(column: str, word: str, values: Values) -> str:
+    """Return the condition that a column contains a word, in upper or lower case."""
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    operator = "LIKE" if connection.vendor == "sqlite" else "ILIKE"
+    return f"{column} {operator} {values.add(f'%{escaped}%')} ESCAPE '\\'"

@@ -1,0 +1,226 @@
+"""Lists through indexes: the same scans, in the same order, as the plain queries say, whatever is combined."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from classifier.findings import ANSWERS, Outcome
+from classifier.models import Analysis, Impression, Membership, Review, Scan, ScanCount, Team, User
+from classifier.selectors.batch import BatchList, visible_batches
+from classifier.selectors.history import dashboard
+from classifier.selectors.lists import ranges
+from classifier.selectors.lists.criteria import Place
+from classifier.selectors.review import next_unread, unread_count, unread_scans
+from classifier.selectors.scan import visible_scans
+from classifier.services.batch import open_batch
+from classifier.services.scan_counts import check_counts, merge_counts
+from classifier.web.filters import RESULTS, HistoryFilter
+from tests.factories import TeamFactory, UserFactory, join
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SEALED = NOON + timedelta(days=20)
+WORDS = ("cystic", "left temporal", "P-1", "ty", "P-12", "ada", "zebra", "ada cystic", "100%", 'say "no"')
+
+
+@pytest.fixture
+def crowd() -> list[User]:
+    """Five people in overlapping teams, one of which seals results; a person who left a team; 160 scans."""
+    rng = random.Random(3)
+    people = [UserFactory(username=f"person{n}", first_name=("Ada", "Ben")[n % 2]) for n in range(5)]
+    open_team, sealed_team, left = TeamFactory(name="Open"), TeamFactory(name="Sealed"), TeamFactory(name="Left")
+    join(open_team, *people[:3])
+    join(sealed_team, *people[1:4])
+    join(left, people[4])
+    Team.objects.filter(pk=sealed_team.pk).update(sealed_reading_since=SEALED)
+    User.objects.filter(pk=people[2].pk).update(sealed_reading_since=SEALED + timedelta(days=5))
+    for number in range(160):
+        owner = rng.choice(people)
+        team = rng.choice([None, open_team, sealed_team, left])
+        _scan(rng, owner, team, NOON + timedelta(hours=6 * (number // 2)), rng.choice(people))
+    return [User.objects.get(pk=person.pk) for person in people]
+
+
+def _scan(rng: random.Random, owner: User, team: Team | None, at: datetime, reader: User) -> None:
+    scan = Scan.objects.create(
+        owner=owner,
+        team=team,
+        width=80,
+        height=80,
+        source_format="PNG",
+        patient_reference=rng.choice(("", "P-1", "p-1", "P-12", "ty")),
+        notes=rng.choice(("", "cystic, left temporal", 'they say "no"', "100% certain")),
+        reviewed_finding=rng.choice(("", "", "glioma", "other_disease")),
+    )
+    state = rng.choice(("queued", "running", "failed", "cancelled", "succeeded", "succeeded", "succeeded", ""))
+    if state:
+        _analysis(rng, scan, state, at)
+    Scan.objects.filter(pk=scan.pk).update(created_at=at)
+    if rng.random() < 0.3:
+        number = Impression.objects.filter(reader=reader).count() + 1
+        Impression.objects.create(scan=scan, reader=reader, number=number, finding="glioma", certainty="low", hash="0")
+    if rng.random() < 0.2 and scan.current_analysis:
+        Review.objects.create(
+            scan=scan, analysis=scan.current_analysis, reviewer=owner, number=1, verdict="agree", certainty="low"
+        )
+
+
+def _analysis(rng: random.Random, scan: Scan, state: str, at: datetime) -> None:
+    fields = {"state": state, "available_at": at, "model_name": rng.choice(("xception", "other"))}
+    if state == "running":
+        fields |= {"lease_token": "0" * 32, "lease_expires_at": at}
+    if state == "failed":
+        fields |= {"failure_message": "It stopped."}
+    if state == "succeeded":
+        outcome = rng.choice([Outcome.CLASSIFIED, Outcome.CLASSIFIED, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI])
+        fields |= {"outcome": outcome, "finding": rng.choice(ANSWERS) if outcome == Outcome.CLASSIFIED else ""}
+        fields |= {"probabilities": None if outcome == Outcome.NOT_BRAIN_MRI else [0.25] * 4}
+    scan.current_analysis = Analysis.objects.create(scan=scan, **fields)
+    scan.save(update_fields=["current_analysis"])
+
+
+def filters(user: User, **query: str) -> HistoryFilter:
+    request = SimpleNamespace(user=user)
+    return HistoryFilter(query, queryset=visible_scans(user), request=request)
+
+
+def choices(rng: random.Random, user: User) -> dict[str, str]:
+    teams = [str(team.pk) for team in Team.objects.filter(memberships__user=user)]
+    return {
+        "result": rng.choice(list(RESULTS)),
+        "finding": rng.choice((*ANSWERS, "other_disease")),
+        "outcome": rng.choice(list(Outcome)).value,
+        "state": rng.choice(Analysis.State.values),
+        "model": rng.choice(("xception", "other", "none")),
+        "patient_reference": rng.choice(("P-1", "p-12", "none")),
+        "uploaded_after": (NOON + timedelta(days=rng.randrange(40))).date().isoformat(),
+        "uploaded_before": (NOON + timedelta(days=rng.randrange(40))).date().isoformat(),
+        "text": rng.choice(WORDS),
+        "whose": rng.choice(["mine", *teams]),
+        "team": rng.choice([*teams, ""]),
+        "mine": rng.choice(("true", "false")),
+    }
+
+
+def pages(user: User, query: dict[str, str], *, length: int, newer: bool) -> list[Scan]:
+    """Every page of a list, followed by its places."""
+    found: list[Scan] = []
+    place = Place(datetime(2020, 1, 1, tzinfo=UTC), Scan().pk, newer=True) if newer else None
+    while rows := filters(user, **query).scan_list().load(length, place=place):
+        found += rows
+        place = Place(rows[-1].created_at, rows[-1].pk, newer=newer)
+    return found
+
+
+def test_every_combination_lists_what_the_plain_query_says(crowd):
+    rng = random.Random(11)
+    seen = 0
+    for user in crowd:
+        for number in (0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 4, 5):
+            query = dict(rng.sample(sorted(choices(rng, user).items()), number))
+            wanted = list(filters(user, **query).qs.order_by("-created_at", "-pk"))
+            assert pages(user, query, length=rng.choice((3, 7, 50)), newer=False) == wanted, query
+            assert pages(user, query, length=50, newer=True) == wanted[::-1], query
+            seen += len(wanted)
+    assert seen > 500
+
+
+@pytest.mark.parametrize("name", ["result", "finding", "outcome", "state", "model", "patient_reference", "text"])
+def test_each_filter_alone_lists_what_the_plain_query_says(crowd, name):
+    rng = random.Random(5)
+    for user in crowd[:3]:
+        for _ in range(6):
+            query = {name: choices(rng, user)[name]}
+            wanted = list(filters(user, **query).qs.order_by("-created_at", "-pk"))
+            assert pages(user, query, length=10, newer=False) == wanted, query
+
+
+def test_many_ranges_are_several_statements_with_the_same_answer(crowd, monkeypatch):
+    monkeypatch.setattr(ranges, "MAX_SELECTIONS", 3)
+    query = {"state": "succeeded"}
+    wanted = list(filters(crowd[1], **query).qs.order_by("-created_at", "-pk"))
+    assert pages(crowd[1], query, length=4, newer=False) == wanted
+
+
+def test_the_figures_count_what_the_lists_hold(crowd):
+    for user in crowd:
+        figures = dashboard(user)
+        assert figures.total == visible_scans(user).count()
+        by_result = {name: filters(user, result=name).qs.count() for name in RESULTS}
+        assert figures.by_finding == {name: by_result[name] for name in ANSWERS}
+        assert (figures.uncertain, figures.not_brain_mri) == (by_result["uncertain"], by_result["not_brain_mri"])
+        assert (figures.waiting, figures.failed) == (by_result["waiting"], by_result["failed"])
+        assert figures.unread == by_result["sealed"]
+
+
+def test_unread_scans_are_those_without_a_statement_of_the_reader(crowd):
+    for user in crowd:
+        wanted = [
+            scan
+            for scan in visible_scans(user).order_by("created_at", "pk")
+            if scan.current_analysis
+            and scan.current_analysis.state == "succeeded"
+            and not Impression.objects.filter(scan=scan, reader=user).exists()
+            and not Review.objects.filter(scan=scan, reviewer=user).exists()
+        ]
+        assert unread_scans(user).load(200, oldest=True) == wanted
+        assert unread_count(user) == min(len(wanted), 100)
+        walked, scan = [], next_unread(user)
+        while scan is not None and scan not in walked:
+            walked.append(scan)
+            scan = next_unread(user, after=scan)
+        assert walked == wanted
+
+
+def test_what_is_derived_follows_every_change(crowd):
+    assert check_counts().is_clean
+    scan = Scan.objects.filter(team__isnull=False).exclude(notes="").first()
+    assert scan is not None
+    scan.facet = "stale"
+    scan.notes = "other words"
+    scan.save()
+    scan.team.delete()
+    Scan.objects.filter(owner=crowd[0]).first().delete()
+    Analysis.objects.filter(state="succeeded").update(state="failed", outcome="", finding="", probabilities=None,
+                                                      failure_message="It stopped.")  # fmt: skip
+    assert check_counts().is_clean
+    assert filters(crowd[0], result="glioma").scan_list().load(10) == []
+
+
+def test_merging_counts_changes_no_figure(crowd):
+    before = [dashboard(user) for user in crowd]
+    rows = ScanCount.objects.count()
+    assert merge_counts(at_least=rows + 1) == 0
+    assert merge_counts(at_least=1) > 0
+    assert ScanCount.objects.count() < rows
+    assert check_counts().is_clean
+    assert [dashboard(user) for user in crowd] == before
+    assert merge_counts(at_least=1) == 0
+
+
+def test_a_list_takes_as_many_statements_with_one_team_as_with_many(crowd):
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            filters(crowd[1], finding="glioma").scan_list().load(20)
+        return len(captured)
+
+    few = statements()
+    for _ in range(12):
+        join(TeamFactory(), crowd[1], role=Membership.Role.OWNER)
+    assert statements() == few
+
+
+def test_batches_are_listed_from_any_place(owner, teammate, team, outsider):
+    for number in range(9):
+        open_batch(Scan().pk, owner=(owner, teammate, outsider)[number % 3], team=team if number % 2 else None)
+    wanted = list(visible_batches(owner).order_by("-created_at", "-pk"))
+    found, place = [], None
+    while rows := BatchList(owner).load(2, place=place):
+        found += rows
+        place = Place(rows[-1].created_at, rows[-1].pk, newer=False)
+    assert found == wanted
+    assert BatchList(owner).load(20, place=Place(wanted[-1].created_at, wanted[-1].pk, newer=True)) == wanted[-2::-1]
