@@ -18,7 +18,7 @@ from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.serializers import URL, URL_OR_NULL
 from classifier.api.views import PrivateView
 from classifier.models import Batch, Team
-from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, get_batch
+from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, counts_of_batches, get_batch
 from classifier.wording import BATCH_LABELS
 
 COUNTS = {
@@ -78,7 +78,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     @extend_schema_field(COUNTS)
     def get_counts(self, batch: Batch) -> dict[str, int]:
         """Return the number of files in each state that has any."""
-        return batch_counts(self.context["entries"][batch.pk])
+        return dict(self.context["counts"][batch.pk])
 
 
 class BatchDetailSerializer(BatchSerializer):
@@ -121,7 +121,7 @@ class BatchViewSet(PrivateView, GenericViewSet[Batch]):
         """List the batches that the caller can see, newest first."""
         BatchQuery(data=request.query_params).is_valid(raise_exception=True)
         page: Any = self.paginate_queryset(BatchList(request.user)) or []  # type: ignore[arg-type]
-        context = {**self.get_serializer_context(), "entries": batch_entries(request.user, page)}  # type: ignore[arg-type]
+        context = {**self.get_serializer_context(), "counts": counts_of_batches(request.user, page)}  # type: ignore[arg-type]
         return self.get_paginated_response(BatchSerializer(page, many=True, context=context).data)
 
     @extend_schema(parameters=[RETRY_AFTER], responses={200: BatchDetailSerializer} | errors(404))
@@ -131,5 +131,7 @@ class BatchViewSet(PrivateView, GenericViewSet[Batch]):
             batch = get_batch(request.user, pk)  # type: ignore[arg-type]
         except Batch.DoesNotExist as error:
             raise Http404 from error
-        context = {**self.get_serializer_context(), "entries": batch_entries(request.user, [batch])}  # type: ignore[arg-type]
+        entries = batch_entries(request.user, [batch])  # type: ignore[arg-type]
+        counts = {batch.pk: batch_counts(entries[batch.pk])}
+        context = {**self.get_serializer_context(), "entries": entries, "counts": counts}
         return Response(BatchDetailSerializer(batch, context=context).data)

@@ -5,14 +5,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import BooleanField, Case, Max, Q, QuerySet, Value, When
 
 from classifier import wording
+from classifier.findings import ANSWERS
 from classifier.models import Analysis, Batch, BatchFile, Scan, User
+from classifier.models.scan_index import Facet
+from classifier.models.sealing import sealed_condition
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.ranges import Range, fetched, merged
 from classifier.selectors.lists.scope import Cell, scope_of
-from classifier.selectors.scan import visible_scans
+from classifier.selectors.scan import visible_condition, visible_scans
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,39 @@ def batch_counts(entries: Iterable[Entry]) -> dict[str, int]:
     """Return how many files are in each state, in the order of `wording.BATCH_LABELS`, without empty states."""
     counts = Counter(entry.state for entry in entries)
     return {state: counts[state] for state in wording.BATCH_LABELS if counts[state]}
+
+
+def counts_of_batches(user: User, batches: Iterable[Batch]) -> dict[UUID, dict[str, int]]:
+    """Return what `batch_counts` says of each batch, in one query that loads no scan."""
+    found: dict[UUID, Counter[str]] = {batch.pk: Counter() for batch in batches}
+    files = BatchFile.objects.filter(batch__in=found).order_by()
+    rows = files.annotate(
+        visible=_flag(visible_condition(user, path="scan__")),
+        sealed=_flag(sealed_condition(user, path="scan__")),
+    ).values_list("batch_id", "refusal", "visible", "sealed", "scan__facet")
+    for batch_id, refusal, visible, sealed, facet in rows:
+        if visible:
+            found[batch_id][_state(Facet.parse(facet), sealed=sealed)] += 1
+        else:
+            found[batch_id]["refused" if refusal else "gone"] += 1
+    return {
+        pk: {state: counts[state] for state in wording.BATCH_LABELS if counts[state]} for pk, counts in found.items()
+    }
+
+
+def _flag(condition: Q) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def _state(facet: Facet, *, sealed: bool) -> str:
+    """Return what `wording.batch_state` says of the current analysis of a scan."""
+    if not facet.succeeded:
+        return facet.result or Analysis.State.CANCELLED
+    if sealed:
+        return "unread"
+    if facet.result in ANSWERS:
+        return "notumor" if facet.result == "notumor" else "tumor"
+    return facet.result
 
 
 def failed_scans(entries: Iterable[Entry]) -> list[Scan]:

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from classifier.findings import ANSWERS, Outcome
-from classifier.models import Analysis, Impression, Membership, Review, Scan, ScanCount, Team, User
-from classifier.selectors.batch import BatchList, visible_batches
+from classifier.models import Analysis, Batch, BatchFile, Impression, Membership, Review, Scan, ScanCount, Team, User
+from classifier.selectors.batch import BatchList, batch_counts, batch_entries, counts_of_batches, visible_batches
 from classifier.selectors.history import dashboard
 from classifier.selectors.lists import ranges
 from classifier.selectors.lists.criteria import Place
@@ -212,6 +212,18 @@ def test_a_list_takes_as_many_statements_with_one_team_as_with_many(crowd):
     for _ in range(12):
         join(TeamFactory(), crowd[1], role=Membership.Role.OWNER)
     assert statements() == few
+
+
+def test_a_batch_in_a_list_counts_what_its_page_counts(crowd):
+    batches = []
+    for number, scan in enumerate(Scan.objects.order_by("pk")):
+        if number % 40 == 0:
+            batches.append(Batch.objects.create(owner=scan.owner))
+        BatchFile.objects.create(batch=batches[-1], number=number + 1, scan=scan)
+        BatchFile.objects.create(batch=batches[-1], number=number + 1000, refusal="It is no image." * (number % 3))
+    for user in crowd:
+        entries = batch_entries(user, batches)
+        assert counts_of_batches(user, batches) == {pk: batch_counts(rows) for pk, rows in entries.items()}
 
 
 def test_batches_are_listed_from_any_place(owner, teammate, team, outsider):

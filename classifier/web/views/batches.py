@@ -11,7 +11,15 @@ from django.views.decorators.http import require_POST, require_safe
 from classifier import wording
 from classifier.models import Batch
 from classifier.queue.order import queue_positions
-from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, failed_scans, get_batch
+from classifier.selectors.batch import (
+    BatchList,
+    Entry,
+    batch_counts,
+    batch_entries,
+    counts_of_batches,
+    failed_scans,
+    get_batch,
+)
 from classifier.services.batch import retry_failed
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import page_of
@@ -24,8 +32,8 @@ PAGE_LENGTH = 25
 def batches(request: SignedInRequest) -> HttpResponse:
     """List the uploads of several files, newest first."""
     page = page_of(BatchList(request.user), cursor=request.GET.get("cursor", ""), length=PAGE_LENGTH)
-    entries = batch_entries(request.user, page.rows)
-    rows = [{"batch": row, "summary": wording.batch_summary(batch_counts(entries[row.pk]))} for row in page.rows]
+    counts = counts_of_batches(request.user, page.rows)
+    rows = [{"batch": row, "summary": wording.batch_summary(counts[row.pk])} for row in page.rows]
     return render(request, "web/batches.html", {"rows": rows, "page": page})
 
 
