@@ -136,12 +136,17 @@ class ScanAdmin(ReadOnlyAdmin):
 
     list_display = ("short_id", "owner", "team", "source_format", "width", "height", "created_at")
     list_filter = ("source_format", "created_at")
-    list_select_related = ("owner", "team")
+    # Not joined: SQLite would then read all scans of every person.
+    list_select_related = False
     search_fields = ("id",)
     search_help_text = "The identifier of a scan, or the user name of its owner."
     fields = ("id", "owner", "team", "source_format", "width", "height", "sample", "created_at", "current_analysis")
     # Counting millions of rows would dominate the time of every page.
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the scans with their owners and teams, read separately."""
+        return super().get_queryset(request).prefetch_related("owner", "team")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Return the scan with this identifier, or the scans of the person with this user name."""

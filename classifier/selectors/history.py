@@ -85,7 +85,7 @@ class ScanFilter(django_filters.FilterSet):
         """Return the list of the scans that match, as the person of the request sees them."""
         self.form.is_valid()
         # Values that make no sense are left out, here and in the queryset.
-        return ScanList(self.request.user, self.criteria_of(getattr(self.form, "cleaned_data", {})), self.qs)
+        return ScanList(self.request.user, self.criteria_of(getattr(self.form, "cleaned_data", {})))
 
     def criteria_of(self, values: Mapping[str, Any]) -> Criteria:
         """Return what the list is narrowed to; the same as the filters of the queryset say."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from classifier.models import Scan, User
-from classifier.models.scan import ScanQuerySet
+from classifier.models.sealing import OPEN
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.find import find_scans
 from classifier.selectors.lists.scope import Scope, scope_of
@@ -20,12 +20,10 @@ class ScanList:
     Attributes:
         user: the person.
         criteria: what the list is narrowed to.
-        scans: the same as a queryset, by which the found scans are loaded; None for `visible_scans`.
     """
 
     user: User
     criteria: Criteria = EVERYTHING
-    scans: ScanQuerySet | None = None
 
     @cached_property
     def scope(self) -> Scope:
@@ -43,8 +41,11 @@ class ScanList:
         keys = find_scans(self.scope, self.criteria, limit=limit, place=place, oldest=oldest)
         if not keys:
             return []
-        scans = visible_scans(self.user) if self.scans is None else self.scans
-        loaded = {scan.pk: scan for scan in scans.with_keys(keys)}
+        scans = visible_scans(self.user).with_keys(keys)
+        # Permissions and seals hold whatever was found. Other conditions would tempt SQLite away from the keys.
+        if self.criteria.open_only:
+            scans = scans.filter(OPEN)
+        loaded = {scan.pk: scan for scan in scans}
         return [loaded[key] for key in keys if key in loaded]
 
     def count(self, limit: int) -> int:
