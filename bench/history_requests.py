@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-PEOPLE = {"member": "seed-1", "reader": "seed-4", "loner": "seed-5", "administrator": "bench-admin"}
-"""Who asks. The reader's team reads first and sees results afterwards; the loner has no team."""
+PEOPLE = {"member": "seed-1", "reader": "seed-4", "single": "seed-5", "administrator": "bench-admin"}
+"""Who asks. The reader's team reads first and sees results afterwards; the single one has no team."""
 
 DAYS = 3 * 365
 RESULTS = (

@@ -16,7 +16,7 @@ YEARS = 3
 # The installation grows: the last month has several times the uploads of the first.
 GROWTH = 1.6
 SLICES = (1, 1, 1, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24)
-FIRST_NAMES = ("Ada", "Ben", "Carla", "David", "Eva", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Luis", "Mara")
+FIRST_NAMES = ("Ada", "Ben", "Carla", "David", "Eva", "Farid", "Greta", "Hugo", "Iris", "Jonas", "Kira", "Luis", "Mara")
 LAST_NAMES = ("Abel", "Brandt", "Costa", "Dorn", "Eriksen", "Fuchs", "Garcia", "Holm", "Ibarra", "Jansen", "Keller")
 TEAM_NAMES = ("Neuroradiology", "Neurosurgery", "Tumor board", "Endocrinology", "Pediatrics", "Research", "Night shift")
 NOTES = (
