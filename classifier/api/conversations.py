@@ -94,7 +94,9 @@ class QuestionField(TextField):
 class NewMessageSerializer(serializers.Serializer[Any]):
     """The body of a question."""
 
-    question = QuestionField(required=True, max_length=MAX_QUESTION, help_text="Text of the question.")
+    question = QuestionField(
+        required=True, allow_blank=False, min_length=1, max_length=MAX_QUESTION, help_text="Text of the question."
+    )
 
 
 class ConversationBase(StatementViewSet):

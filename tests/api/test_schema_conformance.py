@@ -21,7 +21,7 @@ from schemathesis.core import NotSet
 from schemathesis.transport.serialization import Binary
 
 from classifier.findings import READINGS
-from classifier.models import Scan
+from classifier.models import AssistantProvider, Scan
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
 from tests.factories import make_analysis, make_scan, png_bytes
@@ -76,6 +76,9 @@ def scans(owner, team) -> list[Scan]:
 @pytest.fixture
 def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
     """Return a function that replaces valid but random references of a request by real ones."""
+    AssistantProvider.objects.create(
+        name="local", kind="compatible", model="m", address="http://127.0.0.1:9/v1", enabled=True, image_allowed=True
+    )
 
     def real_id(case: schemathesis.Case) -> UUID:
         scan = scans[UUID(case.path_parameters["id"]).int % len(scans)]
@@ -104,7 +107,8 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
                 case.body["model"] = "xception"
             provider = case.body.get("provider")
             if isinstance(provider, str) and re.fullmatch(r"[^\x00]{0,64}", provider):
-                case.body["provider"] = "built-in"
+                # A conversation needs a language model. None of these requests reaches one.
+                case.body["provider"] = "local" if case.path.endswith("/conversations/") else "built-in"
             if case.body.get("verdict") == "correct" and case.body.get("finding") in READINGS:
                 # No analysis says so: a correction that repeats the analysis is refused.
                 case.body["finding"] = "other_disease"
