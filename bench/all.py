@@ -26,7 +26,7 @@ def steps(*, quick: bool, data: str = "") -> list[list[str]]:
         ["bench.latency"],
     ]
     if has_servers():
-        found += [["bench.throughput", "--servers"], ["bench.latency", "--servers"]]
+        found += [["bench.throughput", "--servers"], ["bench.latency", "--servers"], ["bench.scaling"]]
     found += [["bench.history"], *([["bench.history", "--servers"]] if has_servers() else [])]
     return [*found, ["bench.memory"], ["bench.reports"], ["bench.peers"], ["bench.report"]]
 

@@ -4,6 +4,7 @@ A process of its own, because it runs with the installation's settings:
 
 - `python -m bench.fill scans N` submits N distinct images of a few owners;
 - `python -m bench.fill again N` asks for another analysis of N stored scans;
+- `python -m bench.fill singles N` does so for N scans, one at a time, with a pause after each;
 - `python -m bench.fill keep N` keeps some analyses waiting until N have ended, all of the database's counted.
 """
 
@@ -42,6 +43,13 @@ def ask_again(count: int) -> None:
         request_analysis(scan, by=scan.owner)
 
 
+def ask_singly(count: int) -> None:
+    """Ask for another analysis of stored scans, one at a time."""
+    for _ in range(count):
+        ask_again(1)
+        time.sleep(PAUSE_SECONDS)
+
+
 def keep_waiting(until: int) -> None:
     """Keep `WAITING` analyses in the queue until `until` have ended or wait."""
     from classifier.models import Analysis
@@ -56,7 +64,7 @@ def main() -> None:
     """Do what the first argument names."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brainscan.settings")
     django.setup()
-    {"scans": submit, "again": ask_again, "keep": keep_waiting}[sys.argv[1]](int(sys.argv[2]))
+    {"scans": submit, "again": ask_again, "singles": ask_singly, "keep": keep_waiting}[sys.argv[1]](int(sys.argv[2]))
 
 
 if __name__ == "__main__":

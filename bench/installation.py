@@ -163,12 +163,17 @@ class Installation:
         """Its environment with fewer log lines, for processes beside it."""
         return self.app.environment | {"LOG_LEVEL": "WARNING"}
 
-    def fill(self, *arguments: str) -> str:
-        """Run `bench.fill` with this installation's settings and return what it printed."""
+    def fill(self, *arguments: str, prefix: str = "") -> str:
+        """Run `bench.fill` with this installation's settings and return what it printed.
+
+        Args:
+            arguments: See `bench.fill`.
+            prefix: Another `QUEUE_PREFIX`, to notify other workers.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "bench.fill", *arguments],
             cwd=ROOT,
-            env=self.quiet_environment(),
+            env=self.quiet_environment() | ({"QUEUE_PREFIX": prefix} if prefix else {}),
             stdout=subprocess.PIPE,
             text=True,
             check=True,

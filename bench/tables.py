@@ -189,6 +189,24 @@ def intake(result: Result) -> str:
     )
 
 
+def scaling(result: Result) -> str:
+    """Return several workers beside each other."""
+    rows = [
+        [
+            str(row["workers"]),
+            f"{row['analyses_a_second']:.1f}",
+            f"{row['ideal']:.0f}",
+            percent(row["share"]),
+            f"{row['claim_milliseconds_p50']:.0f} / {row['claim_milliseconds_p95']:.0f}",
+            f"{row['statements_an_analysis']:.1f}",
+        ]
+        for row in result["workers"]
+    ]
+    head = ("workers", "analyses/s", "ideal", "share", "claim latency, ms, p50 / p95", "database statements per analysis")
+    wait = 1000 * result["wait_seconds"]
+    return f"{table(head, rows)}\n\nThe network is replaced by a wait of {wait:.0f} ms per image."
+
+
 def _pair(spread: dict[str, float]) -> str:
     return f"{_value(spread, 'p50')} / {_value(spread, 'p95')}"
 
@@ -249,5 +267,6 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
     "memory": (("memory",), memory),
     "peers": (("peers",), peers),
     "intake": (("intake_corpus",), intake),
+    "scaling": (("scaling",), scaling),
 }
 """The document's blocks: the results files of each, and what makes a table of one of them."""
