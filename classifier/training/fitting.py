@@ -46,13 +46,17 @@ def source_weights(rows: tuple[Row, ...]) -> FloatArray:
     return weights / weights.sum() if len(weights) else weights
 
 
+LEAST_TEMPERATURE = 1.0
+"""Validation patients chose the epoch of the weights, so a temperature below 1, which sharpens, is optimistic on them."""
+
+
 def fit_calibration(fit: Outputs, *, official: bool) -> dict[str, float]:
-    """Fit the temperature on tumors of known kind, and slope and offset on all images.
+    """Fit the temperature on tumors of known kind, but at least `LEAST_TEMPERATURE`, and slope and offset on all images.
 
     Returns:
         `temperature`, `tumor_slope`, `tumor_offset`: see `Calibration`.
     """
-    temperature = fit_temperature(fit, official=official)
+    temperature = max(LEAST_TEMPERATURE, fit_temperature(fit, official=official))
     slope, offset = fit_tumor(fit, temperature=temperature)
     return {
         "temperature": round(temperature, 4),

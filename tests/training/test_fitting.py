@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,13 @@ def sure():
 
 def test_the_temperature_of_overconfident_logits_is_found(overconfident):
     assert fit_temperature(overconfident, official=False) == pytest.approx(2, abs=0.15)
+
+
+def test_calibration_never_sharpens(overconfident):
+    """Validation patients chose the epoch of the weights, so they are no proof that the network is too cautious."""
+    cautious = replace(overconfident, logits=overconfident.logits / 8)
+    assert fit_temperature(cautious, official=False) < 0.5
+    assert fit_calibration(cautious, official=False)["temperature"] == 1.0
 
 
 def test_the_presence_of_a_tumor_is_calibrated_on_its_own(overconfident):
