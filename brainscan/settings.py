@@ -192,12 +192,19 @@ SWEEP_SECONDS = setting("SWEEP_SECONDS", 10, number(minimum=1, maximum=3600))
 LEASE_SECONDS = setting("LEASE_SECONDS", 30, number(minimum=5, maximum=86400))
 # No step of a batch takes this long on any machine that can be used: after it a worker counts as hanging and is ended.
 STUCK_SECONDS = setting("STUCK_SECONDS", 60, number(minimum=5, maximum=86400))
+# Soon enough to be news, rarely enough to cost nothing.
+NOTIFY_SECONDS = 10
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "classifier.sweep",
         "schedule": SWEEP_SECONDS,
         # Expired sweeps are useless and must not pile up while no worker runs.
         "options": {"expires": SWEEP_SECONDS},
+    },
+    "notify-people": {
+        "task": "classifier.notify_people",
+        "schedule": NOTIFY_SECONDS,
+        "options": {"expires": NOTIFY_SECONDS},
     },
     "remove-orphaned-files": {
         "task": "classifier.remove_orphaned_files",
@@ -246,6 +253,10 @@ SIGN_UP = setting("SIGN_UP", True, flag)
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_SAVE_EVERY_REQUEST = False
 vars().update(email_settings("consolemail://"))
+# A mail server that does not answer must not hold up a worker's thread.
+EMAIL_TIMEOUT = 10
+# Address of this installation in e-mails that no request causes.
+SITE_URL = setting("SITE_URL", "", url("http", "https")).rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "BrainScan <noreply@localhost>")
 
 # --- security ---------------------------------------------------------------------------------------------------

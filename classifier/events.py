@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ANALYSIS_SUCCEEDED = "analysis.succeeded"
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"
+    MODEL_CHANGED = "model.changed"
 
 
 def record_events(events: Iterable[Event]) -> None:

@@ -12,7 +12,16 @@ from classifier.assistant import jobs
 from classifier.queue import claim
 from classifier.reports import archive
 from classifier.selectors.model import default_model
-from classifier.services import conversation, explanation, report_archive, scan_counts, storage
+from classifier.services import (
+    conversation,
+    explanation,
+    notification,
+    notification_email,
+    report_archive,
+    scan_counts,
+    storage,
+)
+from classifier.services.model import record_model_version
 
 if TYPE_CHECKING:
     from classifier.worker.process import Worker
@@ -47,6 +56,7 @@ def remove_orphaned_files() -> None:
     """Remove images without a row. A process that dies between writing the file and the row leaves them."""
     storage.remove_orphaned_files()
     report_archive.remove_orphaned_archives()
+    notification.remove_old_notifications()
 
 
 @shared_task(name="classifier.make_report_archives")
@@ -61,6 +71,13 @@ def run_assistant() -> None:
     jobs.start(_stopping)
 
 
+@shared_task(name="classifier.notify_people")
+def notify_people() -> None:
+    """Make notifications of new events, and send those that people want by e-mail."""
+    notification.make_notifications()
+    notification_email.send_due_emails(site=settings.SITE_URL)
+
+
 @signals.worker_init.connect
 def start(**_: Any) -> None:
     """Load the network and start the pipeline, so that the first analysis is as fast as the next."""
@@ -72,11 +89,20 @@ def start(**_: Any) -> None:
     for model in dict.fromkeys((_chosen_model(), settings.MODEL)):
         try:
             _worker = process.Worker(model)
+            _record_version()
             return
         except ModelError as error:
             logger.error("model_unusable", model=model, engine=settings.ENGINE, error=str(error))
     # A worker without its network would fail every scan it claims. Celery catches exceptions here, but not exits.
     raise SystemExit(1)
+
+
+def _record_version() -> None:
+    assert _worker is not None
+    try:
+        record_model_version(*_worker.model)
+    except AnyDatabaseError as error:
+        logger.warning("model_version_unrecorded", error=repr(error))
 
 
 def _chosen_model() -> str:

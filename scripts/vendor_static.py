@@ -26,6 +26,7 @@ SOURCE_MAP = re.compile(rb"(//[#@] sourceMappingURL=\S+|/\*[#@] sourceMappingURL
 SPRITE_ICONS = (
     "arrow-clockwise",
     "bar-chart",
+    "bell",
     "box-arrow-right",
     "check-lg",
     "chevron-left",

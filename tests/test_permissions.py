@@ -81,7 +81,10 @@ rules(Rule(LOGIN, nothing=True), "web:model_image")
 rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(Rule(LOGIN), "web:unread")
-rules(Rule(LOGIN, method="post"), "web:sealed_reading")
+rules(Rule(LOGIN, method="post"), "web:sealed_reading", "web:email_notifications", "web:notifications_read")
+rules(Rule(LOGIN), "web:notifications", "web:notification_count")
+# Each person has their own: `tests/services/test_notification.py`.
+rules(Rule(LOGIN, method="post", nothing=True), "web:notification_open")
 # To their owner only: `tests/web/test_tokens.py`.
 rules(Rule(LOGIN, method="post"), "web:token_delete")
 rules(
@@ -113,6 +116,9 @@ rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
 rules(Rule(API), "api:statistics")
+rules(Rule(API, method="post"), "api:notifications-read")
+rules(Rule(API, method="post", nothing=True), "api:notification-read")
+rules(Rule(API), "api:notification-list")
 rules(Rule(API, nothing=True), "api:unknown")
 rules(
     Rule(API, per_scan=True),
@@ -193,7 +199,7 @@ def address(owner, team) -> Callable[[str], str]:
             "batch_id": batch.pk,
         }
         values["token_id"] = issue_token(owner, name="PACS")[0].pk
-        values |= {"name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
+        values |= {"notification_id": 0, "name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
         values |= {"batch_id": batch.pk, "archive_id": archive.pk, "template_id": template.pk, "kind": "html"}
         if "model" in name:
             values |= {"name": "xception", "number": 0}
@@ -210,6 +216,8 @@ def address(owner, team) -> Callable[[str], str]:
             values["pk"] = signed.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
+        if name == "api:notification-read":
+            values["pk"] = 0
         if name == "api:batch-detail":
             values["pk"] = batch.pk
         resolver = get_resolver()

@@ -10,6 +10,7 @@ from classifier.api.batches import BatchViewSet
 from classifier.api.conversations import ConversationViewSet, MessageViewSet
 from classifier.api.explanations import ExplanationView, ExplanationViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
+from classifier.api.notifications import NotificationViewSet
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
@@ -82,6 +83,9 @@ urlpatterns = [
     path("v1/scans/<uuid:pk>/reports/", ScanReportsView.as_view(), name="scan-reports"),
     path("v1/reports/<uuid:pk>/", ReportView.as_view(), name="report-detail"),
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
+    path("v1/notifications/", NotificationViewSet.as_view({"get": "list"}), name="notification-list"),
+    path("v1/notifications/read/", NotificationViewSet.as_view({"post": "read_all"}), name="notifications-read"),
+    path("v1/notifications/<int:pk>/read/", NotificationViewSet.as_view({"post": "read"}), name="notification-read"),
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
     path("v1/models/", ModelListView.as_view(), name="model-list"),

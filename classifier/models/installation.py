@@ -19,6 +19,9 @@ class Installation(models.Model):
     )
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
+    model_versions = models.JSONField(
+        default=dict, editable=False, help_text="The version of each model that a worker has started with last."
+    )
 
     class Meta:
         verbose_name_plural = "installation"

@@ -20,6 +20,7 @@ class Notification(models.Model):
         REVIEWED = "reviewed", "Scan reviewed"
         DIAGNOSIS = "diagnosis", "Diagnosis recorded"
         MODEL_CHANGED = "model_changed", "Model changed"
+        ARCHIVE_DONE = "archive_done", "Reports ready"
 
     id = models.BigAutoField(primary_key=True)
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
@@ -28,6 +29,7 @@ class Notification(models.Model):
     # Without constraints: a notification outlives what it is about.
     scan_id = models.UUIDField(null=True)
     batch_id = models.UUIDField(null=True)
+    archive_id = models.UUIDField(null=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", help_text="Who did it."
     )

@@ -36,6 +36,12 @@ def remember_assistant(user: User, *, provider: str, with_image: bool) -> None:
     user.save(update_fields=["assistant_provider", "assistant_image"])
 
 
+def set_email_notifications(user: User, *, on: bool) -> None:
+    """Send this person's notifications by e-mail too, from now on, or stop doing so."""
+    user.email_notifications = on
+    user.save(update_fields=["email_notifications"])
+
+
 def set_sealed_reading(user: User, *, on: bool) -> None:
     """Turn the sealed first read of a person on or off. What was recorded stays.
 

@@ -1,9 +1,11 @@
 """Choice of a model: validation of names, and the default of the installation."""
 
 import structlog
+from django.db import transaction
 from django.utils import timezone
 
-from classifier.models import Installation, Team, User
+from classifier.events import Kind, record_events
+from classifier.models import Event, Installation, Team, User
 from classifier.selectors.model import available_models, default_model
 from classifier.services.errors import Invalid, NotAllowed
 
@@ -42,3 +44,18 @@ def set_installation_model(*, by: User, model: str) -> None:
         pk=Installation.ONLY, defaults={"default_model": model, "changed_by": by, "changed_at": timezone.now()}
     )
     logger.info("default_model_changed", model=model, by=by.pk)
+
+
+def record_model_version(model: str, version: str) -> None:
+    """Record the version of a model that a worker has started with, and an event if it is another than before."""
+    with transaction.atomic():
+        Installation.objects.get_or_create(pk=Installation.ONLY)
+        row = Installation.objects.select_for_update().get(pk=Installation.ONLY)
+        before = row.model_versions.get(model)
+        if before == version:
+            return
+        row.model_versions[model] = version
+        row.save(update_fields=["model_versions"])
+        if before is not None:
+            payload = {"model": model, "before": before, "version": version}
+            record_events([Event(kind=Kind.MODEL_CHANGED, payload=payload)])

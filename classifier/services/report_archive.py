@@ -20,6 +20,7 @@ from django.utils import timezone
 from classifier.models import ReportArchive, Scan, User
 from classifier.queue.notify import notify_archive_workers
 from classifier.services.errors import Conflict, Invalid
+from classifier.services.notification import notify_of_archive
 
 logger = structlog.get_logger(__name__)
 
@@ -217,8 +218,11 @@ def _due(now: datetime) -> QuerySet[ReportArchive]:
 
 def _end(claim: ArchiveClaim, **fields: object) -> bool:
     rows = ReportArchive.objects.filter(claim.is_held)
-    return bool(
-        rows.update(
+    with transaction.atomic():
+        ended = rows.update(
             finished_at=timezone.now(), left_out=claim.left_out, lease_token=None, lease_expires_at=None, **fields
         )
-    )
+        if ended:
+            failed = fields["state"] == ReportArchive.State.FAILED
+            notify_of_archive(claim.archive.owner, claim.archive.pk, failed=failed)
+    return bool(ended)

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
+from django.db import DatabaseError
 from django.forms import BaseForm, BoundField
 from django.templatetags.static import static
 from django.urls import reverse
@@ -15,6 +16,7 @@ from classifier import explanation, wording
 from classifier.assistant.markup import to_html
 from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.models import Analysis, User
+from classifier.selectors import notification as selectors
 from classifier.web import cards
 from classifier.web.forms import style
 
@@ -62,6 +64,15 @@ def mark(name: str) -> SafeString:
     return format_html(
         '<svg class="sign sign-{0}" aria-hidden="true"><use href="{1}#{0}"></use></svg>', name, static("img/marks.svg")
     )
+
+
+@register.simple_tag
+def unread_notifications(user: User) -> int:
+    """Return the number of unread notifications; 0 while the database does not answer, for error pages."""
+    try:
+        return selectors.unread_notifications(user)
+    except DatabaseError:
+        return 0
 
 
 @register.simple_tag

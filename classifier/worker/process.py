@@ -70,6 +70,11 @@ class Worker:
         self._heartbeats = Thread(target=self._send_heartbeats, name="heartbeats", daemon=True)
         self._heartbeats.start()
 
+    @property
+    def model(self) -> tuple[str, str]:
+        """Name and version of the model that stays loaded."""
+        return self._identity.model_name, self._identity.model_version
+
     def stop(self) -> None:
         """Finish the batch in the network, return the rest to the queue, and deregister."""
         if not self.pipeline.stop(seconds=STOP_SECONDS):

@@ -105,4 +105,25 @@
     const news = event.target.querySelector("[data-news]") || event.target.closest("[data-news]");
     if (news) announce(news.textContent.trim().replace(/\s+/g, " "));
   });
+
+  // The bell shows the number of unread notifications, also in tabs that stay open.
+  const bell = document.querySelector("[data-bell]");
+  const BELL_SECONDS = 20;
+  async function countUnread() {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch(bell.dataset.bell, { headers: { Accept: "application/json" } });
+      if (!answer.ok || answer.redirected) return;
+      const { unread } = await answer.json();
+      const count = bell.querySelector("[data-bell-count]");
+      count.hidden = unread === 0;
+      count.firstChild.textContent = String(unread);
+    } catch {
+      // The server cannot be reached: the next attempt may succeed.
+    }
+  }
+  if (bell) {
+    setInterval(countUnread, BELL_SECONDS * 1000);
+    document.addEventListener("visibilitychange", countUnread);
+  }
 })();

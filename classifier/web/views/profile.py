@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from classifier.services.account import set_keep_file_names, set_sealed_reading, update_profile
+from classifier.services.account import set_email_notifications, set_keep_file_names, set_sealed_reading, update_profile
 from classifier.services.errors import ServiceError
 from classifier.web.forms import ProfileForm
 from classifier.web.http import SignedInRequest
@@ -50,4 +50,13 @@ def sealed_reading(request: SignedInRequest) -> HttpResponse:
     on = request.POST.get("on") == "yes"
     set_sealed_reading(request.user, on=on)
     messages.success(request, f"Sealed first read is {'on' if on else 'off'}.")
+    return redirect("web:profile")
+
+
+@require_POST
+def email_notifications(request: SignedInRequest) -> HttpResponse:
+    """Send the user's notifications by e-mail too, or stop doing so."""
+    on = request.POST.get("on") == "yes"
+    set_email_notifications(request.user, on=on)
+    messages.success(request, f"Notifications by e-mail are {'on' if on else 'off'}.")
     return redirect("web:profile")

@@ -1,0 +1,32 @@
+"""Notifications in words. They contain no patient data and no result."""
+
+from classifier.models import Notification
+
+Kind = Notification.Kind
+
+
+def text(row: Notification) -> str:
+    """Return the notification as a sentence."""
+    details = row.details
+    person = row.actor.display_name if row.actor else "Somebody"
+    if row.kind == Kind.BATCH_DONE:
+        files, failed, refused = (int(details.get(name, 0)) for name in ("files", "failed", "refused"))
+        words = [f"{failed} failed"] * bool(failed) + [f"{refused} refused"] * bool(refused)
+        return f"Your upload of {files} files is analyzed{': ' + ', '.join(words) if words else ''}."
+    if row.kind == Kind.FAILED:
+        return "The analysis of a scan failed."
+    if row.kind == Kind.REVIEWED:
+        return f"{person} reviewed a scan of yours."
+    if row.kind == Kind.DIAGNOSIS:
+        return f"{person} recorded a confirmed diagnosis of a scan of yours."
+    if row.kind == Kind.ARCHIVE_DONE:
+        return "The reports could not be made." if details.get("failed") else "Your ZIP file of reports is ready."
+    return (
+        f"The model {details.get('model', '')} changed from version {details.get('before', '')} to "
+        f"{details.get('version', '')}."
+    )
+
+
+def subject(row: Notification) -> str:
+    """Return the subject of the e-mail."""
+    return f"BrainScan: {Kind(row.kind).label.lower()}"

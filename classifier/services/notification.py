@@ -1,0 +1,177 @@
+"""Make notifications from events, publish those of batches, and mark them as read."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from classifier.events import Kind
+from classifier.models import Analysis, Batch, BatchFile, Event, EventCursor, Notification, Scan, User
+
+logger = structlog.get_logger(__name__)
+
+CURSOR = "notifications"
+# Events read in one transaction. It is short, so that it holds up no other writer on SQLite.
+CHUNK = 200
+# On PostgreSQL a transaction may commit after a later one that has higher identifiers. A missing identifier is waited
+# for until the next event is older than this; then its transaction was rolled back.
+GAP_SECONDS = 60
+# A script uploads the files of a batch one by one: the batch is finished if none has come for this long.
+QUIET_SECONDS = 15
+# People who have used the installation lately hear of a new version of its model.
+ACTIVE = timedelta(days=90)
+KEPT = timedelta(days=90)
+MAX_DELETED = 1000
+ENDED = (Kind.ANALYSIS_SUCCEEDED, Kind.ANALYSIS_FAILED, Kind.ANALYSIS_CANCELLED)
+
+
+def make_notifications() -> int:
+    """Read new events and make their notifications. Return the number of events read.
+
+    Cursor and notifications are written in one transaction, and the row of the cursor is locked meanwhile: two workers,
+    or one that dies in between, neither skip an event nor handle one twice.
+    """
+    total = 0
+    while (read := _read_chunk()) == CHUNK:
+        total += read
+    publish_batches()
+    return total + read
+
+
+def _read_chunk() -> int:
+    with transaction.atomic():
+        EventCursor.objects.get_or_create(name=CURSOR)
+        cursor = EventCursor.objects.select_for_update().get(name=CURSOR)
+        events = list(_settled(Event.objects.filter(pk__gt=cursor.event_id).order_by("pk")[:CHUNK], cursor.event_id))
+        if not events:
+            return 0
+        Notification.objects.bulk_create(_notifications(events), ignore_conflicts=True)
+        cursor.event_id = events[-1].pk
+        cursor.save(update_fields=["event_id"])
+    return len(events)
+
+
+def _settled(events: Iterable[Event], last: int) -> Iterable[Event]:
+    """Yield events up to the first gap that may still be filled."""
+    limit = timezone.now() - timedelta(seconds=GAP_SECONDS)
+    for event in events:
+        if event.pk != last + 1 and event.at > limit:
+            return
+        yield event
+        last = event.pk
+
+
+def _notifications(events: list[Event]) -> list[Notification]:
+    scans = Scan.objects.select_related("owner").in_bulk([event.scan_id for event in events if event.scan_id])
+    ended = [event.scan_id for event in events if event.kind in ENDED]
+    files = BatchFile.objects.filter(scan__in=ended).select_related("batch__owner")
+    batches = {file.scan_id: file.batch for file in files}
+    made: list[Notification] = []
+    for event in events:
+        if event.kind == Kind.MODEL_CHANGED:
+            made += _of_model(event)
+            continue
+        scan = None if event.scan_id is None else scans.get(event.scan_id)
+        if scan is None:
+            continue
+        batch = batches.get(scan.pk)
+        if event.kind in ENDED and batch is not None:
+            made.append(
+                Notification(
+                    recipient=batch.owner, kind=Notification.Kind.BATCH_DONE, key=f"batch:{batch.pk}", batch_id=batch.pk
+                )
+            )
+        elif event.kind == Kind.ANALYSIS_FAILED:
+            made.append(_new(scan.owner, Notification.Kind.FAILED, event, scan_id=scan.pk))
+        elif event.kind == Kind.REVIEW_CREATED and event.actor_id != scan.owner_id:
+            made.append(_new(scan.owner, Notification.Kind.REVIEWED, event, scan_id=scan.pk))
+        elif event.kind == Kind.DIAGNOSIS_RECORDED and event.actor_id != scan.owner_id:
+            made.append(_new(scan.owner, Notification.Kind.DIAGNOSIS, event, scan_id=scan.pk))
+    return made
+
+
+def _of_model(event: Event) -> list[Notification]:
+    recent = Scan.objects.filter(owner=OuterRef("pk"), created_at__gte=timezone.now() - ACTIVE)
+    people = User.objects.filter(Exists(recent), is_active=True)
+    return [_new(user, Notification.Kind.MODEL_CHANGED, event, details=event.payload) for user in people]
+
+
+def _new(recipient: User, kind: Notification.Kind, event: Event, **fields: Any) -> Notification:
+    now = timezone.now()
+    return Notification(
+        recipient=recipient,
+        kind=kind,
+        key=f"event:{event.pk}",
+        actor_id=event.actor_id,
+        published_at=now,
+        email_due_at=_email_due(recipient, now),
+        **fields,
+    )
+
+
+def _email_due(user: User, now: datetime) -> datetime | None:
+    return now if user.email_notifications and user.email else None
+
+
+def notify_of_archive(owner: User, archive_id: UUID, *, failed: bool) -> None:
+    """Tell a person that their ZIP file of reports is ready, or could not be made."""
+    now = timezone.now()
+    Notification.objects.get_or_create(
+        recipient=owner,
+        key=f"archive:{archive_id}",
+        defaults={
+            "kind": Notification.Kind.ARCHIVE_DONE,
+            "archive_id": archive_id,
+            "details": {"failed": failed},
+            "published_at": now,
+            "email_due_at": _email_due(owner, now),
+        },
+    )
+
+
+def publish_batches() -> None:
+    """Publish the notifications of batches that have finished, each with its counts."""
+    now = timezone.now()
+    for row in Notification.objects.filter(published_at=None).select_related("recipient")[:CHUNK]:
+        batch = None if row.batch_id is None else Batch.objects.filter(pk=row.batch_id).first()
+        if batch is None:
+            row.delete()
+            continue
+        newest = batch.files.order_by("-created_at").first()
+        if newest is not None and newest.created_at > now - timedelta(seconds=QUIET_SECONDS):
+            continue
+        states = list(batch.files.values_list("scan__current_analysis__state", "refusal"))
+        if any(state in Analysis.ACTIVE for state, _ in states):
+            continue
+        failed = sum(state == Analysis.State.FAILED for state, _ in states)
+        refused = sum(bool(refusal) for _, refusal in states)
+        Notification.objects.filter(pk=row.pk, published_at=None).update(
+            details={"files": len(states), "failed": failed, "refused": refused},
+            published_at=now,
+            email_due_at=_email_due(row.recipient, now),
+        )
+
+
+def mark_read(user: User, notification_id: int) -> bool:
+    """Mark a notification of a person as read. Return False if they have none with this identifier."""
+    rows = Notification.objects.filter(recipient=user, pk=notification_id, published_at__isnull=False)
+    rows.filter(read_at=None).update(read_at=timezone.now())
+    return rows.exists()
+
+
+def mark_all_read(user: User) -> int:
+    """Mark all notifications of a person as read. Return how many were unread."""
+    unread = Notification.objects.filter(recipient=user, read_at=None, published_at__isnull=False)
+    return unread.update(read_at=timezone.now())
+
+
+def remove_old_notifications() -> int:
+    """Delete notifications that were read and are older than `KEPT`. Return the number."""
+    limit = timezone.now() - KEPT
+    old = Notification.objects.filter(published_at__lt=limit, read_at__isnull=False).values_list("pk", flat=True)
+    return Notification.objects.filter(pk__in=list(old[:MAX_DELETED])).delete()[0]

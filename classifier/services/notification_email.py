@@ -1,0 +1,54 @@
+"""Send notifications by e-mail to people who want them. The rows are the queue: nothing is lost with a mail server."""
+
+import smtplib
+from datetime import timedelta
+
+import structlog
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier.models import Notification
+from classifier.notification_text import subject, text
+
+logger = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 50
+# A worker that dies while it sends leaves the row to others after this time.
+LEASE = timedelta(minutes=5)
+PAUSES = (1, 5, 15, 60, 240, 720, 1440)
+"""Minutes until the next attempt. After the last one the e-mail is given up; the page still has the notification."""
+
+
+def send_due_emails(*, site: str) -> int:
+    """Send the e-mails that are due. Return how many were sent.
+
+    Args:
+        site: Address of the installation, without a slash at the end; "" if it is not known.
+    """
+    sent = 0
+    due = Notification.objects.filter(email_due_at__lte=timezone.now()).select_related("recipient")
+    for row in due.order_by("email_due_at")[:MOST_AT_ONCE]:
+        claim = Notification.objects.filter(pk=row.pk, email_due_at=row.email_due_at)
+        if not claim.update(email_due_at=timezone.now() + LEASE, email_attempts=F("email_attempts") + 1):
+            continue  # Another worker has claimed it.
+        try:
+            _send(row, site=site)
+        except (smtplib.SMTPException, OSError) as error:
+            pause = PAUSES[row.email_attempts] if row.email_attempts < len(PAUSES) else None
+            again = None if pause is None else timezone.now() + timedelta(minutes=pause)
+            Notification.objects.filter(pk=row.pk).update(email_due_at=again)
+            logger.warning("notification_email_failed", notification=row.pk, error=repr(error), given_up=again is None)
+            if again is not None:
+                break  # The mail server is probably away; the others would fail alike.
+        else:
+            Notification.objects.filter(pk=row.pk).update(email_due_at=None)
+            sent += 1
+    return sent
+
+
+def _send(row: Notification, *, site: str) -> None:
+    link = f"{site}{reverse('web:notifications')}"
+    body = f"{text(row)}\n\n{link}\n\nThis message contains no patient data. You can turn it off on your profile.\n"
+    EmailMessage(subject(row), body, to=[row.recipient.email]).send()
