@@ -208,7 +208,7 @@ def scaling(result: Result) -> str:
         "ideal",
         "share",
         "claim latency, ms, p50 / p95",
-        "database statements per analysis",
+        "statements per analysis",
     )
     wait = 1000 * result["wait_seconds"]
     return f"{table(head, rows)}\n\nThe network is replaced by a wait of {wait:.0f} ms per image."

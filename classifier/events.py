@@ -13,6 +13,7 @@ class Kind(StrEnum):
 
     SCAN_CREATED = "scan.created"
     SCAN_DELETED = "scan.deleted"
+    INPUT_ACCEPTED = "scan.input_accepted"
     IMPRESSION_RECORDED = "impression.recorded"
     REVIEW_CREATED = "review.created"
     DIAGNOSIS_RECORDED = "diagnosis.recorded"

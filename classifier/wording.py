@@ -6,6 +6,7 @@ from typing import Protocol
 
 from classifier.evidence import AnswerRule, Ground, ground
 from classifier.findings import FINDING_LABELS, TUMOR, Outcome, likely_kinds, remaining
+from classifier.input_problems import EDGE, WITHHELD, blocking
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -24,6 +25,7 @@ BATCH_LABELS: dict[str, str] = {
     "notumor": "no tumor seen",
     "uncertain": "uncertain",
     "not_brain_mri": "not a brain MR image",
+    "check": "with an image to check",
     "unread": "unread",
     "waiting": "waiting",
     "failed": "failed",
@@ -49,6 +51,7 @@ class Result(Protocol):
         possible_findings: Findings that remain possible, most probable first.
         confidence: Probability of what is said, in [0, 1]; None without any.
         answer_rule: The thresholds that the answer was given with; None if they are not known.
+        input_codes: Problems of the image that the input check found and nobody has overruled.
     """
 
     @property
@@ -65,6 +68,8 @@ class Result(Protocol):
     def confidence(self) -> float | None: ...  # noqa: D102
     @property
     def answer_rule(self) -> AnswerRule | None: ...  # noqa: D102
+    @property
+    def input_codes(self) -> Sequence[str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class ResultData:
     confidence: float | None = None
     state: str = SUCCEEDED
     answer_rule: AnswerRule | None = None
+    input_codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ def sentence(result: Result | None) -> str:
 
     "Probably meningioma (91%)", or "Probably a tumor (96%), kind uncertain: meningioma or glioma".
     """
-    if result is None or result.outcome != Outcome.CLASSIFIED:
+    if result is None or result.outcome != Outcome.CLASSIFIED or withheld(result):
         return short_sentence(result)
     return f"{_answer(result)} ({probability(result.confidence or 0.0)}){_kinds(result)}"
 
@@ -159,6 +165,10 @@ def short_sentence(result: Result | None) -> str:
         return _STATE_SENTENCES[result.state]
     if not result.outcome:
         return "Ready for your first read"
+    if withheld(result):
+        return WITHHELD[blocking(result.input_codes)]
+    if result.outcome == Outcome.NOT_BRAIN_MRI and EDGE in result.input_codes:
+        return "At the edge of the head: too little brain to judge"
     if result.outcome == Outcome.NOT_BRAIN_MRI:
         return "This does not look like a brain MR image"
     if result.outcome == Outcome.UNCERTAIN:
@@ -178,6 +188,13 @@ def _kinds(result: Result) -> str:
     if result.finding != TUMOR:
         return ""
     return f", kind uncertain: {choice(likely_kinds(result.probabilities, remaining_findings(result)))}"
+
+
+def withheld(result: Result | None) -> bool:
+    """Return whether the answer is withheld because of a problem of the image: a confident answer may be wrong."""
+    if result is None or result.outcome in ("", Outcome.NOT_BRAIN_MRI):
+        return False
+    return bool(blocking(result.input_codes))
 
 
 def alternatives(result: Result) -> str:
@@ -201,6 +218,8 @@ def mark(result: Result | None) -> str:
         return CANCELLED
     if result.state != SUCCEEDED:
         return result.state
+    if withheld(result):
+        return Outcome.UNCERTAIN
     return result.finding if result.outcome == Outcome.CLASSIFIED else result.outcome or SEALED
 
 
@@ -210,6 +229,8 @@ def batch_state(result: Result | None) -> str:
         return CANCELLED
     if result.state != SUCCEEDED:
         return result.state if result.state == "failed" else "waiting"
+    if withheld(result):
+        return "check"
     if result.outcome != Outcome.CLASSIFIED:
         return result.outcome or "unread"
     return "notumor" if result.finding == "notumor" else "tumor"

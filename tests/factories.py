@@ -21,9 +21,12 @@ _seeds = itertools.count(1)
 
 
 def png_bytes(*, seed: int | None = None, width: int = 96, height: int = 80) -> bytes:
-    """A grayscale PNG of noise; without a seed each call gives other pixels."""
+    """A grayscale PNG of noise in the shape of a head; without a seed each call gives other pixels."""
     rng = np.random.default_rng(next(_seeds) + 1000 if seed is None else seed)
-    image = Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8))
+    noise = rng.integers(60, 256, (height, width), dtype=np.uint8)
+    y, x = np.mgrid[0:height, 0:width]
+    inside = np.hypot((x - width / 2) / (0.42 * width), (y - height / 2) / (0.42 * height)) < 1
+    image = Image.fromarray(np.where(inside, noise, 0).astype(np.uint8))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -95,11 +95,13 @@ rules(Rule(LOGIN, per_scan=True), "web:scan_models")
 rules(
     Rule(LOGIN, method="post", per_scan=True),
     "web:scan_analyse_all",
+    "web:input_action",
     "web:scan_analyse",
     "web:analysis_cancel",
     "web:batch_retry",
 )
-# Without its fields the form is refused with 400.
+# Without its fields the request is refused with 400.
+rules(Rule(API, method="post", per_scan=True, incomplete=True), "api:scan-mend")
 rules(
     Rule(LOGIN, method="post", per_scan=True, incomplete=True),
     "web:review_create", "web:impression_create", "web:diagnosis_create", "web:report_addendum",

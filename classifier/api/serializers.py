@@ -9,11 +9,13 @@ from rest_framework.reverse import reverse
 from classifier.agreement import Agreement
 from classifier.api.fields import HyphenatedUuidField, OwnTeamField, PatientReferenceField, TextField
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
+from classifier.input_problems import SENTENCES, mend_of
 from classifier.intake import MAX_BYTES
 from classifier.models import Analysis, Scan, Team
+from classifier.privacy import HINT, looks_identifying
 from classifier.queue.order import queue_position
 from classifier.selectors.side_by_side import SideBySide
-from classifier.wording import megabytes, sentence
+from classifier.wording import megabytes, sentence, withheld
 
 
 def probability(**kwargs: Any) -> serializers.FloatField:
@@ -31,6 +33,20 @@ FAILURE = inline_serializer(
         "message": serializers.CharField(help_text="A sentence that can be shown to people."),
     },
     allow_null=True,
+    read_only=True,
+)
+INPUT_PROBLEMS = inline_serializer(
+    "InputProblem",
+    {
+        "code": serializers.ChoiceField(choices=list(SENTENCES)),
+        "sentence": serializers.CharField(help_text="A sentence that can be shown to people."),
+        "mend": serializers.ChoiceField(
+            choices=["turn", "blank"],
+            allow_null=True,
+            help_text="The action of `mend/` that mends it; null if none does.",
+        ),
+    },
+    many=True,
     read_only=True,
 )
 URL = serializers.URLField()
@@ -177,6 +193,13 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         read_only=True,
         help_text="Whether there is a result that is closed to the caller until they have recorded an impression.",
     )
+    input_problems = serializers.SerializerMethodField(
+        help_text="Problems of the image that the input check found and nobody has overruled."
+    )
+    withheld = serializers.SerializerMethodField(
+        help_text="Whether the pages withhold the answer until a person has mended or accepted the image. "
+        "Do not show the answer without the problems."
+    )
     url = serializers.SerializerMethodField(help_text="URL of the scan.")
     image = serializers.SerializerMethodField(help_text="URL of the canonical image, an 8-bit grayscale PNG.")
     thumbnail = serializers.SerializerMethodField(help_text="URL of the thumbnail, an 8-bit grayscale PNG.")
@@ -197,6 +220,9 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
             "created_at",
             "image",
             "thumbnail",
+            "input_problems",
+            "withheld",
+            "mended_from",
             "sealed",
             "analysis",
         )
@@ -209,6 +235,20 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
             "pixels_sha256": {"help_text": "SHA-256 of the canonical pixels, in hexadecimal digits."},
             "created_at": {"help_text": "Time of the upload."},
         }
+
+    @extend_schema_field(INPUT_PROBLEMS)
+    def get_input_problems(self, scan: Scan) -> list[dict[str, str | None]]:
+        """Return the problems with their sentences and mends."""
+        shown = [problem for problem in scan.input_problems if problem.get("code") in scan.input_codes]
+        return [
+            {"code": problem["code"], "sentence": SENTENCES[problem["code"]], "mend": mend_of(problem) or None}
+            for problem in shown
+        ]
+
+    @extend_schema_field(serializers.BooleanField())
+    def get_withheld(self, scan: Scan) -> bool:
+        """Return whether the answer is withheld."""
+        return withheld(scan.current_analysis)
 
     @extend_schema_field(URL)
     def get_url(self, scan: Scan) -> str:
@@ -236,11 +276,20 @@ class SubmittedScanSerializer(ScanSerializer):
         help_text="URL of an earlier scan with the same pixels that the caller can see; null when there is none."
     )
 
+    warnings = serializers.SerializerMethodField(
+        help_text="Sentences about the request, such as a patient reference that looks like a name."
+    )
+
     class Meta:
         model = Scan
-        fields = (*ScanSerializer.Meta.fields, "earlier_scan")
+        fields = (*ScanSerializer.Meta.fields, "earlier_scan", "warnings")
         read_only_fields = fields
         extra_kwargs = ScanSerializer.Meta.extra_kwargs
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_warnings(self, scan: Scan) -> list[str]:
+        """Return the warnings."""
+        return [HINT] if looks_identifying(scan.patient_reference) else []
 
     @extend_schema_field(URL_OR_NULL)
     def get_earlier_scan(self, scan: Scan) -> str | None:

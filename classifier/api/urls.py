@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from classifier.api.batches import BatchViewSet
 from classifier.api.conversations import ConversationViewSet, MessageViewSet
 from classifier.api.explanations import ExplanationView, ExplanationViewSet
+from classifier.api.mending import MendViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.notifications import NotificationViewSet
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
@@ -46,6 +47,7 @@ urlpatterns = [
         ComparisonView.as_view(),
         name="scan-comparison",
     ),
+    path("v1/scans/<uuid:pk>/mend/", MendViewSet.as_view({"post": "mend"}), name="scan-mend"),
     path("v1/scans/<uuid:pk>/impressions/", ImpressionViewSet.as_view(LISTED_AND_CREATED), name="scan-impressions"),
     path("v1/scans/<uuid:pk>/diagnoses/", DiagnosisViewSet.as_view(LISTED_AND_CREATED), name="scan-diagnoses"),
     path("v1/scans/<uuid:pk>/explanations/", ExplanationViewSet.as_view(LISTED_AND_CREATED), name="scan-explanations"),

@@ -9,6 +9,7 @@ from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import card_of, model_card
 from classifier.selectors.model_figures import model_limits, result_figures
+from classifier.wording import withheld
 
 
 def facts_of(analysis: Analysis) -> Facts:
@@ -31,9 +32,9 @@ def facts_of(analysis: Analysis) -> Facts:
 
 
 def builtin_sections(scan: Scan) -> list[Section]:
-    """Return the built-in explanation of a scan's current result; nothing while it has none, or is sealed."""
+    """Return the built-in explanation of a scan's current result; nothing while it has none, or is closed."""
     analysis = scan.current_analysis
-    if analysis is None or not analysis.outcome:
+    if analysis is None or not analysis.outcome or withheld(analysis):
         return []
     return explain(facts_of(analysis))
 

@@ -174,6 +174,15 @@ class Analysis(models.Model):
             raise TypeError("A sealed analysis is never saved.")
         super().save(*args, **kwargs)
 
+    @property
+    def input_codes(self) -> tuple[str, ...]:
+        """Problems of the scan's image; see `Scan.input_codes`.
+
+        Read from the scan, however this object was loaded: an answer that is withheld must not show because a query
+        left the scan out. Lists load the scan in the same query.
+        """
+        return self.scan.input_codes
+
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         """Load the row again. A closed analysis is sealed again."""
         super().refresh_from_db(*args, **kwargs)

@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from classifier.input_problems import BLOCKING, codes
 from classifier.models.review import READING_CHOICES
 from classifier.models.sealing import SealingQuerySet
 
@@ -41,6 +42,11 @@ class ScanQuerySet(SealingQuerySet["Scan"]):
         """Keep the scans with this key. The literal lets SQLite use the partial index."""
         has_key = models.Func("idempotency_key", template="NOT (%(expressions)s = '')", output_field=BOOLEAN)
         return self.filter(has_key, idempotency_key=key)
+
+    def _prepare(self, row: "Scan") -> None:
+        if "current_analysis" in row._state.fields_cache and row.current_analysis is not None:
+            # The analysis reads the input check of its scan without a query of its own.
+            row.current_analysis.scan = row
 
 
 class Scan(models.Model):
@@ -84,6 +90,15 @@ class Scan(models.Model):
         db_default="",
         editable=False,
         help_text="See `Facet`. Set by triggers of the database alone.",
+    )
+    input_problems = models.JSONField(
+        default=list, blank=True, editable=False, help_text="What the input check found: codes with their details."
+    )
+    input_accepted_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When a person said that the image is right."
+    )
+    mended_from = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="The scan whose image was turned or blanked to make this one."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     current_analysis = models.OneToOneField(
@@ -134,6 +149,12 @@ class Scan(models.Model):
     def short_id(self) -> str:
         """The first eight characters of the identifier, for people."""
         return str(self.pk)[:8]
+
+    @property
+    def input_codes(self) -> tuple[str, ...]:
+        """Codes of the problems that the input check found, without those that a person has overruled."""
+        found = codes(self.input_problems)
+        return found if self.input_accepted_at is None else tuple(code for code in found if code not in BLOCKING)
 
     def seal(self) -> None:
         """Take the result, and what reviews say of it, out of this object."""

@@ -45,6 +45,7 @@ class SealingQuerySet(models.QuerySet[Row]):
     def iterator(self, chunk_size: int | None = None) -> Iterator[Row]:
         """Load the rows in chunks, each sealed like those of a list."""
         for row in super().iterator(chunk_size=chunk_size):
+            self._prepare(row)
             self._seal(row)
             yield row
 
@@ -57,7 +58,12 @@ class SealingQuerySet(models.QuerySet[Row]):
         loaded = self._result_cache is not None
         super()._fetch_all()  # type: ignore[misc]
         for row in () if loaded else self._result_cache or ():
+            if isinstance(row, models.Model):
+                self._prepare(row)  # type: ignore[arg-type]
             self._seal(row)
+
+    def _prepare(self, row: Row) -> None:
+        """Complete a loaded row; for subclasses."""
 
     def _seal(self, row: Any) -> None:
         if self._reader is not None and getattr(row, "closed_to_reader", False):

@@ -14,6 +14,7 @@ from classifier import wording
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.inference.registry import ModelCard, Thresholds
 from classifier.inference.saliency import class_evidence
+from classifier.input_problems import SENTENCES, WITHHELD_ANSWER
 from classifier.models import Analysis, ClassMaps, Diagnosis, Review, Scan, User
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import card_of
@@ -64,7 +65,7 @@ def scan_facts(user: User, scan: Scan) -> Facts:
             "pixels_sha256": scan.pixels_sha256,
         },
         "analysis": None if analysis is None else _analysis_facts(analysis, card),
-        "input_problems": [str(problem) for problem in getattr(scan, "input_problems", None) or ()],
+        "input_problems": [SENTENCES[code] for code in scan.input_codes],
         "reviews": _reviews(scan),
         "diagnoses": [_diagnosis(row) for row in scan.diagnoses.select_related("recorded_by")],
         "model": None if analysis is None else _model_facts(analysis, card),
@@ -83,23 +84,24 @@ def canonical_json(content: Any) -> str:
 
 
 def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
-    advice = wording.advice(analysis)
+    withheld = wording.withheld(analysis)
+    advice = None if withheld else wording.advice(analysis)
     return {
         "id": str(analysis.pk),
         "state": analysis.state,
-        "outcome": analysis.outcome,
-        "finding": analysis.finding,
+        "outcome": "" if withheld else analysis.outcome,
+        "finding": "" if withheld else analysis.finding,
         "sentence": wording.sentence(analysis),
         "short_sentence": wording.short_sentence(analysis),
         "mark": wording.mark(analysis),
-        "reason": analysis.failure_message,
+        "reason": WITHHELD_ANSWER if withheld else analysis.failure_message,
         "meaning": advice.meaning if advice else "",
         "steps": list(advice.steps) if advice else [],
         "queued_at": _time(analysis.queued_at),
         "finished_at": _time(analysis.finished_at),
-        "probabilities": _probabilities(analysis, None if card is None else card.thresholds),
-        "tumor": _tumor(analysis, None if card is None else card.thresholds),
-        "overlay": _overlay(analysis, card),
+        "probabilities": [] if withheld else _probabilities(analysis, None if card is None else card.thresholds),
+        "tumor": None if withheld else _tumor(analysis, None if card is None else card.thresholds),
+        "overlay": None if withheld else _overlay(analysis, card),
     }
 
 

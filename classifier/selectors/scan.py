@@ -58,7 +58,7 @@ def get_scan(user: User, scan_id: UUID) -> Scan:
 def scan_analyses(user: User, scan: Scan) -> QuerySet[Analysis]:
     """All analyses of a visible scan, newest first."""
     analyses = Analysis.objects.filter(visible_condition(user, path="scan__"), scan=scan)
-    return analyses.select_related("requested_by").for_reader(user)
+    return analyses.select_related("requested_by", "scan").for_reader(user)
 
 
 def earlier_scan(user: User, scan: Scan) -> Scan | None:

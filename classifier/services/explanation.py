@@ -12,11 +12,13 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
+from classifier.input_problems import WITHHELD_ANSWER
 from classifier.models import Analysis, AssistantProvider, Event, Explanation, Scan, User
 from classifier.permissions import can_view
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
+from classifier.wording import withheld
 
 logger = structlog.get_logger(__name__)
 
@@ -54,7 +56,7 @@ def explainable_analysis(scan: Scan, *, by: User) -> Analysis:
     Raises:
         NotAllowed: if the person cannot see the scan.
         Sealed: if the result is closed to the person.
-        Conflict: if the current analysis has no result.
+        Conflict: if the current analysis has no result, or its answer is withheld by the input check.
     """
     if not can_view(by, scan):
         raise NotAllowed(REFUSED)
@@ -66,6 +68,8 @@ def explainable_analysis(scan: Scan, *, by: User) -> Analysis:
             "The current analysis of this scan has no result to explain. Ask again when it has succeeded.",
             code="no_result",
         )
+    if withheld(analysis):
+        raise Conflict(WITHHELD_ANSWER, code="withheld")
     return analysis
 
 

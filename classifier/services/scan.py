@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
+from uuid import UUID
 
 import structlog
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from classifier.events import Kind, record_events
+from classifier.inspection import inspect_image
 from classifier.intake import CanonicalImage, RefusedImage, read_image, thumbnail_png
 from classifier.models import Analysis, Event, Scan, Team, User
 from classifier.permissions import CHANGE_REFUSED, can_change
@@ -62,6 +64,7 @@ def submit_scan(
     sample: str = "",
     idempotency_key: str = "",
     place: Place | None = None,
+    mended_from: UUID | None = None,
 ) -> Submission:
     """Store an uploaded image, record it in its batch, and queue its analysis: all of it, or nothing.
 
@@ -83,6 +86,7 @@ def submit_scan(
             model=model,
             place=place,
             sample=sample,
+            mended_from=mended_from,
             fields=_checked_fields(patient_reference=patient_reference, notes=notes, idempotency_key=idempotency_key),
         )
     except (RefusedImage, ServiceError) as error:
@@ -99,6 +103,7 @@ def _submit(
     model: str | None,
     place: Place | None,
     sample: str,
+    mended_from: UUID | None,
     fields: dict[str, str],
 ) -> Submission:
     idempotency_key = fields["idempotency_key"]
@@ -117,6 +122,8 @@ def _submit(
         height=image.height,
         pixels_sha256=image.sha256,
         source_format=image.source_format,
+        input_problems=[problem.as_dict() for problem in inspect_image(image.pixels)],
+        mended_from=mended_from,
         **fields,
     )
     try:

@@ -47,11 +47,11 @@ def source_weights(rows: tuple[Row, ...]) -> FloatArray:
 
 
 LEAST_TEMPERATURE = 1.0
-"""Validation patients chose the epoch of the weights, so a temperature below 1, which sharpens, is optimistic on them."""
+"""A temperature below 1 sharpens. Validation patients choose the epoch of the weights, so it would be optimistic."""
 
 
 def fit_calibration(fit: Outputs, *, official: bool) -> dict[str, float]:
-    """Fit the temperature on tumors of known kind, but at least `LEAST_TEMPERATURE`, and slope and offset on all images.
+    """Fit the temperature on tumors of known kind, at least `LEAST_TEMPERATURE`, and slope and offset on all images.
 
     Returns:
         `temperature`, `tumor_slope`, `tumor_offset`: see `Calibration`.

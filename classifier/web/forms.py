@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from classifier.models import Scan, Team, User
+from classifier.privacy import HINT, looks_identifying
 from classifier.selectors.team import teams_of
 from classifier.services.batch import MAX_BATCH_FILES
 from classifier.services.scan import MAX_NOTES, PATIENT_REFERENCE
@@ -68,6 +69,9 @@ class ScanFieldsForm(StyledForm):
         help_text=PATIENT_REFERENCE_HELP,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+    is_pseudonym = forms.BooleanField(
+        label="The patient reference is a pseudonym", required=False, widget=forms.CheckboxInput
+    )
     team = TeamField(label="Visible to", required=False, queryset=Team.objects.none(), empty_label="Only me")
     notes = forms.CharField(
         label="Notes", required=False, max_length=MAX_NOTES, widget=forms.Textarea(attrs={"rows": 3})
@@ -87,6 +91,22 @@ class ScanFieldsForm(StyledForm):
                 "Use only letters, digits, spaces, and . / # : + - _. Enter a pseudonym, never a name."
             )
         return reference
+
+    def clean(self) -> dict[str, Any]:
+        """Ask about a reference that looks like a name or a date of birth, before it is stored."""
+        values = super().clean() or {}
+        reference = values.get("patient_reference", "")
+        changed = reference != self.initial.get("patient_reference", "")
+        if changed and not values.get("is_pseudonym") and looks_identifying(reference):
+            self.add_error("patient_reference", f"{HINT} If it is one, check “{self.fields['is_pseudonym'].label}”.")
+        # A question of the page, not a field of the scan.
+        values.pop("is_pseudonym", None)
+        return values
+
+    @property
+    def asks_about_reference(self) -> bool:
+        """Whether the question about the patient reference is shown."""
+        return bool(self.is_bound and self.data.get("is_pseudonym")) or "patient_reference" in self.errors
 
 
 class UploadForm(ScanFieldsForm):

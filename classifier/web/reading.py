@@ -5,6 +5,7 @@ from typing import Any
 from classifier.models import Analysis, Scan, User
 from classifier.selectors.review import Statements, statements_of, time_line
 from classifier.web.reading_forms import DiagnosisForm, ImpressionForm, ReadingForm, ReviewForm
+from classifier.wording import withheld
 
 
 def reading_of(user: User, scan: Scan, *, bound: ReadingForm | None = None) -> dict[str, Any]:
@@ -34,7 +35,8 @@ def _forms(user: User, scan: Scan, statements: Statements) -> list[ReadingForm]:
     if scan.closed:
         return [_showing(ImpressionForm(), 0)] if scan.sealed else []
     forms: list[ReadingForm] = [_showing(DiagnosisForm(), len(statements.diagnoses))]
-    if analysis is not None and analysis.state == Analysis.State.SUCCEEDED:
+    # An answer that is withheld cannot be agreed with: the form would name it.
+    if analysis is not None and analysis.state == Analysis.State.SUCCEEDED and not withheld(analysis):
         own = [r for r in statements.reviews if r.analysis_id == analysis.pk and r.reviewer_id == user.pk]
         forms.append(_showing(ReviewForm(analysis=analysis), len(own)))
     return forms

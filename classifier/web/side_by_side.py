@@ -8,7 +8,7 @@ from classifier.findings import FINDINGS
 from classifier.models import Analysis, Scan, User
 from classifier.selectors.model import available_models
 from classifier.selectors.side_by_side import side_by_side
-from classifier.wording import probability
+from classifier.wording import probability, withheld
 
 
 def side_by_side_of(user: User, scan: Scan, *, analyses: Iterable[Analysis] | None = None) -> dict[str, Any]:
@@ -21,10 +21,10 @@ def side_by_side_of(user: User, scan: Scan, *, analyses: Iterable[Analysis] | No
 
     Returns:
         `compared` is None where there is nothing to compare: with a single model, before the first result, and while
-        the result is closed to the user.
+        the result is closed to the user or withheld.
     """
     current = scan.current_analysis
-    if scan.closed or current is None or not current.is_finished:
+    if scan.closed or current is None or not current.is_finished or withheld(current):
         return {"compared": None}
     compared = side_by_side(user, scan, analyses=analyses)
     if len(compared.analyses) < 2 and len(available_models()) < 2:

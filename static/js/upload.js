@@ -160,6 +160,7 @@
       pause(job, "Waiting until the fields above are corrected");
       mistakes.textContent = request.responseText;
       mistakes.hidden = false;
+      form.querySelector("[data-pseudonym]").hidden = !/pseudonym/.test(request.responseText);
       mistakes.scrollIntoView({ block: "nearest" });
       return;
     }

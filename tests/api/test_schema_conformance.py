@@ -82,9 +82,10 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
 
     def real_id(case: schemathesis.Case) -> UUID:
         scan = scans[UUID(case.path_parameters["id"]).int % len(scans)]
-        if case.method == "DELETE" or case.path.endswith(("/analyses/", "/cancel/")):
+        if case.method == "DELETE" or case.path.endswith(("/analyses/", "/cancel/", "/mend/")):
             # These requests change what they name.
-            scan = make_scan(owner)
+            problems = [{"code": "turned", "detail": "1"}, {"code": "marked", "detail": "", "cells": [[0, 0]]}]
+            scan = make_scan(owner, input_problems=problems if case.path.endswith("/mend/") else [])
             make_analysis(scan, state="queued" if "cancel" in case.path else "succeeded")
         return scan.current_analysis_id if "/v1/analyses/" in case.path else scan.pk
 

@@ -97,8 +97,8 @@ def test_reviews_and_diagnoses_are_facts(current_scan, owner) -> None:
 
 def test_a_problem_with_the_input_is_shown(current_scan, owner) -> None:
     scan = current_scan()
-    scan.input_problems = ["The image seems to be turned."]
-    assert "The image seems to be turned." in document(scan_report(owner, scan))
+    scan.input_problems = [{"code": "marked", "cells": [[0, 0]]}]
+    assert "seems to contain text or markings" in document(scan_report(owner, scan))
 
 
 def test_a_sealed_scan_has_no_report(scan, owner) -> None:

@@ -26,6 +26,7 @@ from classifier.web.assistant_forms import written_of
 from classifier.web.confirm import ask, is_confirmed
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
+from classifier.web.input_check import described
 from classifier.web.progress import progress_of
 from classifier.web.reading import reading_of
 from classifier.web.reading_forms import ReadingForm
@@ -50,10 +51,11 @@ def scan_page(
         status: The status code of the response.
     """
     analysis = shown.current_analysis
-    probabilities, choices = _probabilities(analysis), model_choices()
+    withheld = wording.withheld(analysis)
+    probabilities, choices = [] if withheld else _probabilities(analysis), model_choices()
     batch_file, batch_files = file_of_scan(request.user, shown) or (None, 0)
     remaining = wording.remaining_findings(analysis) if analysis is not None else ()
-    has_overlay, sections = _explained(analysis)
+    has_overlay, sections = (False, []) if withheld else _explained(analysis)
     analyses = list(scan_analyses(request.user, shown))
     beside = side_by_side_of(request.user, shown, analyses=analyses)
     compared_analyses = beside["compared"].analyses if beside["compared"] else ()
@@ -71,8 +73,10 @@ def scan_page(
         "previous": [other for other in analyses if other != analysis and other not in compared_analyses],
         "probabilities": probabilities,
         "has_overlay": has_overlay,
-        "advice": wording.advice(analysis, has_overlay=has_overlay) if analysis is not None else None,
         "explanation": sections,
+        "advice": None if analysis is None or withheld else wording.advice(analysis, has_overlay=has_overlay),
+        "withheld": withheld,
+        "input_problems": described(shown),
         "remaining": remaining,
         **written_of(request.user, shown),
         "chart": [

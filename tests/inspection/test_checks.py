@@ -1,0 +1,98 @@
+"""The input check on images made for it. `manage.py check_inspection` measures it on real ones."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, SMALL, TURNED
+from classifier.inspection import blanked, inspect_image, turned
+from classifier.inspection.checks import turn_scores
+from classifier.inspection.convolution import ConvolutionalNetwork
+from classifier.services.sample import list_samples
+
+
+def sample(name: str = "glioma-1") -> np.ndarray:
+    path = next(entry.path for entry in list_samples() if entry.name == name)
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
+        return np.asarray(image.convert("L"))
+
+
+def codes(image: np.ndarray) -> set[str]:
+    return {problem.code for problem in inspect_image(image)}
+
+
+def written(image: np.ndarray) -> np.ndarray:
+    picture = Image.fromarray(image)
+    ImageDraw.Draw(picture).text((8, 8), "SMITH JOHN 1961", fill=255, font_size=max(14, len(image) // 20))
+    return np.asarray(picture)
+
+
+def test_a_network_computes_what_its_weights_say():
+    """One convolution that sums its window, pooled, then a weighted sum of the four places."""
+    network = ConvolutionalNetwork(
+        [np.ones((3, 3, 1, 1), np.float32), np.float32([[1.0], [2.0], [3.0], [4.0]])],
+        [np.float32([-1.0]), np.float32([0.5])],
+    )
+    image = np.float32([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 3]])
+    assert network(image).tolist() == [8.5]
+
+
+def test_samples_are_mostly_clean():
+    warned = [entry.name for entry in list_samples() if inspect_image(sample(entry.name))]
+    assert len(warned) <= 2, warned
+
+
+def test_scores_turn_with_the_image():
+    image = sample()
+    turned_scores = turn_scores(np.ascontiguousarray(np.rot90(image)))
+    assert np.allclose(turned_scores, np.roll(turn_scores(image), 1), atol=0.3)
+    assert np.allclose(turn_scores(np.ascontiguousarray(image[:, ::-1])), turn_scores(image)[[0, 3, 2, 1]], atol=0.3)
+
+
+def test_lobes_that_lie_apart_are_no_text():
+    image = np.zeros((256, 256), np.uint8)
+    image[60:150, 60:196] = 150
+    image[170:200, 70:110] = image[170:200, 150:190] = 160
+    assert MARKED not in codes(image)
+
+
+def test_a_head_cut_off_at_two_sides_is_found_with_the_sides():
+    image = sample()
+    height, width = image.shape
+    cut = np.ascontiguousarray(image[height // 3 :, width // 3 :])
+    [problem] = [problem for problem in inspect_image(cut) if problem.code == CROPPED]
+    assert set(problem.detail.split(",")) >= {"top", "left"}
+
+
+def test_a_turned_sample_is_found_and_turned_back():
+    found = 0
+    for entry in list_samples():
+        image = sample(entry.name)
+        for quarters in (1, 3):
+            problems = [p for p in inspect_image(turned(image, quarters=quarters)) if p.code == TURNED]
+            if problems:
+                back = turned(turned(image, quarters=quarters), quarters=int(problems[0].detail))
+                found += bool(np.array_equal(back, image))
+    assert found >= 12  # of 24
+
+
+def test_text_is_found_and_blanked_out():
+    marked = written(sample())
+    [problem] = [problem for problem in inspect_image(marked) if problem.code == MARKED]
+    mended = blanked(marked, cells=problem.cells)
+    assert MARKED not in codes(mended)
+    middle = len(mended) // 2
+    assert np.array_equal(mended[middle - 20 : middle + 20], sample()[middle - 20 : middle + 20])
+
+
+def test_poor_images_are_named():
+    assert DARK in codes(sample() // 16)
+    assert SMALL in codes(np.asarray(Image.fromarray(sample()).resize((80, 80))))
+
+
+def test_a_slice_with_little_head_is_at_the_edge():
+    image = np.zeros((256, 256), np.uint8)
+    rows, columns = np.ogrid[:256, :256]
+    image[(rows - 128) ** 2 + (columns - 128) ** 2 < 30**2] = 180
+    assert EDGE in codes(image)
