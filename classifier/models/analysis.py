@@ -181,6 +181,8 @@ class Analysis(models.Model):
         Read from the scan, however this object was loaded: an answer that is withheld must not show because a query
         left the scan out. Lists load the scan in the same query.
         """
+        if self.scan_id is None:
+            return ()
         return self.scan.input_codes
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
