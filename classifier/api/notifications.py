@@ -9,7 +9,6 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.fields import TextField, WholeNumberField
-from classifier.api.pagination import NewestFirst
 from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.views import PrivateView
@@ -54,9 +53,12 @@ class NotificationsQuery(QuerySerializer):
     )
 
 
-class NewestPublished(NewestFirst):
+class NewestPublished(CursorPagination):
     """Pages in the order of publication."""
 
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = MAX_PAGE_SIZE
     ordering = ("-published_at", "-pk")
 
 
