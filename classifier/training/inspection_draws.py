@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 UInt8Array = npt.NDArray[np.uint8]
 
 NAMES = ("SMITH", "JOHN", "MARIA", "GARCIA", "MUELLER", "ANNA", "WEI", "CHEN", "IVANOVA", "KIM")
-WORDS = ("T1", "T2 FLAIR", "SE", "TR 500", "TE 15", "FOV 24", "AX", "SAG", "COR", "GD", "IM", "HOSPITAL", "5.0 mm")
+WORDS = ("T1", "T2 FLAIR", "SE", "TR 500", "FLIP 15", "FOV 24", "AX", "SAG", "COR", "GD", "IM", "HOSPITAL", "5.0 mm")
 
 
 @dataclass(frozen=True, slots=True)
