@@ -92,6 +92,7 @@ class NotificationViewSet(PrivateView, GenericViewSet[Notification]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
+        operation_id="notifications_read_all",
         request=None,
         parameters=[RETRY_AFTER],
         responses={204: OpenApiResponse(description="All notifications are marked as read.")},
