@@ -63,10 +63,12 @@ class MendViewSet(PrivateView, GenericViewSet[Scan]):
 
         Only the owner turns and blanks. Turning again returns the copy that the first request made.
         """
+        user: User = request.user  # type: ignore[assignment]
+        # First of all: a stranger must not learn from another answer that the scan exists.
+        scan = self._scan(user, pk)
         fields = MendSerializer(data=request.data)
         fields.is_valid(raise_exception=True)
-        user: User = request.user  # type: ignore[assignment]
-        scan, action = self._scan(user, pk), fields.validated_data["action"]
+        action = fields.validated_data["action"]
         if action == "accept":
             accept_input(scan, by=user)
             return self._shown(self._scan(user, pk), status.HTTP_200_OK)
