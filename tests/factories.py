@@ -25,7 +25,7 @@ def png_bytes(*, seed: int | None = None, width: int = 96, height: int = 80) -> 
     rng = np.random.default_rng(next(_seeds) + 1000 if seed is None else seed)
     noise = rng.integers(60, 256, (height, width), dtype=np.uint8)
     y, x = np.mgrid[0:height, 0:width]
-    inside = np.hypot((x - width / 2) / (0.42 * width), (y - height / 2) / (0.42 * height)) < 1
+    inside = np.hypot((x - width / 2) / (0.30 * width), (y - height / 2) / (0.46 * height)) < 1
     image = Image.fromarray(np.where(inside, noise, 0).astype(np.uint8))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

@@ -135,14 +135,24 @@ def test_the_other_commands_print_what_they_did(data, tmp_path):
     assert [line.split()[0] for line in out.getvalue().splitlines()] == ["protocol", "official", "purged", "patient"]
     out = StringIO()
     target = tmp_path / "run"
-    command = ["train", "--network", "tiny", "--data", str(data), "--output", str(target), "--stage", "96:1"]
+    command = ["train", "--architecture", "tiny", "--data", str(data), "--output", str(target), "--stage", "96:1"]
     call_command(*command, "--freeze", "0", stdout=out)
     assert "final.weights.h5" in out.getvalue()
     assert (target / "curve.png").is_file()
 
 
 def test_a_finished_run_becomes_a_model(models, data, tmp_path):
-    command = ["train", "--network", "tiny", "--data", str(data), "--output", str(tmp_path / "run"), "--stage", "96:1"]
+    command = [
+        "train",
+        "--architecture",
+        "tiny",
+        "--data",
+        str(data),
+        "--output",
+        str(tmp_path / "run"),
+        "--stage",
+        "96:1",
+    ]
     call_command(*command, "--freeze", "0", stdout=StringIO())
     package = ["package_model", "--run", str(tmp_path / "run"), "--model-version", "2", "--like", "tiny"]
     package += ["--size", "96"]

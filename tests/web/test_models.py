@@ -217,6 +217,12 @@ def test_parameters_are_counted_in_the_weights(evaluated, api, owner):
     import h5py
     import numpy as np
 
+    for folder in ("compact", "xception"):
+        # Cards may state the number; these do not.
+        path = evaluated / folder / "card.json"
+        card = json.loads(path.read_text())
+        card.pop("architecture", None)
+        path.write_text(json.dumps(card))
     name = json.loads((evaluated / "compact" / "card.json").read_text())["weights"]["file"]
     with h5py.File(evaluated / "compact" / name, "w") as file:
         file["layer/kernel"] = np.zeros((3, 3, 4), np.float16)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Diagnosis, Impression, Review
@@ -233,6 +234,6 @@ def test_history_leads_to_unread_scans_and_names_corrections(browse, owner, team
     submit_review(analysis, by=teammate, verdict="correct", finding="other_disease", certainty="high")
 
     page = browse(teammate).get("/scans/", {"finding": "other_disease"}).content.decode()
-    assert "unread" not in page
+    assert reverse("web:unread") not in page
     assert "Corrected to other disease" in page
     assert team_scan.get_absolute_url() in browse(teammate).get("/scans/", {"result": "meningioma"}).content.decode()

@@ -76,6 +76,7 @@ def test_a_damaged_choice_of_staff_leaves_the_model_of_the_environment(monkeypat
     class Worker:
         def __init__(self, model: str) -> None:
             tried.append(model)
+            self.model = (model, "1.0")
             if model == "compact":
                 unusable(model)
 

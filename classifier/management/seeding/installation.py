@@ -43,6 +43,7 @@ SEALED_DAYS = 120
 SCAN = (
     *("id", "owner", "team", "patient_reference", "notes", "image", "thumbnail", "width", "height", "pixels_sha256"),
     *("source_format", "sample", "idempotency_key", "reviewed_finding", "facet", "created_at", "current_analysis"),
+    "input_problems",
 )
 ANALYSIS = (
     *("id", "scan", "requested_by", "model_name", "model_version", "state", "outcome", "finding", "probabilities"),
@@ -164,6 +165,7 @@ class Installation:
                 *(scan, owner, team, session.patient_reference, story.notes_of(rng)),
                 *("seed/image.png", "seed/thumbnail.png", image["width"], image["height"], digest),
                 *("JPEG", "", "", reviewed, str(Facet(model, answer.result, reviewed)), at, analysis),
+                [],
             ))  # fmt: skip
             if batch is not None:
                 rows[BatchFile].append((batch, number, "", scan, "", at))
