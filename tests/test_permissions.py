@@ -218,8 +218,6 @@ def address(owner, team) -> Callable[[str], str]:
             values["pk"] = signed.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
-        if name == "api:notification-read":
-            values["pk"] = 0
         if name == "api:batch-detail":
             values["pk"] = batch.pk
         resolver = get_resolver()

@@ -85,9 +85,9 @@ class NotificationViewSet(PrivateView, GenericViewSet[Notification]):
         parameters=[RETRY_AFTER],
         responses={204: OpenApiResponse(description="It is marked as read.")} | errors(404),
     )
-    def read(self, request: Request, pk: int) -> Response:
+    def read(self, request: Request, notification_id: int) -> Response:
         """Mark a notification as read."""
-        if not mark_read(request.user, pk):  # type: ignore[arg-type]
+        if not mark_read(request.user, notification_id):  # type: ignore[arg-type]
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -87,7 +87,11 @@ urlpatterns = [
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
     path("v1/notifications/", NotificationViewSet.as_view({"get": "list"}), name="notification-list"),
     path("v1/notifications/read/", NotificationViewSet.as_view({"post": "read_all"}), name="notifications-read"),
-    path("v1/notifications/<int:pk>/read/", NotificationViewSet.as_view({"post": "read"}), name="notification-read"),
+    path(
+        "v1/notifications/<int:notification_id>/read/",
+        NotificationViewSet.as_view({"post": "read"}),
+        name="notification-read",
+    ),
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
     path("v1/models/", ModelListView.as_view(), name="model-list"),

@@ -15,7 +15,17 @@ from django.test import Client
 from django.utils import timezone
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Explanation, Membership, Scan, User
+from classifier.models import (
+    Analysis,
+    AssistantProvider,
+    Batch,
+    BatchFile,
+    Explanation,
+    Membership,
+    Notification,
+    Scan,
+    User,
+)
 from classifier.selectors.scan import get_scan
 from classifier.services.conversation import start_conversation
 from classifier.services.report import add_addendum, save_draft
@@ -80,6 +90,10 @@ def populate() -> None:
         number=1, question="Why?", state="succeeded", attempts=1, answer="The evidence lies on the left side."
     )
 
+    notification = Notification.objects.create(
+        recipient=owner, kind="reviewed", key="event:0", scan_id=scan.pk, actor=teammate, published_at=timezone.now()
+    )
+
     sessions = {user.username: _session(user) for user in (founder, owner, teammate, newcomer, reader)}
     arguments = {
         "scan_id": scan.pk,
@@ -94,6 +108,7 @@ def populate() -> None:
         "explanation_id": explanation.pk,
         "conversation_id": conversation.pk,
         "message_id": message.pk,
+        "notification_id": notification.pk,
         "name": "glioma-1",
         "number": 1,
         "kind": "html",
