@@ -75,8 +75,9 @@ class Visitor:
             prepare(self.page)
         self._look(ALL)
         self.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        # The new colors hold from the next frame on.
+        # The new colors hold from the next frame on. Those of Django's administration fade in.
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.evaluate("Promise.all(document.getAnimations().map(fading => fading.finished.catch(() => null)))")
         self._look(COLORS)
 
     def _look(self, options: dict[str, Any]) -> None:
