@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import django
 import django.db.backends.utils as database
 import numpy as np
+from celery import signals
 
 from bench.scaling import WAIT_SECONDS
 from brainscan.celery import app
@@ -18,7 +20,6 @@ from classifier.inference.analyzer import Analyzer
 from classifier.inference.engines import EngineOutput
 from classifier.inference.preprocessing import Float32Array
 from classifier.inference.registry import load_card
-from classifier.worker import process
 
 __all__ = ["app"]
 
@@ -70,5 +71,11 @@ def _count_statements(path: Path) -> None:
     threading.Thread(target=report, name="statements", daemon=True).start()
 
 
-process.load_analyzer = _load
-_count_statements(Path(os.environ["STATEMENTS_FILE"]))
+@signals.celeryd_init.connect
+def prepare(**_: Any) -> None:
+    """Put the waiting engine in the place of the network, before the worker loads it."""
+    django.setup()
+    from classifier.worker import process
+
+    process.load_analyzer = _load
+    _count_statements(Path(os.environ["STATEMENTS_FILE"]))
