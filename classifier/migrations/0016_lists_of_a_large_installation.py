@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             name='ScanCount',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('owner_number', models.IntegerField(help_text='Key of the owner; 0 counts the scans of a team, whoever owns them.')),
+                ('owner_number', models.IntegerField(help_text='Key of the owner; 0 counts the scans of a team, for all owners.')),
                 ('team_number', models.IntegerField(help_text="Key of the team; 0 counts the owner's scans without a team.")),
                 ('month', models.CharField(help_text='Month of the upload in UTC, as 2026-01.', max_length=7)),
                 ('facet', models.CharField(max_length=110)),

@@ -57,7 +57,7 @@ def end_analyses(ends: Iterable[End], *, actor: User | None = None, now: datetim
     # Without a savepoint: a caller that writes more in the same transaction gives up all of it or nothing.
     ends = list(ends)
     with transaction.atomic(savepoint=False):
-        # A trigger changes the scans, too. Whoever deletes one locks it before its analyses.
+        # A trigger changes the scans, too. A deletion locks the scan before its analyses.
         scans = Scan.objects.filter(pk__in={end.scan_id for end in ends}).order_by("pk")
         list(scans.select_for_update(no_key=True).values_list("pk"))
         ended = [end for end in ends if _end(end, now=now)]

@@ -26,7 +26,7 @@ REFUSED = "You don't have permission to explain this scan."
 MAX_ATTEMPTS = 2
 # Longer than the longest time-out of a provider (300 s) and the storing of its answer.
 LEASE = timedelta(seconds=330)
-# A request that no worker has taken by then is of no use to the person who waits for it.
+# A request that no worker has claimed by then has expired: the person no longer waits for it.
 GIVEN_UP = timedelta(minutes=15)
 LOST = "The explanation was interrupted. Try again."
 NO_WORKER = "No worker took the request. Try again, or tell your administrator."

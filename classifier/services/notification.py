@@ -23,7 +23,7 @@ CHUNK = 200
 GAP_SECONDS = 60
 # A script uploads the files of a batch one by one: the batch is finished if none has come for this long.
 QUIET_SECONDS = 15
-# People who have used the installation lately hear of a new version of its model.
+# Only people with uploads in this period are notified of a new version of a model.
 ACTIVE = timedelta(days=90)
 KEPT = timedelta(days=90)
 MAX_DELETED = 1000

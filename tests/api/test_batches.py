@@ -41,7 +41,7 @@ def test_a_repeated_upload_keeps_its_place(api, owner):
     assert Batch.objects.get(pk=batch).files.count() == 1
 
 
-def test_a_batch_belongs_to_whoever_began_it(api, owner, outsider):
+def test_a_batch_belongs_to_the_person_who_began_it(api, owner, outsider):
     batch = uuid.uuid4()
     upload(api(owner), batch)
     response = upload(api(outsider), batch)

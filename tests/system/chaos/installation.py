@@ -25,7 +25,7 @@ from tests.system.chaos.forms import Form
 
 FAULTS = Path(__file__).with_name("faults")
 MEDIA_MEBIBYTES = 64
-# The database's own account of every result: a second one for the same analysis would show, whoever wrote it.
+# The database records every result, so that a second one for the same analysis would show.
 WITNESS = {
     "embedded": (
         "CREATE TABLE chaos_witness (analysis text, state text)",

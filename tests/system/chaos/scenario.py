@@ -87,8 +87,8 @@ class Scenario:
             seconds: how long the end may take.
             failed: how many must have failed; `None` if that is left to chance.
             most_attempts: 1 where nothing was killed: then nothing may have been done twice.
-            commits_in_doubt: whether the database may have gone away during a commit. Whoever does not know what came
-                of it keeps the files, and a later sweep removes them if there is no row.
+            commits_in_doubt: whether the database may have gone away during a commit. While the result
+                is unknown the files are kept, and a later sweep removes them if there is no row.
             figures: what this scenario measured beside the common figures.
         """
         self.load.finish()
