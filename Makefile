@@ -37,7 +37,7 @@ chaos: $(VENV)/.development  ## kill, stop and fill up what runs, at length; the
 	$(BIN)/python -m tests.system.chaos.report
 
 # What people read.
-PROSE := README.md samples/README.md Makefile docs/*.md templates static/js static/css scripts \
+PROSE := README.md samples/README.md Makefile docs/*.md docs/decisions/*.md templates static/js static/css scripts \
 	classifier/wording.py classifier/web classifier/templatetags
 # Code keeps the spelling of stored values, files' columns, refusal codes, and names of libraries.
 CODE := classifier/*.py classifier/*/ brainscan bench/*.py bench/peer_servers devtools tests

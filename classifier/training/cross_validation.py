@@ -1,4 +1,4 @@
-"""Cross-validation by patient: a recipe trained and tested five times, so that every image is tested once, unseen."""
+"""Cross-validation by patient: one configuration trained and tested on each fold; every image is tested once."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -69,8 +69,8 @@ def cross_validate(
 
     Args:
         options: As for one run; `test_fold` is replaced, and `output` holds a folder for each fold.
-        config: The recipe, the same for all folds.
-        folds: Which folds; one is enough to compare two recipes on the same images.
+        config: The configuration, the same for all folds.
+        folds: Which folds; one is enough to compare two configurations on the same images.
         like: A model folder whose texts the folds' models take over.
         engine: See `load_engine`.
         exports: See `load_engine`.
@@ -84,7 +84,7 @@ def cross_validate(
     Raises:
         ManifestError: If the data must not be used.
         ValueError: If the protocol is not `patient`, no part is held out to calibrate on, or the output folder
-            holds runs of another recipe.
+            holds runs of another configuration.
     """
     if options.protocol != "patient" or not options.validate:
         raise ValueError("Cross-validation needs the protocol patient and a validation part.")
@@ -190,7 +190,7 @@ def _finished(folder: Path, *, config: TrainingConfig) -> dict[str, Any] | None:
     """Return the record of a run that has ended, else None.
 
     Raises:
-        ValueError: If it was of another recipe.
+        ValueError: If it used another configuration.
     """
     path = folder / "run.json"
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

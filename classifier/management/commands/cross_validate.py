@@ -1,4 +1,4 @@
-"""`manage.py cross_validate`: train and test a recipe on each of the five patient folds."""
+"""`manage.py cross_validate`: train and test a configuration on each of the five patient folds."""
 
 import logging
 from argparse import ArgumentParser

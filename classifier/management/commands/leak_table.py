@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 class Command(BaseCommand):
     """Print the leak table."""
 
-    help = "Show how many test images have a copy or their patient in training, and the pixel neighbour's accuracy."
+    help = (
+        "Show how many test images have a copy or their patient in training, and the pixel nearest-neighbor accuracy."
+    )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
