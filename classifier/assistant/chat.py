@@ -7,6 +7,7 @@ from classifier.assistant.allowlist import IMAGE, QUESTION, context_of
 from classifier.assistant.builtin import Facts
 from classifier.assistant.check import check, complete_sentences, said_of_blocked
 from classifier.assistant.facts import facts_of
+from classifier.assistant.failures import empty
 from classifier.assistant.prompts import CHAT, data_of
 from classifier.assistant.references import references_of, render
 from classifier.models import Conversation, Message, Scan, User
@@ -95,7 +96,7 @@ def answer(claim: MessageClaim) -> None:
         ProviderFailed: if the provider gives no usable answer.
         ServiceError: if the key cannot be read.
     """
-    conversation = claim.message.conversation
+    conversation = claim.row.conversation
     provider = enabled_providers().filter(name=conversation.provider).first()
     if provider is None or (conversation.with_image and not provider.image_allowed):
         fail_answer(claim, OFF)
@@ -108,12 +109,12 @@ def answer(claim: MessageClaim) -> None:
     references = references_of(facts)
     image = _image_of(scan) if conversation.with_image else None
     data = data_of(context_of(facts, review_fields(conversation.owner, scan)), has_image=image is not None)
-    turns = [(row.question, row.answer) for row in messages_of(conversation) if row.number < claim.message.number]
+    turns = [(row.question, row.answer) for row in messages_of(conversation) if row.number < claim.row.number]
     pieces = llm.stream(
         connection_of(provider),
         instructions=f"{CHAT}\n{data}",
         turns=turns,
-        question=claim.message.question,
+        question=claim.row.question,
         image=image,
     )
     written = ""
@@ -125,7 +126,7 @@ def answer(claim: MessageClaim) -> None:
             return
     checked = check(written, facts=facts, references=references, asserts=None)
     if not checked.text:
-        fail_answer(claim, CONTRADICTED if checked.blocked else llm.empty(provider.name))
+        fail_answer(claim, CONTRADICTED if checked.blocked else empty(provider.name))
         return
     note = said_of_blocked(checked.blocked)
     text = render(checked.text, references)

@@ -13,6 +13,7 @@ from classifier.assistant import chat, llm
 from classifier.assistant.allowlist import context_of
 from classifier.assistant.check import check, said_of_blocked
 from classifier.assistant.facts import facts_of
+from classifier.assistant.failures import ProviderFailed, empty
 from classifier.assistant.prompts import EXPLAIN, data_of
 from classifier.assistant.references import references_of, render
 from classifier.models import AssistantProvider, Explanation, Scan
@@ -86,10 +87,10 @@ def run_explanation() -> bool:
         return False
     try:
         _explain(claim)
-    except (llm.ProviderFailed, ServiceError) as error:
+    except (ProviderFailed, ServiceError) as error:
         fail_explanation(claim, str(error))
     except Exception as error:
-        logger.exception("explanation_failed", explanation=str(claim.explanation.pk), error=type(error).__name__)
+        logger.exception("explanation_failed", explanation=str(claim.row.pk), error=type(error).__name__)
         fail_explanation(claim, FAILED)
     return True
 
@@ -101,10 +102,10 @@ def run_answer() -> bool:
         return False
     try:
         chat.answer(claim)
-    except (llm.ProviderFailed, ServiceError) as error:
+    except (ProviderFailed, ServiceError) as error:
         fail_answer(claim, str(error))
     except Exception as error:
-        logger.exception("answer_failed", message=str(claim.message.pk), error=type(error).__name__)
+        logger.exception("answer_failed", message=str(claim.row.pk), error=type(error).__name__)
         fail_answer(claim, FAILED)
     return True
 
@@ -116,7 +117,7 @@ def run_test() -> bool:
         return False
     try:
         answer = llm.test_connection(connection_of(provider))
-    except (llm.ProviderFailed, ServiceError) as error:
+    except (ProviderFailed, ServiceError) as error:
         finish_test(provider, succeeded=False, message=str(error))
     else:
         finish_test(provider, succeeded=True, message=f"The model answered within {answer.seconds:.1f} seconds.")
@@ -127,7 +128,7 @@ JOBS: tuple[Callable[[], bool], ...] = (run_answer, run_explanation, run_test)
 
 
 def _explain(claim: ExplanationClaim) -> None:
-    row = claim.explanation
+    row = claim.row
     provider = _provider_of(row)
     scan = _scan_of(row)
     if provider is None or scan is None or row.requested_by is None:
@@ -158,7 +159,7 @@ def _explain(claim: ExplanationClaim) -> None:
             blocked += checked.blocked
             kept += [checked.text] if checked.text else []
         if part == "summary" and not kept:
-            fail_explanation(claim, CONTRADICTED if blocked else llm.empty(provider.name), blocked=blocked)
+            fail_explanation(claim, CONTRADICTED if blocked else empty(provider.name), blocked=blocked)
             return
         if kept:
             body = "\n\n".join(kept) if part == "summary" else "\n".join(f"- {' '.join(text.split())}" for text in kept)

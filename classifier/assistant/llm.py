@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from queue import Queue
 from threading import Event, Thread
@@ -11,25 +10,14 @@ from typing import Any
 
 import structlog
 
+from classifier.assistant.failures import ProviderFailed, failure_of
+from classifier.assistant.provider_models import model_of
 from classifier.services.assistant import Connection
 
 logger = structlog.get_logger(__name__)
 
-CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 0.7
 """Time between two pieces of an answer: people read no faster, and each piece is a write to the database."""
-
-
-class ProviderFailed(Exception):
-    """A provider gave no usable answer; the message is a sentence for people, without anything the provider sent.
-
-    Attributes:
-        code: a short identifier for logs and figures.
-    """
-
-    def __init__(self, message: str, *, code: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(slots=True)
@@ -126,7 +114,7 @@ async def _guarded(connection: Connection, work: Any) -> Answer:
         async with asyncio.timeout(connection.timeout_seconds):
             answer: Answer = await work
     except Exception as error:
-        failure = _failure(error, connection)
+        failure = failure_of(error, connection)
         # Messages of providers can repeat the key or the request: only the kind of the error is logged.
         logger.warning(
             "assistant_request_failed",
@@ -148,7 +136,7 @@ async def _explain(connection: Connection, instructions: str, prompt: str, image
 
     # Anthropic's older models know tools only; the others take a JSON schema.
     shape = ToolOutput if connection.kind == "anthropic" else NativeOutput
-    async with _model(connection) as model:
+    async with model_of(connection) as model:
         agent = Agent(
             model,
             output_type=shape(ModelExplanation),
@@ -183,7 +171,7 @@ async def _stream(
     content: list[Any] = [question]
     if image is not None:
         content.append(BinaryContent(image, media_type="image/png"))
-    async with _model(connection) as model:
+    async with model_of(connection) as model:
         agent = Agent(model, instructions=instructions, retries=0, model_settings=_settings(connection))
         async with agent.run_stream(content, message_history=history) as result:
             async for text in result.stream_text(debounce_by=WRITE_SECONDS):
@@ -196,7 +184,7 @@ async def _stream(
 async def _say_ready(connection: Connection) -> Answer:
     from pydantic_ai import Agent
 
-    async with _model(connection) as model:
+    async with model_of(connection) as model:
         agent = Agent(model, retries=0, model_settings=_settings(connection) | {"max_tokens": 200})
         result = await agent.run("Answer with the single word: ready")
     return _answer({"text": result.output}, result)
@@ -209,104 +197,3 @@ def _answer(content: dict[str, Any], result: Any) -> Answer:
 
 def _settings(connection: Connection) -> Any:
     return {"max_tokens": connection.max_tokens, "max_retries": 0, "timeout": float(connection.timeout_seconds)}
-
-
-@asynccontextmanager
-async def _model(connection: Connection) -> AsyncIterator[Any]:
-    """Yield the model of a provider. Redirects are not followed: they would carry the key to another host."""
-    import httpx2
-
-    timeout = httpx2.Timeout(float(connection.timeout_seconds), connect=CONNECT_SECONDS)
-    async with httpx2.AsyncClient(timeout=timeout, follow_redirects=False) as client:
-        yield _MODELS[connection.kind](connection, client)
-
-
-def _google(connection: Connection, client: Any) -> Any:
-    from google.genai.types import HttpRetryOptions
-    from pydantic_ai.models.google import GoogleModel
-    from pydantic_ai.providers.google import GoogleProvider
-
-    provider = GoogleProvider(
-        api_key=connection.key,
-        http_client=client,
-        base_url=connection.address or None,
-        retry_options=HttpRetryOptions(attempts=1),
-    )
-    return GoogleModel(connection.model, provider=provider)
-
-
-def _openai(connection: Connection, client: Any) -> Any:
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.profiles.openai import OpenAIModelProfile
-    from pydantic_ai.providers.openai import OpenAIProvider
-
-    # A server without keys needs some text in the header.
-    provider = OpenAIProvider(
-        base_url=connection.address or "https://api.openai.com/v1", api_key=connection.key or "none", http_client=client
-    )
-    if connection.kind == "compatible":
-        profile = OpenAIModelProfile(supports_json_schema_output=True, openai_supports_strict_tool_definition=False)
-        return OpenAIChatModel(connection.model, provider=provider, profile=profile)
-    return OpenAIChatModel(connection.model, provider=provider)
-
-
-def _anthropic(connection: Connection, client: Any) -> Any:
-    from pydantic_ai.models.anthropic import AnthropicModel
-    from pydantic_ai.providers.anthropic import AnthropicProvider
-
-    provider = AnthropicProvider(api_key=connection.key, base_url=connection.address or None, http_client=client)
-    return AnthropicModel(connection.model, provider=provider)
-
-
-_MODELS: dict[str, Callable[[Connection, Any], Any]] = {
-    "google": _google,
-    "openai": _openai,
-    "compatible": _openai,
-    "anthropic": _anthropic,
-}
-
-
-def _failure(error: Exception, connection: Connection) -> ProviderFailed:
-    """Return the sentence for an error. It names the provider and repeats nothing that the provider sent."""
-    from pydantic_ai import exceptions as e
-
-    name = connection.name
-    known: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
-        ((e.ModelTimeoutError, e.ModelRequestTimeout, e.RunTimedOut, TimeoutError), "timeout", _SLOW),
-        ((e.ModelAuthenticationError,), "authentication", _KEY),
-        ((e.ModelQuotaExceededError,), "quota", _QUOTA),
-        ((e.ModelRateLimitError,), "rate_limit", _BUSY),
-        ((e.ModelNotFoundError,), "not_found", _UNKNOWN),
-        ((e.ModelContextWindowExceededError,), "too_long", _LONG),
-        ((e.ModelUnavailableError, e.ModelServerError), "server_error", _DOWN),
-        ((e.ModelConnectionError,), "unreachable", _UNREACHABLE),
-        ((e.ContentFilterError,), "refused", _FILTERED),
-        ((e.OutputTokenLimitExceeded,), "cut_off", _CUT),
-        ((e.ModelRequestRejectedError, e.ModelHTTPError), "rejected", _REJECTED),
-        ((e.UnexpectedModelBehavior, e.UsageLimitExceeded), "malformed", _MALFORMED),
-        ((e.ModelAPIError,), "unreachable", _UNREACHABLE),
-    )
-    for kinds, code, text in known:
-        if isinstance(error, kinds):
-            return ProviderFailed(text.format(name=name, seconds=connection.timeout_seconds), code=code)
-    return ProviderFailed(_OTHER.format(name=name), code="error")
-
-
-def empty(name: str) -> str:
-    """Return the sentence for an answer without content."""
-    return _MALFORMED.format(name=name)
-
-
-_SLOW = "The provider {name} did not answer within {seconds} seconds."
-_KEY = "The provider {name} did not accept the key. Tell your administrator."
-_QUOTA = "The quota of the provider {name} is used up. Tell your administrator."
-_BUSY = "The provider {name} receives too many requests at the moment. Try again in a minute."
-_UNKNOWN = "The provider {name} does not know this model or address. Tell your administrator."
-_LONG = "The request is too long for the model of the provider {name}."
-_DOWN = "The provider {name} reports an error of its own."
-_UNREACHABLE = "The provider {name} cannot be reached."
-_FILTERED = "The provider {name} refused to answer."
-_CUT = "The answer of the provider {name} was cut off at the limit of its length."
-_REJECTED = "The provider {name} rejected the request. Tell your administrator."
-_MALFORMED = "The answer of the provider {name} was empty or not in the required form."
-_OTHER = "The request to the provider {name} failed. Tell your administrator."

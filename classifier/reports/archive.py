@@ -61,7 +61,7 @@ def make_archives(stopping: Event) -> None:
 
 
 def _make(claim: ArchiveClaim, stopping: Event) -> None:
-    archive = claim.archive
+    archive = claim.row
     try:
         with timezone.override(archive.time_zone):
             _make_parts(claim, stopping)
@@ -81,16 +81,16 @@ def _make(claim: ArchiveClaim, stopping: Event) -> None:
 
 
 def _make_parts(claim: ArchiveClaim, stopping: Event) -> None:
-    archive = claim.archive
+    archive = claim.row
     folder = archive_folder(archive.pk) / "parts"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for place, scan_id in enumerate(archive.scan_ids, start=1):
         if stopping.is_set():
             raise _Interrupted
-        if scan_id not in claim.left_out and not list(folder.glob(f"{place:03d}-*.pdf")):
+        if scan_id not in claim.row.left_out and not list(folder.glob(f"{place:03d}-*.pdf")):
             reason = _make_part(archive.owner, scan_id, folder, place=place)
             if reason:
-                claim.left_out[scan_id] = reason
+                claim.row.left_out[scan_id] = reason
         if not report_progress(claim, done=place):
             raise _Interrupted
     summary = folder / "summary.pdf"
@@ -128,7 +128,7 @@ def _make_summary(user: User, scan_ids: list[str], title: str, path: Path) -> No
 
 def _pack(claim: ArchiveClaim) -> int:
     """Write the ZIP file and remove its parts. Return its size in bytes."""
-    archive = claim.archive
+    archive = claim.row
     folder = archive_folder(archive.pk)
     unfinished = folder / "reports.zip.part"
     # PDF files are compressed already.
@@ -142,7 +142,7 @@ def _pack(claim: ArchiveClaim) -> int:
 
 
 def _contents(claim: ArchiveClaim) -> str:
-    archive, left_out = claim.archive, claim.left_out
+    archive, left_out = claim.row, claim.row.left_out
     lines = [archive.title, f"{archive.total - len(left_out)} of {archive.total} scans have a report in this file.", ""]
     for place, scan_id in enumerate(archive.scan_ids, start=1):
         reason = left_out.get(scan_id)

@@ -1,14 +1,11 @@
 """Conversations about results: what people do, and what workers do to the rows."""
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
@@ -17,6 +14,7 @@ from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid
 from classifier.services.explanation import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER, check_provider, check_rate
+from classifier.services.leases import Claim, Leases
 
 logger = structlog.get_logger(__name__)
 
@@ -30,17 +28,8 @@ MAX_TITLE = 120
 LOST = "The answer was interrupted. Try again."
 
 
-@dataclass(slots=True)
-class MessageClaim:
-    """An answer that this worker writes until the lease expires, and the token that proves it."""
-
-    message: Message
-    token: UUID
-
-    @property
-    def is_held(self) -> Q:
-        """The condition under which the claim still holds. It ends when the person stops the answer."""
-        return Q(pk=self.message.pk, state=Message.State.RUNNING, lease_token=self.token)
+MessageClaim = Claim[Message]
+leases = Leases(Message, length=LEASE, max_attempts=MAX_ATTEMPTS)
 
 
 def start_conversation(analysis: Analysis, *, by: User, provider: AssistantProvider, with_image: bool) -> Conversation:
@@ -145,52 +134,30 @@ def stop_answer(message: Message) -> None:
 
 def claim_message(*, now: datetime | None = None) -> MessageClaim | None:
     """Claim the oldest question that waits, or whose worker died; None if there is none."""
-    now = now or timezone.now()
-    with transaction.atomic():
-        row = _due(now).order_by("created_at", "pk").select_for_update(skip_locked=True).first()
-        if row is None:
-            return None
-        token = uuid.uuid4()
-        Message.objects.filter(pk=row.pk).update(
-            state=Message.State.RUNNING,
-            attempts=F("attempts") + 1,
-            lease_token=token,
-            lease_expires_at=now + LEASE,
-            answer="",
-        )
-    return MessageClaim(row, token)
+    return leases.claim(now=now, answer="")
 
 
 def write_answer(claim: MessageClaim, text: str) -> bool:
     """Store what is written so far. Return True if the claim still holds; a stopped answer is written no further."""
-    return _changed(claim, answer=text, chunk=F("chunk") + 1)
+    return _published(claim, changed=leases.change(claim, answer=text, chunk=F("chunk") + 1))
 
 
 def finish_answer(claim: MessageClaim, text: str, *, blocked: Sequence[str]) -> bool:
     """Store the whole answer. Return True if the claim still held."""
-    return _end(claim, state=Message.State.SUCCEEDED, answer=text, blocked=list(blocked))
+    ended = leases.end(claim, state=Message.State.SUCCEEDED, answer=text, blocked=list(blocked), chunk=F("chunk") + 1)
+    return _published(claim, changed=ended)
 
 
 def fail_answer(claim: MessageClaim, reason: str) -> bool:
     """End an answer with a sentence for people. Return True if the claim still held."""
-    return _end(claim, state=Message.State.FAILED, failure_message=reason[:300])
+    return _published(claim, changed=leases.fail(claim, reason, chunk=F("chunk") + 1))
 
 
 def sweep_messages(*, now: datetime | None = None) -> None:
     """Fail answers that were interrupted too often or never taken, and notify the workers if any wait."""
-    now = now or timezone.now()
-    for due, reason in (
-        (Q(state=Message.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS), LOST),
-        (Q(state=Message.State.QUEUED, created_at__lt=now - GIVEN_UP), NO_WORKER),
-    ):
-        Message.objects.filter(due).update(
-            state=Message.State.FAILED,
-            failure_message=reason,
-            finished_at=now,
-            lease_token=None,
-            lease_expires_at=None,
-        )
-    if _due(now).exists():
+    leases.fail_lost(LOST, now=now)
+    leases.fail_unclaimed(NO_WORKER, after=GIVEN_UP, now=now)
+    if leases.due(now=now).exists():
         notify_assistant_workers()
 
 
@@ -230,20 +197,8 @@ def _record(conversation: Conversation, fields: Sequence[str]) -> None:
     record_events([event])
 
 
-def _due(now: datetime) -> QuerySet[Message]:
-    free = Q(state=Message.State.QUEUED)
-    orphaned = Q(state=Message.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
-    return Message.objects.filter(free | orphaned)
-
-
-def _end(claim: MessageClaim, **fields: object) -> bool:
-    return _changed(
-        claim, finished_at=timezone.now(), lease_token=None, lease_expires_at=None, chunk=F("chunk") + 1, **fields
-    )
-
-
-def _changed(claim: MessageClaim, **fields: object) -> bool:
-    changed = bool(Message.objects.filter(claim.is_held).update(**fields))
+def _published(claim: MessageClaim, *, changed: bool) -> bool:
+    """Tell the waiting clients that an answer has grown or ended. Return `changed`."""
     if changed:
-        publish_finished([claim.message.pk])
+        publish_finished([claim.row.pk])
     return changed

@@ -1,14 +1,10 @@
 """Explanations of results: requests by people, and what workers do to the rows."""
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
@@ -18,6 +14,7 @@ from classifier.permissions import can_view
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
+from classifier.services.leases import Claim, Leases
 from classifier.wording import withheld
 
 logger = structlog.get_logger(__name__)
@@ -33,17 +30,8 @@ NO_WORKER = "No worker took the request. Try again, or tell your administrator."
 HOUR = timedelta(hours=1)
 
 
-@dataclass(slots=True)
-class ExplanationClaim:
-    """An explanation that this worker writes until the lease expires, and the token that proves it."""
-
-    explanation: Explanation
-    token: UUID
-
-    @property
-    def is_held(self) -> Q:
-        """The condition under which the claim still holds."""
-        return Q(pk=self.explanation.pk, state=Explanation.State.RUNNING, lease_token=self.token)
+ExplanationClaim = Claim[Explanation]
+leases = Leases(Explanation, length=LEASE, max_attempts=MAX_ATTEMPTS)
 
 
 def explainable_analysis(scan: Scan, *, by: User) -> Analysis:
@@ -164,19 +152,7 @@ def check_rate(provider: AssistantProvider, *, by: User) -> None:
 
 def claim_explanation(*, now: datetime | None = None) -> ExplanationClaim | None:
     """Claim the oldest explanation that waits, or whose worker died; None if there is none."""
-    now = now or timezone.now()
-    with transaction.atomic():
-        row = _due(now).order_by("created_at", "pk").select_for_update(skip_locked=True).first()
-        if row is None:
-            return None
-        token = uuid.uuid4()
-        Explanation.objects.filter(pk=row.pk).update(
-            state=Explanation.State.RUNNING,
-            attempts=F("attempts") + 1,
-            lease_token=token,
-            lease_expires_at=now + LEASE,
-        )
-    return ExplanationClaim(row, token)
+    return leases.claim(now=now)
 
 
 def finish_explanation(
@@ -189,7 +165,7 @@ def finish_explanation(
     seconds: float,
 ) -> bool:
     """Store a checked explanation. Return True if the claim still held."""
-    return _end(
+    ended = leases.end(
         claim,
         state=Explanation.State.SUCCEEDED,
         text=text,
@@ -198,29 +174,20 @@ def finish_explanation(
         output_tokens=output_tokens,
         seconds=seconds,
     )
+    return _published(claim, ended=ended)
 
 
 def fail_explanation(claim: ExplanationClaim, message: str, *, blocked: Sequence[str] = ()) -> bool:
     """End an explanation with a sentence for people. Return True if the claim still held."""
-    return _end(claim, state=Explanation.State.FAILED, failure_message=message[:300], blocked=list(blocked))
+    return _published(claim, ended=leases.fail(claim, message, blocked=list(blocked)))
 
 
 def sweep_explanations(*, now: datetime | None = None) -> None:
     """Fail explanations that were interrupted too often or never taken, and notify the workers if any wait."""
-    now = now or timezone.now()
-    for due, message in (
-        (Q(state=Explanation.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS), LOST),
-        (Q(state=Explanation.State.QUEUED, created_at__lt=now - GIVEN_UP), NO_WORKER),
-    ):
-        Explanation.objects.filter(due).update(
-            state=Explanation.State.FAILED,
-            failure_message=message,
-            finished_at=now,
-            lease_token=None,
-            lease_expires_at=None,
-        )
+    leases.fail_lost(LOST, now=now)
+    leases.fail_unclaimed(NO_WORKER, after=GIVEN_UP, now=now)
     waits = AssistantProvider.objects.filter(test_state=AssistantProvider.Test.WAITING).exists()
-    if waits or _due(now).exists():
+    if waits or leases.due(now=now).exists():
         notify_assistant_workers()
 
 
@@ -232,15 +199,8 @@ def check_provider(provider: AssistantProvider, *, with_image: bool) -> None:
         raise Invalid(f"The image may not be sent to {provider.name}.", code="image_not_allowed")
 
 
-def _due(now: datetime) -> QuerySet[Explanation]:
-    free = Q(state=Explanation.State.QUEUED)
-    orphaned = Q(state=Explanation.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
-    return Explanation.objects.filter(free | orphaned)
-
-
-def _end(claim: ExplanationClaim, **fields: object) -> bool:
-    rows = Explanation.objects.filter(claim.is_held)
-    ended = rows.update(finished_at=timezone.now(), lease_token=None, lease_expires_at=None, **fields)
+def _published(claim: ExplanationClaim, *, ended: bool) -> bool:
+    """Tell the waiting clients that an explanation has ended. Return `ended`."""
     if ended:
-        publish_finished([claim.explanation.pk])
-    return bool(ended)
+        publish_finished([claim.row.pk])
+    return ended

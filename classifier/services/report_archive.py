@@ -2,9 +2,7 @@
 
 import contextlib
 import shutil
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,12 +12,12 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import ReportArchive, Scan, User
 from classifier.queue.notify import notify_archive_workers
 from classifier.services.errors import Conflict, Invalid
+from classifier.services.leases import Claim, Leases
 from classifier.services.notification import notify_of_archive
 
 logger = structlog.get_logger(__name__)
@@ -35,18 +33,8 @@ KEPT = timedelta(days=1)
 LOST = "The reports could not be made: the process that made them was interrupted three times. Request them again."
 
 
-@dataclass(slots=True)
-class ArchiveClaim:
-    """An archive that this worker makes until the lease expires, and the token that proves it."""
-
-    archive: ReportArchive
-    token: UUID
-    left_out: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_held(self) -> Q:
-        """The condition under which the claim still holds."""
-        return Q(pk=self.archive.pk, state=ReportArchive.State.RUNNING, lease_token=self.token)
+ArchiveClaim = Claim[ReportArchive]
+leases = Leases(ReportArchive, length=LEASE, max_attempts=MAX_ATTEMPTS)
 
 
 def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> ReportArchive:
@@ -139,60 +127,48 @@ def remove_archive_files(archive_id: UUID) -> None:
 
 def claim_archive(*, now: datetime | None = None) -> ArchiveClaim | None:
     """Claim the oldest archive that waits, or whose worker died; None if there is none."""
-    now = now or timezone.now()
-    with transaction.atomic():
-        row = _due(now).order_by("created_at", "pk").select_for_update(skip_locked=True).first()
-        if row is None:
-            return None
-        token = uuid.uuid4()
-        ReportArchive.objects.filter(pk=row.pk).update(
-            state=ReportArchive.State.RUNNING,
-            attempts=F("attempts") + 1,
-            lease_token=token,
-            lease_expires_at=now + LEASE,
-        )
-    return ArchiveClaim(row, token, left_out=dict(row.left_out))
+    return leases.claim(now=now)
 
 
 def report_progress(claim: ArchiveClaim, *, done: int) -> bool:
-    """Store how many reports are made, and renew the lease. Return True if the claim still holds."""
-    rows = ReportArchive.objects.filter(claim.is_held)
-    return bool(rows.update(done=done, left_out=claim.left_out, lease_expires_at=timezone.now() + LEASE))
+    """Store how many reports are made and what is left out, and renew the lease. Return True if the claim holds."""
+    return leases.renew(claim, done=done, left_out=claim.row.left_out)
 
 
 def finish_archive(claim: ArchiveClaim, *, size: int) -> bool:
     """Mark the file as ready. Return True if the claim still held."""
-    return _end(claim, state=ReportArchive.State.SUCCEEDED, done=claim.archive.total, bytes=size)
+    with transaction.atomic():
+        ended = leases.end(
+            claim,
+            state=ReportArchive.State.SUCCEEDED,
+            left_out=claim.row.left_out,
+            done=claim.row.total,
+            bytes=size,
+        )
+        return _notified(claim, ended=ended, failed=False)
 
 
 def fail_archive(claim: ArchiveClaim, message: str) -> bool:
     """End the archive for good, with a sentence for people. Return True if the claim still held."""
-    return _end(claim, state=ReportArchive.State.FAILED, failure_message=message[:300])
+    with transaction.atomic():
+        ended = leases.fail(claim, message, left_out=claim.row.left_out)
+        return _notified(claim, ended=ended, failed=True)
 
 
 def release_archive(claim: ArchiveClaim) -> None:
     """Queue the archive again without counting the attempt: the worker stops. What is made stays."""
-    ReportArchive.objects.filter(claim.is_held).update(
-        state=ReportArchive.State.QUEUED, attempts=F("attempts") - 1, lease_token=None, lease_expires_at=None
-    )
+    leases.release(claim)
 
 
 def sweep_archives(*, now: datetime | None = None) -> None:
     """Fail archives that were interrupted too often, remove old ones, and notify the workers if any wait."""
     now = now or timezone.now()
-    lost = Q(state=ReportArchive.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS)
-    ReportArchive.objects.filter(lost).update(
-        state=ReportArchive.State.FAILED,
-        failure_message=LOST,
-        finished_at=now,
-        lease_token=None,
-        lease_expires_at=None,
-    )
+    leases.fail_lost(LOST, now=now)
     finished = (ReportArchive.State.SUCCEEDED, ReportArchive.State.FAILED)
     for archive in ReportArchive.objects.filter(state__in=finished, finished_at__lt=now - KEPT)[:100]:
         delete_archive(archive)
         logger.info("archive_removed", archive=str(archive.pk))
-    if _due(now).exists():
+    if leases.due(now=now).exists():
         notify_archive_workers()
 
 
@@ -210,19 +186,8 @@ def remove_orphaned_archives() -> None:
             remove_archive_files(archive_id)
 
 
-def _due(now: datetime) -> QuerySet[ReportArchive]:
-    free = Q(state=ReportArchive.State.QUEUED)
-    orphaned = Q(state=ReportArchive.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
-    return ReportArchive.objects.filter(free | orphaned)
-
-
-def _end(claim: ArchiveClaim, **fields: object) -> bool:
-    rows = ReportArchive.objects.filter(claim.is_held)
-    with transaction.atomic():
-        ended = rows.update(
-            finished_at=timezone.now(), left_out=claim.left_out, lease_token=None, lease_expires_at=None, **fields
-        )
-        if ended:
-            failed = fields["state"] == ReportArchive.State.FAILED
-            notify_of_archive(claim.archive.owner, claim.archive.pk, failed=failed)
-    return bool(ended)
+def _notified(claim: ArchiveClaim, *, ended: bool, failed: bool) -> bool:
+    """Notify the owner of an archive that has ended. Return `ended`."""
+    if ended:
+        notify_of_archive(claim.row.owner, claim.row.pk, failed=failed)
+    return ended

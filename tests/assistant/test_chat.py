@@ -45,7 +45,7 @@ def say(monkeypatch):
         async def model(connection):
             yield FunctionModel(stream_function=answer)
 
-        monkeypatch.setattr(llm, "_model", model)
+        monkeypatch.setattr(llm, "model_of", model)
         return sent
 
     return say

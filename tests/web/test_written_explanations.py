@@ -183,7 +183,7 @@ class TestQueue:
         first = claim_explanation()
         later = timezone.now() + timedelta(minutes=10)
         second = claim_explanation(now=later)
-        assert second.explanation.pk == first.explanation.pk
+        assert second.row.pk == first.row.pk
         values = {"blocked": [], "input_tokens": 1, "output_tokens": 1, "seconds": 1.0}
         assert not finish_explanation(first, text="late", **values)
         assert finish_explanation(second, text="in time", **values)
