@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS, TUMOR, TUMORS
-from classifier.inference.appearance import appearance_statistics, describe
+from classifier.inference.appearance import describe
 from classifier.inference.decision import answer, possible_findings
 from classifier.inference.engines import Engine, load_engine
-from classifier.inference.ood import LIMIT, OodDetector
+from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
 from classifier.training import lowlevel, metrics
 from classifier.training.hospital_check import ERASED, HospitalCheck, originals_of
@@ -21,14 +21,13 @@ from classifier.training.images import ImageSet, load_images
 from classifier.training.leaks import neighbour_accuracy, twins_in_training
 from classifier.training.manifest import Row
 from classifier.training.near_duplicates import SIDE, fingerprints
-from classifier.training.ood_images import FAR, NEAR, NORMAL, OodImage, collect, corrupted
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_iou, points_at
 from classifier.training.predictions import CHECK, EXTRA, SAMPLE, TEST, Prediction, predictions_of, sample_rows
 from classifier.training.protocols import Split, make_split
+from classifier.training.refusal_check import check_refusal
 
 LATENCY_RUNS = 15
-CORRUPTED_IMAGES = 12
 NOTUMOR = FINDINGS.index("notumor")
 
 
@@ -235,28 +234,7 @@ class Evaluation:
             return {}
         detector = OodDetector.load(self.card.ood)
         brain = np.concatenate([detector.score(part.features, part.appearance) for part in (self.test, self.extra)])
-        pictures, missing = collect()
-        rows = list(np.random.default_rng(0).choice(len(self.images), min(CORRUPTED_IMAGES, len(self.images)), False))
-        pictures += corrupted([self.images.pixels[index] for index in rows])
-        scores, p = self._score(pictures, detector=detector)
-        kinds, families = np.array([x.kind for x in pictures]), np.array([x.family for x in pictures])
-        normal = kinds == NORMAL
-        return {
-            "brain_mri_refused": float((brain > LIMIT).mean()),
-            "far": self._refused(scores[kinds == FAR], brain),
-            "near": self._refused(scores[kinds == NEAR], brain),
-            "by_family": {
-                name: self._refused(scores[keep], brain)
-                for name in sorted(set(families[~normal]))
-                if (keep := (families == name) & ~normal).any()
-            },
-            "normal_template": {
-                "slices": int(normal.sum()),
-                "refused": int((scores[normal] > LIMIT).sum()),
-                "called": {name: int((p[normal].argmax(axis=1) == i).sum()) for i, name in enumerate(FINDINGS)},
-            },
-            "packages_missing": missing,
-        }
+        return check_refusal(self.engine, detector, brain=brain, corruptible=self.images.pixels)
 
     def hospitals(self) -> dict[str, Any]:
         """Return the figures on images of other hospitals, which are only measured; empty without such images."""
@@ -317,22 +295,6 @@ class Evaluation:
 
     def _share(self, keep: np.ndarray) -> dict[str, Any]:
         return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
-
-    def _score(self, pictures: list[OodImage], *, detector: OodDetector) -> tuple[np.ndarray, np.ndarray]:
-        inputs = [preprocess(picture.pixels, parameters=self.card.preprocessing) for picture in pictures]
-        outputs = [self.engine.predict(np.stack(inputs[i : i + 16])) for i in range(0, len(inputs), 16)]
-        features = np.concatenate([output.features for output in outputs])
-        logits = np.concatenate([output.logits for output in outputs])
-        appearance = appearance_statistics(np.stack(inputs), parameters=self.card.preprocessing)
-        return detector.score(features, appearance), self.card.calibration.probabilities(logits)
-
-    @staticmethod
-    def _refused(scores: np.ndarray, brain: np.ndarray) -> dict[str, Any]:
-        return {
-            "images": len(scores),
-            "refused": float((scores > LIMIT).mean()),
-            "auroc": metrics.auroc(scores, brain),
-        }
 
 
 def unit(pixels: UInt8Array) -> Float32Array:
