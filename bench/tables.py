@@ -1,8 +1,10 @@
 """The tables of `docs/performance.md`, each made from one results file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from bench.markdown import table
+from bench.peer_table import peer_accuracy
 from classifier.wording import percent
 
 Result = dict[str, Any]
@@ -13,12 +15,6 @@ STEPS = {
     "write_seconds": "decide and store",
 }
 KINDS = {"embedded": "SQLite, embedded broker", "servers": "PostgreSQL, Redis"}
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; every column but the first is right-aligned."""
-    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def provenance(result: Result) -> str:
@@ -273,6 +269,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
     "history": (("history", "history-servers"), history),
     "memory": (("memory",), memory),
     "peers": (("peers",), peers),
+    "accuracy": (("peer_accuracy",), peer_accuracy),
     "intake": (("intake_corpus",), intake),
     "scaling": (("scaling",), scaling),
 }

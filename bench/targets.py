@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.tables import table
+from bench.markdown import table
 from classifier.wording import percent
 
 Result = dict[str, Any]

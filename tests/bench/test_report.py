@@ -4,8 +4,9 @@ import re
 import pytest
 
 from bench.machine import RESULTS
+from bench.markdown import table
 from bench.report import DOCUMENT, NOT_MEASURED, block, read_results, rendered
-from bench.tables import TABLES, table
+from bench.tables import TABLES
 from bench.targets import TARGETS, target_table
 
 

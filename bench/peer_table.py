@@ -1,0 +1,78 @@
+"""The table of `bench.peer_accuracy`: a published classifier beside BrainScan on the same images."""
+
+from typing import Any
+
+from bench.markdown import table
+from classifier.wording import percent
+
+Result = dict[str, Any]
+
+
+def peer_accuracy(result: Result) -> str:
+    """Return a row for each figure: of the peer, of BrainScan, and of the pixel look-up."""
+    peer, ours, pixels = result["peer_figures"], result["figures"], result["pixel_look_up"]
+    rows = [
+        [
+            f"`{name}`: accuracy (95% CI), {peer[name]['images']} images",
+            _interval(peer[name]["accuracy"]),
+            _interval(ours[name]["accuracy"]),
+            percent(pixels[name], digits=1),
+        ]
+        for name in ("official", "patient")
+    ]
+    rows += [
+        [f"`{name}`: accuracy, {peer[name]['images']} images", _interval(peer[name]["accuracy"]), "", ""]
+        for name in peer
+        if name.startswith("patient,")
+    ]
+    rows += [
+        [f"`patient`: {label}", _percent(peer["patient"][key]), _percent(ours["patient"][key]), ""]
+        for key, label in (
+            ("sensitivity", "tumors called a tumor"),
+            ("specificity", "images without a tumor called so"),
+        )
+    ]
+    rows.append(
+        [
+            "tumors of other scanners called a tumor",
+            _percent(peer["other scanners"]["sensitivity"]),
+            _percent(ours["other scanners"]["sensitivity"]),
+            "",
+        ]
+    )
+    rows += [
+        [f"{theirs['set']} {theirs['sequence']}: area within patients (95% CI)", _area(theirs), _area(own), ""]
+        for theirs, own in zip(peer["sets"], ours["sets"], strict=True)
+    ]
+    rows += [
+        [
+            f"{theirs['set']}, {theirs['label'].replace('_', ' ')}: called a tumor, {theirs['images']} images",
+            _percent(theirs["called_tumor"]),
+            _percent(own["called_tumor"]),
+            "",
+        ]
+        for theirs, own in zip(peer["without_tumor"], ours["without_tumor"], strict=True)
+    ]
+    rows.append(
+        [
+            f"tumor taken out, still called one; area of with against without, {peer['erased']['pairs']} pairs",
+            f"{_percent(peer['erased']['still_called_tumor'])}; {peer['erased']['area']:.2f}",
+            f"{_percent(ours['erased']['still_called_tumor'])}; {ours['erased']['area']:.2f}",
+            "",
+        ]
+    )
+    return table(("figure", result["peer"], result["model"], "pixel look-up"), rows)
+
+
+def _interval(value: dict[str, float]) -> str:
+    return f"{_percent(value['value'])} ({100 * value['low']:.1f}–{100 * value['high']:.1f})"
+
+
+def _percent(share: float) -> str:
+    return percent(share, digits=1)
+
+
+def _area(row: dict[str, Any]) -> str:
+    if row["area_within"] is None:
+        return ""
+    return f"{row['area_within']:.2f} ({row['area_within_low']:.2f}–{row['area_within_high']:.2f})"
