@@ -21,6 +21,7 @@ class Kind(StrEnum):
     REPORT_ADDENDUM = "report.addendum"
     ASSISTANT_CONFIGURED = "assistant.configured"
     ASSISTANT_REQUESTED = "assistant.requested"
+    ASSISTANT_CHECKED = "assistant.checked"
     ANALYSIS_SUCCEEDED = "analysis.succeeded"
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"

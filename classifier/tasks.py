@@ -17,6 +17,7 @@ from classifier.services import (
     explanation,
     notification,
     notification_email,
+    picture_check,
     report_archive,
     scan_counts,
     storage,
@@ -49,6 +50,7 @@ def sweep() -> None:
     report_archive.sweep_archives()
     explanation.sweep_explanations()
     conversation.sweep_messages()
+    picture_check.sweep_checks()
 
 
 @shared_task(name="classifier.remove_orphaned_files")

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,10 @@ from classifier.api.reviews import LISTED, StatementViewSet, created
 from classifier.api.schema import RETRY_AFTER
 from classifier.api.views import PREFER, PREFERENCE_APPLIED, SEALED
 from classifier.assistant.builtin import PROVIDER
+from classifier.assistant.look import REASONS
+from classifier.assistant.look_words import look_of
 from classifier.assistant.requests import request_explanation
+from classifier.assistant.statements import MARKS
 from classifier.models import Explanation
 from classifier.queue.waiting_slots import waiting_slot
 from classifier.selectors.explanation import explanations_of, get_explanation, wait_until_explained
@@ -39,6 +42,33 @@ POLL_AFTER = OpenApiParameter(
 )
 
 
+class StatementSerializer(serializers.Serializer[Any]):
+    """A statement about the picture, and whether it depends on the picture."""
+
+    text = serializers.CharField(read_only=True)
+    mark = serializers.ChoiceField(
+        choices=[(mark, mark) for mark in MARKS],
+        read_only=True,
+        help_text="Passing says that the statement depends on the picture, not that it is right.",
+    )
+    reason = serializers.CharField(
+        read_only=True, allow_blank=True, help_text="Why it is not from the picture; empty otherwise."
+    )
+
+
+class PictureCheckSerializer(serializers.Serializer[Any]):
+    """The check of an explanation's statements about the picture."""
+
+    state = serializers.ChoiceField(
+        choices=[(state, state) for state in ("pending", "done", "failed", "off", "none")],
+        read_only=True,
+        help_text="`pending`: marks will follow. `off`: staff have switched the check off. `none`: the text has no "
+        "statement about the picture.",
+    )
+    sentence = serializers.CharField(read_only=True, help_text="What was found, for people.")
+    statements = StatementSerializer(many=True, read_only=True, help_text="Empty unless the check is done.")
+
+
 class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
     """A machine-written text about the result of an analysis."""
 
@@ -48,6 +78,10 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
     ai_generated = serializers.SerializerMethodField(help_text="Whether a language model wrote the text.")
     removed_sentences = serializers.SerializerMethodField(
         help_text="How many sentences were removed because they contradicted the analysis."
+    )
+
+    picture_check = serializers.SerializerMethodField(
+        help_text="The check of the statements about the picture; null without the image. `text` has the marks, too."
     )
 
     class Meta:
@@ -63,6 +97,7 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
             "text",
             "removed_sentences",
             "with_image",
+            "picture_check",
             "failure_message",
             "created_at",
             "finished_at",
@@ -75,6 +110,19 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
     def get_ai_generated(self, row: Explanation) -> bool:
         """Return False for the built-in explanation."""
         return row.provider != PROVIDER
+
+    @extend_schema_field(PictureCheckSerializer(allow_null=True))
+    def get_picture_check(self, row: Explanation) -> dict[str, Any] | None:
+        """Return the check; None if the image was not sent, or there is no text."""
+        look = look_of(row)
+        if look is None:
+            return None
+        statements = row.second_look.statements if look.state == "done" and row.second_look else []
+        judged = [
+            {"text": each["text"], "mark": each["mark"], "reason": REASONS.get(each["reason"], "")}
+            for each in statements
+        ]
+        return PictureCheckSerializer({"state": look.state, "sentence": look.sentence, "statements": judged}).data
 
     def get_removed_sentences(self, row: Explanation) -> int:
         """Return the number of removed sentences."""

@@ -34,6 +34,10 @@ class Field:
 IMAGE = "image"
 """Key of the picture, which is sent only if staff allow it for the provider and the person asks for it."""
 IMAGE_LABEL = "The image: its pixels without metadata, if you allow it and the person includes it"
+CHECK_LABEL = (
+    "If its statements about the image are checked: these statements with the fields above, a blank picture, and the "
+    "image with left and right exchanged"
+)
 QUESTION = "question"
 QUESTION_LABEL = "In a conversation: the questions that the person types, and the answers before"
 

@@ -6,7 +6,7 @@ from classifier.assistant import llm
 from classifier.assistant.allowlist import IMAGE, QUESTION, context_of
 from classifier.assistant.builtin import Facts
 from classifier.assistant.check import check, complete_sentences, said_of_blocked
-from classifier.assistant.facts import facts_of
+from classifier.assistant.facts import facts_of, image_of
 from classifier.assistant.failures import empty
 from classifier.assistant.prompts import CHAT, data_of
 from classifier.assistant.references import references_of, render
@@ -107,7 +107,7 @@ def answer(claim: MessageClaim) -> None:
         return
     facts = _facts(scan, conversation)
     references = references_of(facts)
-    image = _image_of(scan) if conversation.with_image else None
+    image = image_of(scan) if conversation.with_image else None
     data = data_of(context_of(facts, review_fields(conversation.owner, scan)), has_image=image is not None)
     turns = [(row.question, row.answer) for row in messages_of(conversation) if row.number < claim.row.number]
     pieces = llm.stream(
@@ -144,8 +144,3 @@ def _open_scan(conversation: Conversation) -> Scan | None:
     except Scan.DoesNotExist:
         return None
     return None if scan.closed else scan
-
-
-def _image_of(scan: Scan) -> bytes:
-    with scan.image.open("rb") as file:
-        return bytes(file.read())

@@ -16,13 +16,14 @@ from classifier.wording import remaining_findings
 MAX_TEXT = 4000
 """Characters of one part of an explanation. Ten times what the instructions ask for; more is a runaway."""
 
-NUMBER, FINDING, SIDE, ADVICE, LINK = "number", "finding", "side", "advice", "link"
+NUMBER, FINDING, SIDE, ADVICE, LINK, MARK = "number", "finding", "side", "advice", "link", "mark"
 REASONS: dict[str, str] = {
     NUMBER: "it gave a number that is no figure of this analysis",
     FINDING: "it named a finding that the analysis does not support",
     SIDE: "it named a side of the image where the evidence does not lie",
     ADVICE: "it diagnosed or prescribed",
     LINK: "it contained a link, an address, or code",
+    MARK: "it imitated a mark of this program",
 }
 """Why a sentence is removed, to follow "removed because"."""
 
@@ -80,6 +81,11 @@ _ADVICE = re.compile(
 _LINK = re.compile(
     r"https?:|www\.|[a-z]+://|\]\(|!\[|<[a-z!/]|javascript:|data:[a-z]+/|`{3}|[\w.]+@[\w-]+\.\w", re.IGNORECASE
 )
+_MARKS = re.compile(
+    r"\b(?:(?:not )?from the picture\b|(?:checked|verified) against the (?:picture|image)|edited by\b|signed by\b|"
+    r"not AI[- ]generated|(?:written|checked|confirmed|approved|verified) by (?:a|the|dr\.?) )",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
@@ -108,7 +114,7 @@ def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bo
     """
     checked = Checked("")
     kept = []
-    for sentence in _sentences(_CONTROL.sub("", text)[:MAX_TEXT]):
+    for sentence in sentences(_CONTROL.sub("", text)[:MAX_TEXT]):
         about = bool(_ABOUT.search(sentence)) if asserts is None else asserts
         reason = _reason(sentence, facts=facts, references=references, asserts=about)
         if reason is None:
@@ -121,8 +127,12 @@ def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bo
 
 def complete_sentences(text: str) -> str:
     """Return a growing text without its last sentence, which may go on."""
-    sentences = list(_sentences(text))
-    return "".join(sentences[:-1])
+    return "".join(list(sentences(text))[:-1])
+
+
+def sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of a text, each with the space behind it."""
+    return (match.group() for match in _SENTENCE.finditer(text))
 
 
 def said_of_blocked(blocked: list[str]) -> str:
@@ -134,13 +144,11 @@ def said_of_blocked(blocked: list[str]) -> str:
     return f"{counted} removed: {'; '.join(reasons)}."
 
 
-def _sentences(text: str) -> Iterator[str]:
-    return (match.group() for match in _SENTENCE.finditer(text))
-
-
 def _reason(sentence: str, *, facts: Facts, references: Mapping[str, str], asserts: bool) -> str | None:
     if _LINK.search(sentence):
         return LINK
+    if _MARKS.search(sentence):
+        return MARK
     if _has_foreign_number(sentence, references):
         return NUMBER
     if _ADVICE.search(sentence):

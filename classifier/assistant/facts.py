@@ -39,6 +39,12 @@ def builtin_sections(scan: Scan) -> list[Section]:
     return explain(facts_of(analysis))
 
 
+def image_of(scan: Scan) -> bytes:
+    """Return the stored image of a scan, a PNG file without metadata."""
+    with scan.image.open("rb") as file:
+        return bytes(file.read())
+
+
 def _place(analysis: Analysis) -> Place | None:
     """Return the place that the overlay shows, on the overlay's own scale; None if there is no overlay."""
     finding = analysis.saliency_finding

@@ -4,18 +4,22 @@ A request can take minutes, so the jobs have threads of their own and hold no th
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from threading import Event, Lock, Thread
+from typing import Any
 
 import structlog
 from django.db import close_old_connections
 
 from classifier.assistant import chat, llm
 from classifier.assistant.allowlist import context_of
-from classifier.assistant.check import check, said_of_blocked
-from classifier.assistant.facts import facts_of
+from classifier.assistant.builtin import Facts
+from classifier.assistant.check import said_of_blocked
+from classifier.assistant.explaining import explain
+from classifier.assistant.facts import facts_of, image_of
 from classifier.assistant.failures import ProviderFailed, empty
-from classifier.assistant.prompts import EXPLAIN, data_of
-from classifier.assistant.references import references_of, render
+from classifier.assistant.look import look_again
+from classifier.assistant.statements import markdown_of
 from classifier.models import AssistantProvider, Explanation, Scan
 from classifier.selectors.explanation import enabled_providers, review_fields
 from classifier.selectors.scan import get_scan
@@ -28,23 +32,17 @@ from classifier.services.explanation import (
     fail_explanation,
     finish_explanation,
 )
+from classifier.services.picture_check import CheckClaim, claim_check, fail_check, finish_check
 
 logger = structlog.get_logger(__name__)
 
 # Requests wait for the network, not for the processor; providers limit parallel requests themselves.
 MAX_THREADS = 4
-HEADINGS = {
-    "summary": "Summary",
-    "picture": "What the picture shows",
-    "against": "What speaks against the result",
-    "limits": "Limits",
-    "next_steps": "Next steps to consider",
-}
-# Here the text says what the result or the picture is; the other parts may discuss other findings.
-ASSERTING = ("summary", "picture")
 OFF = "This provider was switched off before the request was sent. Nothing was sent."
 CLOSED = "The result is no longer open to you. Nothing was sent."
 CONTRADICTED = "The answer contradicted the analysis and is not shown."
+CHECK_OFF = "The check was switched off before the requests were sent. Nothing more was sent."
+CHECK_FAILED = "The check could not be made."
 FAILED = "The explanation could not be made. Tell your administrator."
 
 _lock = Lock()
@@ -110,6 +108,21 @@ def run_answer() -> bool:
     return True
 
 
+def run_check() -> bool:
+    """Check the statements about the picture of one explanation. Return True if one was waiting."""
+    claim = claim_check()
+    if claim is None:
+        return False
+    try:
+        _check(claim)
+    except (ProviderFailed, ServiceError) as error:
+        fail_check(claim, str(error))
+    except Exception as error:
+        logger.exception("picture_check_failed", check=str(claim.row.pk), error=type(error).__name__)
+        fail_check(claim, CHECK_FAILED)
+    return True
+
+
 def run_test() -> bool:
     """Test one connection. Return True if one was waiting."""
     provider = claim_test()
@@ -124,7 +137,7 @@ def run_test() -> bool:
     return True
 
 
-JOBS: tuple[Callable[[], bool], ...] = (run_answer, run_explanation, run_test)
+JOBS: tuple[Callable[[], bool], ...] = (run_answer, run_explanation, run_check, run_test)
 
 
 def _explain(claim: ExplanationClaim) -> None:
@@ -137,42 +150,60 @@ def _explain(claim: ExplanationClaim) -> None:
     # The analysis is that of the request, read as the person may read it now.
     analysis = scan.analyses.for_reader(row.requested_by).get(pk=row.analysis_id)
     facts = facts_of(analysis)
-    context = {
-        key: value
-        for key, value in context_of(facts, review_fields(row.requested_by, scan)).items()
-        # Only what the audit says.
-        if key in row.fields
-    }
-    image = _image_of(scan) if row.with_image else None
-    prompt = data_of(context, has_image=image is not None)
-    answer = llm.explain(connection_of(provider), instructions=EXPLAIN, prompt=prompt, image=image)
-    references = references_of(facts)
-    parts, blocked = [], []
-    for part in llm.PARTS:
-        if part == "picture" and image is None:
-            # Without the image, statements about it are invented.
-            continue
-        said = answer.content.get(part) or ()
-        kept = []
-        for statement in [said] if isinstance(said, str) else said:
-            checked = check(statement, facts=facts, references=references, asserts=part in ASSERTING)
-            blocked += checked.blocked
-            kept += [checked.text] if checked.text else []
-        if part == "summary" and not kept:
-            fail_explanation(claim, CONTRADICTED if blocked else empty(provider.name), blocked=blocked)
-            return
-        if kept:
-            body = "\n\n".join(kept) if part == "summary" else "\n".join(f"- {' '.join(text.split())}" for text in kept)
-            parts.append(f"### {HEADINGS[part]}\n\n{render(body, references)}")
-    note = said_of_blocked(blocked)
+    context = _context(row, scan, facts)
+    image = image_of(scan) if row.with_image else None
+    explained = explain(connection_of(provider), facts=facts, context=context, image=image)
+    if not explained.parts:
+        message = CONTRADICTED if explained.blocked else empty(provider.name)
+        fail_explanation(claim, message, blocked=explained.blocked)
+        return
     finish_explanation(
         claim,
-        text="\n\n".join([*parts, note] if note else parts),
-        blocked=blocked,
-        input_tokens=answer.input_tokens,
-        output_tokens=answer.output_tokens,
-        seconds=answer.seconds,
+        text=explained.text(),
+        parts=explained.parts,
+        statements=explained.statements,
+        provider=provider,
+        blocked=explained.blocked,
+        input_tokens=explained.answer.input_tokens,
+        output_tokens=explained.answer.output_tokens,
+        seconds=explained.answer.seconds,
     )
+
+
+def _check(claim: CheckClaim) -> None:
+    row = claim.row.explanation
+    provider, scan = _provider_of(row), _scan_of(row)
+    if provider is None or not provider.picture_check or scan is None or row.requested_by is None:
+        fail_check(claim, CLOSED if scan is None else CHECK_OFF)
+        return
+    analysis = scan.analyses.for_reader(row.requested_by).get(pk=row.analysis_id)
+    statements = [each["text"] for each in claim.row.statements]
+    look = look_again(
+        connection_of(provider),
+        statements=statements,
+        context=_context(row, scan, facts_of(analysis)),
+        image=image_of(scan),
+    )
+    if len(look.failures) == 2:
+        fail_check(claim, look.failures[0])
+        return
+    text = markdown_of(row.parts, marks=[each.mark for each in look.judgments], note=said_of_blocked(row.blocked))
+    finish_check(
+        claim,
+        text=text,
+        statements=[asdict(each) for each in look.judgments],
+        failure=" ".join(look.failures),
+        input_tokens=look.input_tokens,
+        output_tokens=look.output_tokens,
+        seconds=look.seconds,
+    )
+
+
+def _context(row: Explanation, scan: Scan, facts: Facts) -> dict[str, Any]:
+    """Return what may be sent about a result: only what the audit says."""
+    assert row.requested_by is not None
+    context = context_of(facts, review_fields(row.requested_by, scan))
+    return {key: value for key, value in context.items() if key in row.fields}
 
 
 def _provider_of(row: Explanation) -> AssistantProvider | None:
@@ -192,8 +223,3 @@ def _scan_of(row: Explanation) -> Scan | None:
     except Scan.DoesNotExist:
         return None
     return None if scan.closed else scan
-
-
-def _image_of(scan: Scan) -> bytes:
-    with scan.image.open("rb") as file:
-        return bytes(file.read())

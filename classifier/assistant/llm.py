@@ -37,10 +37,6 @@ class Answer:
     seconds: float = 0.0
 
 
-PARTS = ("summary", "picture", "against", "limits", "next_steps")
-"""The parts of a structured explanation: the first is a text, the others are lists of statements."""
-
-
 def explain(connection: Connection, *, instructions: str, prompt: str, image: bytes | None = None) -> Answer:
     """Return a structured explanation.
 
@@ -54,6 +50,31 @@ def explain(connection: Connection, *, instructions: str, prompt: str, image: by
         ProviderFailed: if there is no usable answer within the time of the provider.
     """
     return asyncio.run(_guarded(connection, _explain(connection, instructions, prompt, image)))
+
+
+def ask_about_pictures(
+    connection: Connection, *, instructions: str, requests: Sequence[tuple[str, bytes]]
+) -> list["Answer | ProviderFailed"]:
+    """Return answers about numbered statements, as `classifier.assistant.schema.SecondLook` has them.
+
+    The requests run together. One that fails is returned as its failure, so that the others count.
+
+    Args:
+        connection: the provider.
+        instructions: rules for the model.
+        requests: prompt and PNG file of each request.
+    """
+
+    async def ask(prompt: str, image: bytes) -> Answer | ProviderFailed:
+        try:
+            return await _guarded(connection, _look(connection, instructions, prompt, image))
+        except ProviderFailed as failure:
+            return failure
+
+    async def ask_all() -> list[Answer | ProviderFailed]:
+        return await asyncio.gather(*(ask(prompt, image) for prompt, image in requests))
+
+    return asyncio.run(ask_all())
 
 
 def test_connection(connection: Connection) -> Answer:
@@ -129,17 +150,27 @@ async def _guarded(connection: Connection, work: Any) -> Answer:
 
 
 async def _explain(connection: Connection, instructions: str, prompt: str, image: bytes | None) -> Answer:
+    from classifier.assistant.schema import ModelExplanation
+
+    return await _structured(connection, ModelExplanation, instructions, prompt, image)
+
+
+async def _look(connection: Connection, instructions: str, prompt: str, image: bytes) -> Answer:
+    from classifier.assistant.schema import SecondLook
+
+    return await _structured(connection, SecondLook, instructions, prompt, image)
+
+
+async def _structured(connection: Connection, form: Any, instructions: str, prompt: str, image: bytes | None) -> Answer:
     from pydantic_ai import Agent, BinaryContent, NativeOutput, ToolOutput
     from pydantic_ai.usage import UsageLimits
-
-    from classifier.assistant.schema import ModelExplanation
 
     # Anthropic's older models know tools only; the others take a JSON schema.
     shape = ToolOutput if connection.kind == "anthropic" else NativeOutput
     async with model_of(connection) as model:
         agent = Agent(
             model,
-            output_type=shape(ModelExplanation),
+            output_type=shape(form),
             instructions=instructions,
             retries=1,
             model_settings=_settings(connection),

@@ -1,5 +1,7 @@
 """The form that a model's explanation must have. Imported in the worker only."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -13,3 +15,16 @@ class ModelExplanation(BaseModel):
     next_steps: list[str] = Field(
         default_factory=list, max_length=8, description="What is usually considered next, in general terms."
     )
+
+
+class StatementAnswer(BaseModel):
+    """The answer about one statement."""
+
+    number: int = Field(description="Number of the statement.")
+    answer: Literal["yes", "no", "cannot_tell"] = Field(description="Whether the image shows it.")
+
+
+class SecondLook(BaseModel):
+    """Answers about numbered statements, one for each."""
+
+    answers: list[StatementAnswer] = Field(max_length=60)

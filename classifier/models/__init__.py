@@ -9,6 +9,7 @@ from classifier.models.event import Event
 from classifier.models.explanation import Explanation
 from classifier.models.installation import Installation
 from classifier.models.notification import Dismissal, EventCursor, Notification
+from classifier.models.picture_check import AssistantTrial, PictureCheck
 from classifier.models.report import Report, ReportAddendum, ReportTemplate, SignedReport
 from classifier.models.report_archive import ReportArchive
 from classifier.models.review import Certainty, Diagnosis, Impression, Review
@@ -22,6 +23,7 @@ __all__ = [
     "Analysis",
     "ApiToken",
     "AssistantProvider",
+    "AssistantTrial",
     "Batch",
     "BatchFile",
     "Certainty",
@@ -37,6 +39,7 @@ __all__ = [
     "Membership",
     "Message",
     "Notification",
+    "PictureCheck",
     "Report",
     "ReportAddendum",
     "ReportArchive",

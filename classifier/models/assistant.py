@@ -46,6 +46,9 @@ class AssistantProvider(models.Model):
     from_environment = models.BooleanField(default=False, editable=False)
     enabled = models.BooleanField(default=False)
     image_allowed = models.BooleanField(default=False)
+    picture_check = models.BooleanField(
+        default=True, help_text="Whether statements about the picture are checked, with two more requests."
+    )
     requests_per_hour = models.PositiveIntegerField(
         default=20, validators=[MinValueValidator(1), MaxValueValidator(1000)], help_text="For each person."
     )

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from classifier.models.picture_check import PictureCheck
+
 
 class Explanation(models.Model):
     """A machine-written text about the result of one analysis. It is deleted with its scan.
@@ -41,6 +43,7 @@ class Explanation(models.Model):
     provider = models.CharField(max_length=64, help_text="The provider's name; “built-in” for fixed sentences.")
     model = models.CharField(max_length=120, blank=True, help_text="The language model; empty for fixed sentences.")
     text = models.TextField(blank=True, help_text="Markdown without HTML.")
+    parts = models.JSONField(default=list, help_text="The text in parts, as `classifier.assistant.statements` has it.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.SUCCEEDED)
@@ -88,6 +91,16 @@ class Explanation(models.Model):
         return self.state not in self.ACTIVE
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it is finished and its statements about the picture are no longer being checked."""
+        return self.is_finished and (self.second_look is None or self.second_look.is_finished)
+
+    @property
+    def second_look(self) -> PictureCheck | None:
+        """The check of its statements about the picture; None without any."""
+        return getattr(self, "picture_check", None)
+
+    @property
     def seen(self) -> str:
         """The progress that a page shows, to ask for the next."""
-        return f"{self.state}-{self.attempts}"
+        return f"{self.state}-{self.attempts}" + (f"-{self.second_look.state}" if self.second_look else "")

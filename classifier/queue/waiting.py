@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from threading import Condition
 from uuid import UUID
 
-from classifier.models import Analysis, Explanation, Message
+from classifier.models import Analysis, Explanation, Message, PictureCheck
 from classifier.queue.finished import FinishedListener
 
 # In seconds, while the listener is connected.
@@ -30,6 +30,12 @@ def active_analyses(pks: Collection[UUID]) -> Iterable[UUID]:
 def active_explanations(pks: Collection[UUID]) -> Iterable[UUID]:
     """Return the explanations that are queued or running."""
     return Explanation.objects.filter(pk__in=pks, state__in=Explanation.ACTIVE).values_list("pk", flat=True)
+
+
+def active_checks(pks: Collection[UUID]) -> Iterable[UUID]:
+    """Return the explanations whose statements about the picture are being checked."""
+    active = PictureCheck.objects.filter(explanation__in=pks, state__in=PictureCheck.ACTIVE)
+    return active.values_list("explanation_id", flat=True)
 
 
 def active_messages(pks: Collection[UUID]) -> Iterable[UUID]:
@@ -130,6 +136,9 @@ completion_waiter = CompletionWaiter()
 
 explanation_waiter = CompletionWaiter(active_explanations)
 """The waiter of this process for explanations by language models."""
+
+check_waiter = CompletionWaiter(active_checks)
+"""The waiter of this process for checks of statements about the picture, by their explanations."""
 
 message_waiter = CompletionWaiter(active_messages)
 """The waiter of this process for answers in conversations. A piece of an answer wakes it, too."""

@@ -1,7 +1,10 @@
 """Configure the providers of language models. Staff only; none is enabled unless staff enable it."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -11,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
-from classifier.models import AssistantProvider, Event, User
+from classifier.models import AssistantProvider, AssistantTrial, Event, User
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.secrets import decrypt, encrypt
@@ -25,6 +28,7 @@ EDITABLE = (
     "address",
     "enabled",
     "image_allowed",
+    "picture_check",
     "requests_per_hour",
     "max_tokens",
     "timeout_seconds",
@@ -203,3 +207,24 @@ def _check(row: AssistantProvider) -> None:
 def _require_staff(by: User) -> None:
     if not by.is_staff:
         raise NotAllowed("Only administrators can change the providers of language models.")
+
+
+def store_trial(
+    provider: AssistantProvider, *, started_at: datetime, figures: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> AssistantTrial:
+    """Store the figures of a provider on the sample images.
+
+    Args:
+        provider: the provider.
+        started_at: when the trial began.
+        figures: `classifier.assistant_figures.Figures` as a mapping.
+        rows: what it did with each image.
+    """
+    return AssistantTrial.objects.create(
+        provider=provider.name,
+        model=provider.model,
+        started_at=started_at,
+        images=len(rows),
+        figures=dict(figures),
+        rows=[dict(row) for row in rows],
+    )

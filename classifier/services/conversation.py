@@ -13,8 +13,9 @@ from classifier.models import Analysis, AssistantProvider, Conversation, Event, 
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid
-from classifier.services.explanation import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER, check_provider, check_rate
+from classifier.services.explanation import check_provider, check_rate
 from classifier.services.leases import Claim, Leases
+from classifier.services.limits import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER
 
 logger = structlog.get_logger(__name__)
 

@@ -1,7 +1,8 @@
 """Explanations of results: requests by people, and what workers do to the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -15,18 +16,14 @@ from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
 from classifier.services.leases import Claim, Leases
+from classifier.services.limits import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER
+from classifier.services.picture_check import queue_check
 from classifier.wording import withheld
 
 logger = structlog.get_logger(__name__)
 
 REFUSED = "You don't have permission to explain this scan."
-MAX_ATTEMPTS = 2
-# Longer than the longest time-out of a provider (300 s) and the storing of its answer.
-LEASE = timedelta(seconds=330)
-# A request that no worker has claimed by then has expired: the person no longer waits for it.
-GIVEN_UP = timedelta(minutes=15)
 LOST = "The explanation was interrupted. Try again."
-NO_WORKER = "No worker took the request. Try again, or tell your administrator."
 HOUR = timedelta(hours=1)
 
 
@@ -163,17 +160,39 @@ def finish_explanation(
     input_tokens: int,
     output_tokens: int,
     seconds: float,
+    parts: Sequence[Mapping[str, Any]] = (),
+    statements: Sequence[str] = (),
+    provider: AssistantProvider | None = None,
 ) -> bool:
-    """Store a checked explanation. Return True if the claim still held."""
-    ended = leases.end(
-        claim,
-        state=Explanation.State.SUCCEEDED,
-        text=text,
-        blocked=list(blocked),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        seconds=seconds,
-    )
+    """Store a checked explanation, and queue the check of its statements about the picture.
+
+    Args:
+        claim: the claim.
+        text: the explanation, its statements about the picture marked as not checked.
+        blocked: reason of each sentence that was removed.
+        input_tokens: as the provider counted them.
+        output_tokens: as the provider counted them.
+        seconds: time of the request.
+        parts: the text in parts.
+        statements: its statements about the picture.
+        provider: the provider; None queues no check.
+
+    Returns:
+        True if the claim still held.
+    """
+    with transaction.atomic():
+        ended = leases.end(
+            claim,
+            state=Explanation.State.SUCCEEDED,
+            text=text,
+            parts=list(parts),
+            blocked=list(blocked),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            seconds=seconds,
+        )
+        if ended and statements and provider is not None and provider.picture_check:
+            queue_check(claim.row, provider=provider, statements=statements)
     return _published(claim, ended=ended)
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
-from classifier.assistant.allowlist import FIELDS, IMAGE_LABEL, NEVER
+from classifier.assistant.allowlist import CHECK_LABEL, FIELDS, IMAGE_LABEL, NEVER
 from classifier.assistant.builtin import PROVIDER
+from classifier.assistant.look_words import look_of
 from classifier.models import AssistantProvider, Scan, User
 from classifier.selectors.conversation import conversations_of
 from classifier.selectors.explanation import enabled_providers, explanations_of
@@ -36,6 +37,7 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
             "max_tokens",
             "timeout_seconds",
             "image_allowed",
+            "picture_check",
             "enabled",
         )
         labels = {  # noqa: RUF012 - as Django documents it
@@ -44,6 +46,7 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
             "max_tokens": "Longest answer, in tokens",
             "timeout_seconds": "Time for an answer, in seconds",
             "image_allowed": "The image may be sent, if the person includes it",
+            "picture_check": "Check statements about the image (two more requests for each explanation with it)",
             "enabled": "People may choose this provider",
         }
 
@@ -51,6 +54,7 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
             "requests_per_hour": "",
             "max_tokens": "",
             "timeout_seconds": "",
+            "picture_check": "",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -91,8 +95,14 @@ class ExplainForm(StyledForm):
         style(self.fields["provider"])
         if not any(provider.image_allowed for provider in providers):
             del self.fields["with_image"]
+        elif any(provider.image_allowed and provider.picture_check for provider in providers):
+            self.fields["with_image"].help_text = CHECK_COST
 
 
+CHECK_COST = (
+    "An explanation with the image makes two more requests: its statements about the picture are asked again with a "
+    "blank and with the mirrored picture."
+)
 MOST_SHOWN = 5
 
 
@@ -114,10 +124,11 @@ def written_of(user: User, scan: Scan) -> dict[str, Any]:
     if providers:
         form = ExplainForm(providers=providers, chosen=user.assistant_provider, image=user.assistant_image)
     return {
-        "written_rows": list(rows),
+        "written_rows": [(row, look_of(row)) for row in rows],
         "conversations": list(conversations_of(user, scan)),
         "explain_form": form,
         "sent_fields": FIELDS,
         "image_label": IMAGE_LABEL,
+        "check_label": CHECK_LABEL,
         "never_sent": NEVER,
     }

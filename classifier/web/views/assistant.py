@@ -10,10 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from classifier.assistant.allowlist import FIELDS, IMAGE_LABEL, NEVER
+from classifier.assistant.allowlist import CHECK_LABEL, FIELDS, IMAGE_LABEL, NEVER
+from classifier.assistant.look_words import look_of
 from classifier.assistant.requests import request_explanation
 from classifier.models import AssistantProvider, Explanation
-from classifier.queue.waiting import explanation_waiter
+from classifier.queue.waiting import check_waiter, explanation_waiter
+from classifier.selectors.assistant import scores
 from classifier.selectors.explanation import all_providers, enabled_providers, get_explanation
 from classifier.services.account import remember_assistant
 from classifier.services.assistant import adopt_environment, delete_provider, request_test, save_provider
@@ -54,12 +56,12 @@ def explanation_status(request: SignedInRequest, scan_id: UUID, explanation_id: 
     scan, seen = scan_or_404(request, scan_id), request.GET.get("seen")
     row = _explanation_or_404(request, scan, explanation_id)
     headers: dict[str, str] = {}
-    if seen == row.seen and not row.is_finished:
-        headers = wait_for(request, explanation_waiter, [row.pk])
+    if seen == row.seen and not row.is_settled:
+        headers = wait_for(request, check_waiter if row.is_finished else explanation_waiter, [row.pk])
         row = _explanation_or_404(request, scan, explanation_id)
     if seen == row.seen:
         return HttpResponse(status=204, headers=headers)
-    context = {"scan": scan, "written": row, "wait": MAX_WAIT_SECONDS, "is_poll": True}
+    context = {"scan": scan, "written": row, "look": look_of(row), "wait": MAX_WAIT_SECONDS, "is_poll": True}
     return render(request, "web/_written.html", context)
 
 
@@ -118,7 +120,9 @@ def _provider_page(request: SignedInRequest, row: AssistantProvider | None) -> H
         "changed": row,
         "fields": FIELDS,
         "image_label": IMAGE_LABEL,
+        "check_label": CHECK_LABEL,
         "never": NEVER,
+        "scores": scores(),
         "is_testing": any(each.test_state == AssistantProvider.Test.WAITING for each in rows),
     }
     return render(request, "web/assistant_providers.html", context, status=400 if form.errors else 200)
