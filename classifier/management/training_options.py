@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from classifier.training.loop import Progress, TrainingConfig
+    from classifier.training.config import TrainingConfig
+    from classifier.training.loop import Progress
     from classifier.training.run import RunOptions
 
 
@@ -81,7 +82,7 @@ def add_training_options(parser: ArgumentParser) -> None:
 
 def read_training_options(options: dict[str, Any]) -> "tuple[TrainingConfig, RunOptions]":
     """Return the hyper-parameters, and the data and start, that the options ask for."""
-    from classifier.training.loop import TrainingConfig
+    from classifier.training.config import TrainingConfig
     from classifier.training.run import RunOptions
 
     from_random = options["backbone_weights"] is None and options["initial_weights"] is None

@@ -1,4 +1,4 @@
-"""Images that differ from real ones in one thing: the tumor, the skull, or a seam without a tumor.
+"""Images that differ from real ones in one thing: the tumor, or a seam without a tumor. `skulls` has the skull.
 
 Whatever is peculiar to a source of images must occur with and without a tumor; else a network learns the source.
 """
@@ -6,11 +6,11 @@ Whatever is peculiar to a source of images must occur with and without a tumor; 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from classifier.inference.preprocessing import Float32Array, UInt8Array
 from classifier.training.heads import LEAST_SYMMETRY, MirrorAxis, brain_mask, enlarge, head_mask
+from classifier.training.masks import blur, radius_of, soften, to_pixels, widen
 
 Generator = np.random.Generator
 
@@ -38,24 +38,6 @@ class Slice:
 
     pixels: UInt8Array
     outline: UInt8Array | None = None
-
-
-def radius_of(mask: UInt8Array) -> float:
-    """Return the radius in pixels of the disk that is as large as a mask."""
-    return float(np.sqrt((mask > 127).sum() / np.pi))
-
-
-def widen(mask: UInt8Array, *, pixels: float) -> UInt8Array:
-    """Return a mask widened by about `pixels`, by a blur and a threshold."""
-    if pixels < 0.5:
-        return mask
-    blurred = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(pixels))
-    return np.where(np.asarray(blurred) > 40, np.uint8(255), np.uint8(0))
-
-
-def soften(mask: UInt8Array, *, pixels: float) -> Float32Array:
-    """Return a mask as weights with a soft seam: float32 `(S, S)` in [0, 1]."""
-    return np.asarray(Image.fromarray(mask).filter(ImageFilter.GaussianBlur(pixels)), np.float32) / np.float32(255.0)
 
 
 def replace_by_mirrored(
@@ -98,7 +80,7 @@ def replace_by_mirrored(
     gain = np.clip(own.std() / max(1.0, float(other.std())), 0.7, 1.4)
     matched = (mirrored - other.mean()) * gain + own.mean()
     seam = soften(wide, pixels=rng.uniform(1.0, 3.0))
-    return _clip(image + seam * (matched - image))
+    return to_pixels(image + seam * (matched - image))
 
 
 def replace_elsewhere(part: Slice, *, shape: UInt8Array, axis: MirrorAxis, rng: Generator) -> UInt8Array | None:
@@ -164,13 +146,13 @@ def insert_tumor(host: UInt8Array, donor: Slice, *, rng: Generator) -> Slice | N
     sign = 1.0 if rng.random() < 0.5 else -1.0
     radius = float(np.sqrt(mask.sum() / np.pi))
     if rng.random() < 0.5:  # Edema, or what remains of it in this sequence.
-        halo = np.clip(2.0 * _blur(mask, pixels=radius * rng.uniform(0.4, 0.9)), 0.0, 1.0) * inside_head
+        halo = np.clip(2.0 * blur(mask, pixels=radius * rng.uniform(0.4, 0.9)), 0.0, 1.0) * inside_head
         result = result + halo * spread * sign * rng.uniform(0.0, 0.25)
     if rng.random() < 0.35:
-        soft = np.clip(1.3 * _blur(mask, pixels=radius * rng.uniform(0.15, 0.5)), 0.0, 1.0)
+        soft = np.clip(1.3 * blur(mask, pixels=radius * rng.uniform(0.15, 0.5)), 0.0, 1.0)
         soft *= inside_head * _clouds(size, rng=rng)
-        blur = ImageFilter.GaussianBlur(rng.uniform(2.0, 6.0))
-        washed = np.asarray(Image.fromarray(_clip(result)).filter(blur), np.float32)
+        smooth = ImageFilter.GaussianBlur(rng.uniform(2.0, 6.0))
+        washed = np.asarray(Image.fromarray(to_pixels(result)).filter(smooth), np.float32)
         result = result + soft * rng.uniform(0.3, 0.9) * (washed - result)
         result = result + soft * spread * sign * rng.uniform(0.12, 0.4)
         result = result + soft * detail * spread * rng.uniform(0.0, 0.06)
@@ -184,63 +166,7 @@ def insert_tumor(host: UInt8Array, donor: Slice, *, rng: Generator) -> Slice | N
     # A tumor that cannot be seen would teach to invent one.
     if not inside.any() or np.abs(result - base)[inside].mean() < LEAST_CHANGE * spread:
         return None
-    return Slice(_clip(result), np.where(inside, np.uint8(255), np.uint8(0)))
-
-
-def strip_skull(part: Slice, *, rng: Generator) -> Slice | None:
-    """Remove the skull by an eroded head mask.
-
-    Returns:
-        The stripped image, or None if more than a fifth of the tumor would go with the skull.
-    """
-    brain = enlarge(brain_mask(head_mask(part.pixels), depth=rng.uniform(0.06, 0.14)), size=len(part.pixels))
-    if brain.sum() < 0.03 * brain.size:
-        return None
-    outline = part.outline
-    if outline is not None:
-        kept = np.where(brain > 0.5, outline, np.uint8(0))
-        if kept.sum() < 0.8 * outline.sum():
-            return None
-        outline = kept
-    return Slice(_clip(part.pixels * brain), outline)
-
-
-def add_skull(part: Slice, *, host: UInt8Array, rng: Generator) -> Slice | None:
-    """Put a stripped brain into the skull of another head.
-
-    Args:
-        part: An image without a skull.
-        host: An image with a skull and without a tumor, uint8 `(S, S)`.
-        rng: Source of randomness.
-
-    Returns:
-        The composed image, or None if one of the masks is too small.
-    """
-    size = len(host)
-    hole = brain_mask(head_mask(host), depth=rng.uniform(0.08, 0.13))
-    own = head_mask(part.pixels)
-    if hole.sum() < 300 or own.sum() < 200:
-        return None
-    scale = size / 75
-    matrix = _box_map(_bounds(hole, margin=rng.uniform(-1.0, 1.0)), _bounds(own, margin=0.0), scale=scale)
-    brain = _warp(part.pixels, matrix)
-    inside = soften(_warp(enlarge_mask(own, size=size), matrix), pixels=1.5)
-    hole_weight = enlarge(hole, size=size)
-    host_pixels = host.astype(np.float32)
-    tissue = host_pixels[hole_weight > 0.5]
-    brain_pixels = brain.astype(np.float32)
-    bright = float(np.percentile(brain_pixels[inside > 0.5], 95)) if (inside > 0.5).any() else 1.0
-    gain = rng.uniform(0.7, 1.4) * float(np.percentile(tissue, 95)) / max(1.0, bright)
-    fluid = float(np.percentile(tissue, 5)) * rng.uniform(0.2, 1.0)
-    emptied = host_pixels + hole_weight * (fluid - host_pixels)
-    composed = emptied + inside * (brain_pixels * np.clip(gain, 0.4, 2.5) - emptied)
-    outline = None if part.outline is None else _warp(part.outline, matrix)
-    return Slice(_clip(composed), outline)
-
-
-def enlarge_mask(mask: npt.NDArray[np.bool_], *, size: int) -> UInt8Array:
-    """Return a small mask at full size: 0 and 255, uint8 `(size, size)`."""
-    return np.where(enlarge(mask, size=size) > 0.5, np.uint8(255), np.uint8(0))
+    return Slice(to_pixels(result), np.where(inside, np.uint8(255), np.uint8(0)))
 
 
 def _cut(donor: Slice, *, head_side: float, rng: Generator) -> tuple[Float32Array, Float32Array, float] | None:
@@ -270,7 +196,7 @@ def _cut(donor: Slice, *, head_side: float, rng: Generator) -> tuple[Float32Arra
     for array in (texture, inside[top:bottom, left:right].astype(np.float32)):
         picture = Image.fromarray(array).resize((width, height), Image.Resampling.BILINEAR)
         parts.append(np.asarray(picture.rotate(angle, Image.Resampling.BILINEAR, expand=True), np.float32))
-    return np.pad(parts[0], 4), _blur(np.pad(parts[1], 4), pixels=rng.uniform(0.6, 2.0)), contrast
+    return np.pad(parts[0], 4), blur(np.pad(parts[1], 4), pixels=rng.uniform(0.6, 2.0)), contrast
 
 
 def _paste(patch: Float32Array, *, y: float, x: float, size: int) -> Float32Array:
@@ -285,32 +211,3 @@ def _clouds(size: int, *, rng: Generator) -> Float32Array:
     """Return smooth noise in [0.3, 1] for irregular edges: float32 `(size, size)`."""
     coarse = Image.fromarray(rng.uniform(0.0, 1.4, (12, 12)).astype(np.float32))
     return np.clip(np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), np.float32), 0.3, 1.0)
-
-
-def _bounds(mask: npt.NDArray[np.bool_], *, margin: float) -> tuple[float, float, float, float]:
-    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return xs[0] - margin, ys[0] - margin, xs[-1] + 1 + margin, ys[-1] + 1 + margin
-
-
-def _box_map(
-    target: tuple[float, float, float, float], source: tuple[float, float, float, float], *, scale: float
-) -> tuple[float, ...]:
-    """Return the affine map from the pixels of one box to those of another, for `PIL.Image.transform`."""
-    a = (source[2] - source[0]) / (target[2] - target[0])
-    e = (source[3] - source[1]) / (target[3] - target[1])
-    return (a, 0.0, (source[0] - a * target[0]) * scale, 0.0, e, (source[1] - e * target[1]) * scale)
-
-
-def _warp(image: UInt8Array, matrix: tuple[float, ...]) -> UInt8Array:
-    picture = Image.fromarray(image)
-    return np.asarray(picture.transform(picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
-
-
-def _blur(weights: Float32Array, *, pixels: float) -> Float32Array:
-    """Blur weights in [0, 1]; they are rounded to 1/255, since Pillow blurs 8-bit pictures only."""
-    return soften(_clip(np.clip(weights, 0.0, 1.0) * np.float32(255.0)), pixels=pixels)
-
-
-def _clip(values: Float32Array) -> UInt8Array:
-    result: UInt8Array = np.clip(values + 0.5, 0, 255).astype(np.uint8)
-    return result

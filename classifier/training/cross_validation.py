@@ -16,9 +16,10 @@ from classifier.inference.engines import load_engine
 from classifier.inference.registry import Thresholds
 from classifier.training import metrics
 from classifier.training.cards import today, write_json
+from classifier.training.config import TrainingConfig
 from classifier.training.fitting import fit_calibration, fit_thresholds
 from classifier.training.images import load_images
-from classifier.training.loop import Progress, TrainingConfig
+from classifier.training.loop import Progress
 from classifier.training.manifest import FOLDS, Row
 from classifier.training.outputs import Outputs, compute_outputs
 from classifier.training.package import package_run

@@ -12,16 +12,10 @@ import numpy.typing as npt
 
 from classifier.findings import TUMOR, TUMORS
 from classifier.inference.preprocessing import UInt8Array
-from classifier.training.counterfactuals import (
-    Slice,
-    add_skull,
-    insert_tumor,
-    replace_by_mirrored,
-    replace_elsewhere,
-    strip_skull,
-)
+from classifier.training.counterfactuals import Slice, insert_tumor, replace_by_mirrored, replace_elsewhere
 from classifier.training.heads import MirrorAxis, mirror_axis
 from classifier.training.images import ImageSet
+from classifier.training.skulls import add_skull, strip_skull
 from classifier.training.weights import sampling_weights
 
 Generator = np.random.Generator

@@ -17,9 +17,10 @@ import numpy as np
 from classifier.findings import FINDINGS
 from classifier.inference.architectures import find_architecture
 from classifier.inference.network import backbone_of, build_network, freeze_blocks
+from classifier.training.config import TrainingConfig
 from classifier.training.hospitals import check_outlines, read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.loop import Progress, Trainer, TrainingConfig
+from classifier.training.loop import Progress, Trainer
 from classifier.training.manifest import EXTRA_NAME, MANIFEST_NAME, Row
 from classifier.training.protocols import Split, make_split
 

@@ -4,16 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from classifier.training.counterfactuals import (
-    Slice,
-    add_skull,
-    insert_tumor,
-    radius_of,
-    replace_by_mirrored,
-    replace_elsewhere,
-    strip_skull,
-)
+from classifier.training.counterfactuals import Slice, insert_tumor, replace_by_mirrored, replace_elsewhere
 from classifier.training.heads import MirrorAxis, mirror_axis
+from classifier.training.masks import radius_of
+from classifier.training.skulls import add_skull, strip_skull
 
 SIZE = 200
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from classifier.training.config import TrainingConfig
 from classifier.training.cross_validation import RESULT_NAME, cross_validate
-from classifier.training.loop import TrainingConfig
 from classifier.training.manifest import FOLDS, read_extra, read_manifest
 from classifier.training.run import RunOptions
 from tests.inference.conftest import make_tiny_model

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from classifier.inference.network import build_network
-from classifier.training.loop import Trainer, TrainingConfig
+from classifier.training.config import TrainingConfig
+from classifier.training.loop import Trainer
 from classifier.training.run import RunOptions, command_line, split_of, train
 
 CONFIG = TrainingConfig(stages=((96, 2),), batch_size=8, learning_rate=1e-2, freeze=0)
