@@ -25,6 +25,10 @@ class Kind(StrEnum):
     ANALYSIS_SUCCEEDED = "analysis.succeeded"
     ANALYSIS_FAILED = "analysis.failed"
     ANALYSIS_CANCELLED = "analysis.cancelled"
+    COMMISSIONING_STARTED = "commissioning.started"
+    COMMISSIONING_CASES_ADDED = "commissioning.cases_added"
+    COMMISSIONING_CASE_REMOVED = "commissioning.case_removed"
+    COMMISSIONING_CASE_LOST = "commissioning.case_lost"
     MODEL_CHANGED = "model.changed"
 
 

@@ -14,7 +14,17 @@ from PIL import Image
 from classifier.findings import FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.registry import POSSIBLE
 from classifier.intake import read_image, thumbnail_png
-from classifier.models import Analysis, ClassMaps, Membership, Scan, Team, User, WorkerProcess
+from classifier.models import (
+    Analysis,
+    ClassMaps,
+    Commissioning,
+    CommissioningCase,
+    Membership,
+    Scan,
+    Team,
+    User,
+    WorkerProcess,
+)
 
 PASSWORD = "correct horse battery"
 _seeds = itertools.count(1)
@@ -120,6 +130,45 @@ def make_analysis(scan: Scan, *, state: str = Analysis.State.QUEUED, **fields: A
     scan.current_analysis = analysis
     scan.save(update_fields=["current_analysis"])
     return analysis
+
+
+def make_shadow_case(
+    commissioning: Commissioning, scan: Scan, *, answer: str = "pituitary", truth: str = "", **fields: Any
+) -> CommissioningCase:
+    """A case whose shadow analysis has succeeded. `answer` is a finding, or an outcome without one."""
+    finding = answer if answer in (*FINDINGS, TUMOR) else ""
+    likely = finding if finding in FINDINGS else "glioma"
+    values: dict[str, Any] = {
+        "outcome": Outcome.CLASSIFIED if finding else answer,
+        "finding": finding,
+        "probabilities": [0.8137 if name == likely else 0.0621 for name in FINDINGS],
+        "logits": [2.573 if name == likely else 0.0 for name in FINDINGS],
+        "confidence": 0.8137,
+        "ood_score": 0.21,
+        "model_version": commissioning.model_version,
+        "appearance": [0.5] * 13,
+    }
+    if answer == Outcome.NOT_BRAIN_MRI:
+        values |= {"probabilities": None, "logits": None, "confidence": None, "ood_score": 1.7}
+    now = timezone.now()
+    analysis = Analysis.with_shadow.create(
+        scan=scan,
+        commissioning=commissioning,
+        model_name=commissioning.model_name,
+        state=Analysis.State.SUCCEEDED,
+        available_at=now,
+        started_at=now,
+        finished_at=now,
+        requested_by=commissioning.started_by,
+        **(values | fields),
+    )
+    return CommissioningCase.objects.create(
+        commissioning=commissioning,
+        scan=scan,
+        analysis=analysis,
+        stated_truth=truth,
+        added_by=commissioning.started_by,
+    )
 
 
 def make_worker_process(*, silent_seconds: float = 0, **fields: Any) -> WorkerProcess:

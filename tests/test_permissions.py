@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from classifier.acceptance.limits import Limits
 from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Scan, Team
 from classifier.selectors.scan import get_scan
+from classifier.services.commissioning import start_commissioning
 from classifier.services.conversation import ask, start_conversation
 from classifier.services.explanation import store_explanation
 from classifier.services.report import save_draft
@@ -157,6 +159,7 @@ rules(
     "account_reset_password_from_key", "account_reset_password_from_key_done", "account_inactive",
     "account_confirm_email", "account_email_verification_sent", "account_logout", "account_confirm_login_code",
 )  # fmt: skip
+rules(Rule(LOGIN, per_scan=True), "web:commissionings", "web:commissioning")
 rules(Rule(LOGIN), "account_change_password", "account_set_password", "account_reauthenticate")
 
 
@@ -189,6 +192,8 @@ def address(owner, team) -> Callable[[str], str]:
     template = save_template(None, by=owner, name="MR head", team=team, texts={})
     batch = Batch.objects.create(owner=owner, team=team)
     BatchFile.objects.create(batch=batch, number=1, scan=scan)
+    limits = Limits({"sensitivity": 0.9})
+    commissioning = start_commissioning(team, by=owner, model="xception", limits=limits)
 
     def fill(name: str) -> str:
         from django.urls import reverse
@@ -199,6 +204,7 @@ def address(owner, team) -> Callable[[str], str]:
             "analysis_id": analysis.pk,
             "team_id": team.pk,
             "batch_id": batch.pk,
+            "commissioning_id": commissioning.pk,
         }
         values["token_id"] = issue_token(owner, name="PACS")[0].pk
         values |= {"notification_id": 0, "name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}

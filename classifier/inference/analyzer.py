@@ -28,12 +28,14 @@ class AnalysisResult:
         class_maps: float16 `(h, w, 4)`; `(7, 7, 4)` for Xception at 224 pixels. For `overlay_png`.
         milliseconds: The image's share of its batch's time, including preprocessing.
         appearance: Appearance statistics of the input, float32 `(D,)`.
+        logits: The network's raw output, float32 `(4,)`.
     """
 
     decision: Decision
     class_maps: npt.NDArray[np.float16] = field(repr=False)
     milliseconds: float
     appearance: Float32Array = field(repr=False)
+    logits: Float32Array = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class Analyzer:
                 class_maps=maps[index],
                 milliseconds=share,
                 appearance=model_output.appearance[index],
+                logits=logits[index],
             )
             for index, decision in enumerate(decisions)
         ]

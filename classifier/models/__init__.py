@@ -4,6 +4,7 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
 from classifier.models.assistant import AssistantProvider
 from classifier.models.batch import Batch, BatchFile
+from classifier.models.commissioning import Commissioning, CommissioningCase
 from classifier.models.conversation import Conversation, Message
 from classifier.models.event import Event
 from classifier.models.explanation import Explanation
@@ -28,6 +29,8 @@ __all__ = [
     "BatchFile",
     "Certainty",
     "ClassMaps",
+    "Commissioning",
+    "CommissioningCase",
     "Conversation",
     "Diagnosis",
     "Dismissal",

@@ -38,6 +38,17 @@ class AnalysisQuerySet(SealingQuerySet["Analysis"]):
         )
 
 
+AnalysisManager = models.Manager.from_queryset(AnalysisQuerySet)
+
+
+class OpenAnalyses(AnalysisManager["Analysis"]):
+    """The analyses that people may see: those of every read that does not ask for more. None is in shadow mode."""
+
+    def get_queryset(self) -> AnalysisQuerySet:
+        """Leave out shadow analyses."""
+        return AnalysisQuerySet(self.model, using=self._db).filter(commissioning__isnull=True)
+
+
 class Analysis(models.Model):
     """One run of one model version on one scan. The rows are also the queue: workers claim rows, not messages.
 
@@ -51,6 +62,10 @@ class Analysis(models.Model):
 
     Only `classifier.queue` changes `state`, and only `classifier.queue.transitions` ends an analysis. A lease is held
     by its `lease_token`: a worker that returns after its lease expired finds another token and writes nothing.
+
+    An analysis in shadow mode belongs to a commissioning. `objects`, `scan.analyses`, and all that is built on them
+    leave it out, so that no page can forget to. Only the queue, the deletion of a scan, and the commissioning itself
+    use `with_shadow`.
     """
 
     class State(models.TextChoices):
@@ -110,7 +125,23 @@ class Analysis(models.Model):
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = AnalysisQuerySet.as_manager()
+    commissioning = models.ForeignKey(
+        "classifier.Commissioning",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text="Of an analysis in shadow mode, which nobody sees.",
+    )
+    logits = models.JSONField(
+        null=True, blank=True, editable=False, help_text="The network's raw output. Of shadow analyses only."
+    )
+
+    # The first manager is the one of related objects and of everything that Django does by itself.
+    objects = OpenAnalyses()
+    with_shadow = AnalysisQuerySet.as_manager()
 
     # Whether the result is closed to the person this object was loaded for, and whether one was taken out of it.
     closed = False
@@ -133,6 +164,11 @@ class Analysis(models.Model):
             ),
             models.Index(fields=("scan", "-queued_at"), name="analysis_of_scan"),
             models.Index(fields=("-queued_at", "-id"), name="analysis_newest"),
+            models.Index(
+                fields=("commissioning", "state"),
+                name="analysis_of_commissioning",
+                condition=Q(commissioning__isnull=False),
+            ),
         )
         constraints = (
             models.CheckConstraint(
@@ -160,8 +196,14 @@ class Analysis(models.Model):
             # A double click must request only one analysis.
             models.UniqueConstraint(
                 fields=("scan", "model_name"),
-                condition=Q(state__in=("queued", "running")),
+                # A request by a person must not collide with an analysis that they cannot see.
+                condition=Q(state__in=("queued", "running"), commissioning__isnull=True),
                 name="analysis_active_once",
+            ),
+            models.UniqueConstraint(
+                fields=("scan", "commissioning"),
+                condition=Q(state__in=("queued", "running"), commissioning__isnull=False),
+                name="analysis_in_shadow_once",
             ),
         )
 
@@ -200,12 +242,17 @@ class Analysis(models.Model):
         self.outcome = self.finding = ""
         self.probabilities = self.confidence = self.ood_score = None
         self.possible_findings = []
-        self.answer_rule = None
+        self.answer_rule = self.logits = None
 
     @property
     def is_retry(self) -> bool:
         """Whether an earlier attempt was lost or failed. The image itself may crash the worker."""
         return self.attempts > 1
+
+    @property
+    def in_shadow(self) -> bool:
+        """Whether it runs in shadow mode, for a commissioning."""
+        return self.commissioning_id is not None
 
     @property
     def is_finished(self) -> bool:

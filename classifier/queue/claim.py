@@ -68,6 +68,7 @@ class Result:
         model_version: the version that ran.
         milliseconds: the model's own time for this image.
         appearance: appearance statistics of the input, float32 `(D,)`; None if they are unknown.
+        logits: The network's raw output, float32 `(4,)`. Kept of shadow analyses, to refit a calibration.
     """
 
     claim: Claim
@@ -76,6 +77,7 @@ class Result:
     model_version: str
     milliseconds: float
     appearance: NDArray[np.float32] | None = None
+    logits: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def claim_analyses(*, limit: int, now: datetime | None = None) -> list[Claim]:
         fresh = list(takewhile(lambda row: row.attempts == 0, found))
         chosen = fresh or found[:1]
         token, lease_ends = uuid.uuid4(), now + timedelta(seconds=settings.LEASE_SECONDS)
-        Analysis.objects.filter(pk__in=[row.pk for row in chosen]).update(
+        Analysis.with_shadow.filter(pk__in=[row.pk for row in chosen]).update(
             state=Analysis.State.RUNNING,
             attempts=F("attempts") + 1,
             started_at=now,
@@ -122,7 +124,7 @@ def renew_leases(tokens: Collection[uuid.UUID], *, now: datetime | None = None) 
     if not tokens:
         return 0
     lease_ends = (now or timezone.now()) + timedelta(seconds=settings.LEASE_SECONDS)
-    held = Analysis.objects.active().filter(state=Analysis.State.RUNNING, lease_token__in=tokens)
+    held = Analysis.with_shadow.active().filter(state=Analysis.State.RUNNING, lease_token__in=tokens)
     return held.update(lease_expires_at=lease_ends)
 
 
@@ -131,7 +133,9 @@ def finish_analyses(results: Sequence[Result]) -> int:
     maps = {result.claim.analysis.pk: result for result in results}
     with transaction.atomic():
         ended = end_analyses([_success(result) for result in results])
-        ClassMaps.objects.bulk_create([_class_maps(maps[pk]) for pk in ended])
+        # No page shows the map of a shadow analysis.
+        shown = [maps[pk] for pk in ended if not maps[pk].claim.analysis.in_shadow]
+        ClassMaps.objects.bulk_create([_class_maps(result) for result in shown])
     for pk in maps.keys() - set(ended):
         logger.warning("late_result_discarded", analysis=str(pk))
     return len(ended)
@@ -169,7 +173,7 @@ def sweep(*, now: datetime | None = None) -> Sweep:
     now = now or timezone.now()
     code, message = LOST_WORKER
     lost = Q(state=Analysis.State.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS)
-    rows = Analysis.objects.active().filter(lost)[:MAX_SWEPT]
+    rows = Analysis.with_shadow.active().filter(lost)[:MAX_SWEPT]
     failed = len(end_analyses([_failure(row, lost, code=code, message=message) for row in rows], now=now))
     waiting = _due(now).count()
     if waiting:
@@ -183,11 +187,11 @@ def _due(now: datetime) -> AnalysisQuerySet:
     """Return the analyses that a worker may claim now."""
     free = Q(state=Analysis.State.QUEUED, available_at__lte=now)
     orphaned = Q(state=Analysis.State.RUNNING, lease_expires_at__lt=now, attempts__lt=MAX_ATTEMPTS)
-    return Analysis.objects.active().filter(free | orphaned)
+    return Analysis.with_shadow.active().filter(free | orphaned)
 
 
 def _requeue(claim: Claim, **fields: Any) -> bool:
-    held = Analysis.objects.filter(claim.is_held, pk=claim.analysis.pk)
+    held = Analysis.with_shadow.filter(claim.is_held, pk=claim.analysis.pk)
     return bool(held.update(state=Analysis.State.QUEUED, lease_token=None, lease_expires_at=None, **fields))
 
 
@@ -197,6 +201,7 @@ def _failure(analysis: Analysis, condition: Q, *, code: str, message: str) -> En
         scan_id=analysis.scan_id,
         condition=condition,
         state=Analysis.State.FAILED,
+        in_shadow=analysis.in_shadow,
         fields={"failure_code": code, "failure_message": message},
         payload={"model": analysis.model_name, "failure_code": code},
     )
@@ -209,6 +214,7 @@ def _success(result: Result) -> End:
         scan_id=analysis.scan_id,
         condition=result.claim.is_held,
         state=Analysis.State.SUCCEEDED,
+        in_shadow=analysis.in_shadow,
         fields={
             "outcome": decision.outcome,
             "finding": decision.finding or "",
@@ -220,6 +226,7 @@ def _success(result: Result) -> End:
             "ood_score": decision.ood_score,
             "model_version": result.model_version,
             "milliseconds": round(result.milliseconds, 1),
+            "logits": _logits(result) if analysis.in_shadow else None,
         },
         payload={"model": analysis.model_name, "model_version": result.model_version},
     )
@@ -234,6 +241,13 @@ def _class_maps(result: Result) -> ClassMaps:
 def _appearance(values: NDArray[np.float32] | None) -> list[float] | None:
     """Round to five digits: the statistics of one image vary by far more."""
     return None if values is None else [round(float(value), 5) for value in values]
+
+
+def _logits(result: Result) -> list[float] | None:
+    """Return the raw output of an image that was not refused."""
+    if result.logits is None or result.decision.probabilities is None:
+        return None
+    return [round(float(value), 5) for value in result.logits]
 
 
 def _rounded(probabilities: tuple[float, ...] | None) -> list[float] | None:

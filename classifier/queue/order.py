@@ -25,11 +25,22 @@ def assign_fair_turn(by: User) -> tuple[int, bool]:
     current = _current_turn()
     if current is None:
         return 0, False
-    own = Analysis.objects.active().filter(requested_by=by)
+    own = Analysis.with_shadow.active().filter(requested_by=by)
     is_bulk = own.filter(bulk=False)[:BULK_FROM].count() == BULK_FROM
     queued = own.filter(state=Analysis.State.QUEUED, bulk=is_bulk).order_by("-fair_turn")
     last = queued.values_list("fair_turn", flat=True).first()
     return (current if last is None else max(current, last + 1)), is_bulk
+
+
+def assign_shadow_turns(by: User, *, number: int) -> list[int]:
+    """Return the fair turns of analyses in shadow mode: bulk, one a turn, behind the person's other bulk analyses."""
+    current = _current_turn()
+    if current is None:
+        return list(range(number))
+    queued = Analysis.with_shadow.active().filter(requested_by=by, state=Analysis.State.QUEUED, bulk=True)
+    last = queued.order_by("-fair_turn").values_list("fair_turn", flat=True).first()
+    first = current if last is None else max(current, last + 1)
+    return list(range(first, first + number))
 
 
 def queue_position(analysis: Analysis) -> int:
@@ -41,19 +52,19 @@ def queue_position(analysis: Analysis) -> int:
         value = getattr(analysis, name)
         before |= equal & Q(**{f"{name}__lt": value})
         equal &= Q(**{name: value})
-    queued = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
+    queued = Analysis.with_shadow.active().filter(state=Analysis.State.QUEUED)
     return queued.filter(before).count() + 1
 
 
 def queue_positions() -> dict[UUID, int]:
     """Return the positions of the first `POSITIONS` queued analyses, in one query for a whole list of uploads."""
-    queued = Analysis.objects.active().filter(state=Analysis.State.QUEUED)
+    queued = Analysis.with_shadow.active().filter(state=Analysis.State.QUEUED)
     ordered = queued.order_by(*Analysis.QUEUE_ORDER).values_list("pk", flat=True)[:POSITIONS]
     return {pk: position for position, pk in enumerate(ordered, start=1)}
 
 
 def _current_turn() -> int | None:
     """Return the turn that workers claim from; None if nothing is queued or running."""
-    turns = Analysis.objects.active().values_list("fair_turn", flat=True)
+    turns = Analysis.with_shadow.active().values_list("fair_turn", flat=True)
     first = turns.filter(state=Analysis.State.QUEUED).order_by(*Analysis.QUEUE_ORDER).first()
     return turns.order_by("-fair_turn").first() if first is None else first

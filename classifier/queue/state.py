@@ -34,7 +34,7 @@ def queue_state(*, now: datetime | None = None) -> QueueState:
     now = now or timezone.now()
     due = Q(state=Analysis.State.QUEUED, available_at__lte=now)
     groups = (
-        Analysis.objects.active()
+        Analysis.with_shadow.active()
         .order_by("attempts")
         .values("state", "attempts")
         .annotate(
@@ -62,7 +62,7 @@ def queue_state(*, now: datetime | None = None) -> QueueState:
 
 def finished_counts() -> dict[tuple[str, int], int]:
     """Return the number of finished analyses by state and attempts. Reads every row: seconds with millions."""
-    groups = Analysis.objects.exclude(state__in=Analysis.ACTIVE).order_by().values("state", "attempts")
+    groups = Analysis.with_shadow.exclude(state__in=Analysis.ACTIVE).order_by().values("state", "attempts")
     return {(group["state"], group["attempts"]): group["number"] for group in groups.annotate(number=Count("pk"))}
 
 

@@ -32,6 +32,8 @@ class End:
         state: succeeded, failed or cancelled.
         fields: other columns to set.
         payload: Content of the event, without patient data.
+        in_shadow: Whether the analysis runs in shadow mode. Then no event tells of it, since events become
+            notifications, and nobody waits for it.
     """
 
     analysis_id: UUID
@@ -40,6 +42,7 @@ class End:
     state: Analysis.State
     fields: dict[str, Any] = field(default_factory=dict)
     payload: dict[str, Any] = field(default_factory=dict)
+    in_shadow: bool = False
 
 
 def end_analyses(ends: Iterable[End], *, actor: User | None = None, now: datetime | None = None) -> list[UUID]:
@@ -74,11 +77,13 @@ def end_analyses(ends: Iterable[End], *, actor: User | None = None, now: datetim
                 payload=end.payload,
             )
             for end in ended
+            if not end.in_shadow
         )
-        transaction.on_commit(lambda: publish_finished(ids))
+        if open_ids := [end.analysis_id for end in ended if not end.in_shadow]:
+            transaction.on_commit(lambda: publish_finished(open_ids))
     return ids
 
 
 def _end(end: End, *, now: datetime) -> bool:
-    rows = Analysis.objects.filter(end.condition, pk=end.analysis_id)
+    rows = Analysis.with_shadow.filter(end.condition, pk=end.analysis_id)
     return bool(rows.update(state=end.state, finished_at=now, lease_token=None, lease_expires_at=None, **end.fields))

@@ -23,6 +23,7 @@ from classifier.queue.notify import notify_workers
 from classifier.selectors.scan import earlier_scan, visible_scans
 from classifier.services.analysis import next_analysis
 from classifier.services.batch import Place, record_refusal, record_scan
+from classifier.services.commissioning_cases import record_lost_cases
 from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull, StorageUnavailable
 from classifier.services.model import checked_model_name
 from classifier.services.review import delete_statements
@@ -190,8 +191,9 @@ def delete_scan(scan: Scan, *, by: User) -> None:
     with transaction.atomic():
         # Lock the row: a result or a new analysis committed meanwhile would undo the deletion.
         list(Scan.objects.filter(pk=scan_id).select_for_update().values_list("pk"))
-        analyses = Analysis.objects.filter(scan_id=scan_id).select_for_update().order_by("pk")
+        analyses = Analysis.with_shadow.filter(scan_id=scan_id).select_for_update().order_by("pk")
         ids = list(analyses.values_list("pk", flat=True))
+        record_lost_cases(scan_id, by=by)
         if not Scan.objects.filter(pk=scan_id).delete()[0]:
             return
         delete_statements(scan_id)

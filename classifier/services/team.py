@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import Membership, Team, User
+from classifier.selectors.commissioning import open_commissionings
 from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.model import checked_model_name
 
@@ -123,8 +124,14 @@ def set_sealed_reading(team: Team, *, by: User, on: bool) -> None:
 
 
 def delete_team(team: Team, *, by: User) -> None:
-    """Delete the team. Its scans become visible to their owners only. Owners only."""
+    """Delete the team. Its scans become visible to their owners only. Owners only.
+
+    Raises:
+        Conflict: If a commissioning of the team is open.
+    """
     _require_owner(team, by=by)
+    if open_commissionings(team).exists():
+        raise Conflict("A commissioning of this team is open. Close it first.", code="commissioning_open")
     team.delete()
 
 

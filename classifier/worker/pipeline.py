@@ -201,7 +201,15 @@ class Pipeline:
             version = item.batch.analyzer.card.version
             self._writer.write(
                 [
-                    Result(claim, result.decision, result.class_maps, version, result.milliseconds, result.appearance)
+                    Result(
+                        claim,
+                        result.decision,
+                        result.class_maps,
+                        version,
+                        result.milliseconds,
+                        appearance=result.appearance,
+                        logits=result.logits,
+                    )
                     for claim, result in zip(claims, results, strict=True)
                 ]
             )

@@ -20,6 +20,7 @@ from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DECISION = Decision(Outcome.CLASSIFIED, "glioma", (0.9, 0.05, 0.03, 0.02), 0.9, 0.1)
+LOGITS = np.array([3.0, 1.0, 0.5, 0.0], np.float32)
 
 
 class Analyzer:
@@ -47,7 +48,7 @@ class Analyzer:
     def decide(self, model_output):
         maps = np.zeros((10, 10, 4), np.float16)
         return [
-            SimpleNamespace(decision=DECISION, class_maps=maps, milliseconds=1.0, appearance=row)
+            SimpleNamespace(decision=DECISION, class_maps=maps, milliseconds=1.0, appearance=row, logits=LOGITS)
             for row in model_output.appearance
         ]
 

@@ -1,0 +1,1 @@
+"""Limits, case files, figures, and site calibrations."""

@@ -1,0 +1,41 @@
+"""CSV files of cases: a bad row costs only itself, and its sentence names it."""
+
+import pytest
+
+from classifier.acceptance.case_files import MAX_BYTES, UnreadableCaseFile, read_case_file
+
+
+def test_rows_are_read_whatever_program_wrote_them() -> None:
+    for content in (
+        b"file,finding,patient\na.png,glioma,P-1\nb.png,no tumor,\n",
+        b"\xef\xbb\xbfFile;Finding;Patient\r\na.png;Glioma;P-1\r\nb.png;NoTumor;\r\n",
+        b"finding\tpatient\tfile\nglioma\tP-1\ta.png\nno_tumor\t\tb.png\n\n",
+    ):
+        parsed = read_case_file(content)
+        assert [(row.number, row.file, row.finding, row.patient) for row in parsed.rows] == [
+            (2, "a.png", "glioma", "P-1"),
+            (3, "b.png", "notumor", ""),
+        ]
+        assert parsed.problems == ()
+
+
+def test_each_bad_row_has_a_sentence_and_the_others_stay() -> None:
+    content = b"file,finding\na.png,glioma\n,glioma\nb.png,cyst\na.png,notumor\nC:\\data\\c.png,pituitary\nd.png\n"
+    parsed = read_case_file(content)
+    assert [row.file for row in parsed.rows] == ["a.png", "C:/data/c.png"]
+    assert [problem.split(":")[0] for problem in parsed.problems] == [
+        "Row 3",
+        "Row 4 (b.png)",
+        "Row 5 (a.png)",
+        "Row 7 (d.png)",
+    ]
+    assert "“cyst” is no finding" in parsed.problems[1]
+    assert "row 2 already" in parsed.problems[2]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n \n", b"name,label\na.png,glioma\n", b"x" * (MAX_BYTES + 1), b'"file,finding\n'], ids=str
+)
+def test_a_file_without_rows_is_refused(content) -> None:
+    with pytest.raises(UnreadableCaseFile):
+        read_case_file(content)
