@@ -114,6 +114,9 @@ rules(
     "web:report_compose", "web:scan_report_file", "web:batch_report", "web:batch_report_file",
     "web:report", "web:report_file", "web:patient_report", "web:patient_report_file",
 )  # fmt: skip
+# Each person who may review the scan has a draft of their own.
+rules(Rule(LOGIN, method="post", per_scan=True), "web:report_explanation")
+rules(Rule(API, method="delete", per_person=True), "api:report-explanation")
 # A draft, and a ZIP file, are their author's alone.
 rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
@@ -222,6 +225,8 @@ def address(owner, team) -> Callable[[str], str]:
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name == "api:report-detail":
             values["pk"] = signed.pk
+        if name == "api:report-explanation":
+            values["pk"] = draft.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
         if name == "api:batch-detail":

@@ -54,7 +54,7 @@ class ScanView(PrivateView):
     def scan(self, pk: UUID) -> Scan:
         """Return the scan. Raise `Http404` if the caller cannot see it."""
         try:
-            return get_scan(_user(self.request), pk)
+            return get_scan(caller(self.request), pk)
         except Scan.DoesNotExist as error:
             raise Http404 from error
 
@@ -69,7 +69,7 @@ class ReportFileView(ScanView):
     def page(self, request: Request, pk: UUID) -> tuple[Scan, str]:
         """Return the scan and the document about it."""
         scan = self.scan(pk)
-        return scan, document(scan_report(_user(request), scan))
+        return scan, document(scan_report(caller(request), scan))
 
 
 class ReportPdfView(ReportFileView):
@@ -124,7 +124,7 @@ class ScanReportsView(ScanView):
         scan = self.scan(pk)
         if scan.sealed:
             raise Sealed
-        user = _user(request)
+        user = caller(request)
         draft = draft_of(user, scan)
         rows = [] if draft is None else [draft_data(draft)]
         rows += [signed_data(report) for report in signed_reports(user).filter(scan=scan)]
@@ -146,7 +146,7 @@ class ScanReportsView(ScanView):
         scan = self.scan(pk)
         texts = ReportTextsSerializer(data=request.data)
         texts.is_valid(raise_exception=True)
-        report = save_draft(scan, by=_user(request), texts=texts.validated_data, seen=0)
+        report = save_draft(scan, by=caller(request), texts=texts.validated_data, seen=0)
         return Response(ReportSerializer(draft_data(report)).data, status=status.HTTP_201_CREATED)
 
 
@@ -158,11 +158,11 @@ class ReportView(PrivateView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Return a signed report, or a draft of the caller."""
-        user = _user(request)
+        user = caller(request)
         try:
             return Response(ReportSerializer(signed_data(get_signed_report(user, pk))).data)
         except SignedReport.DoesNotExist:
-            return Response(ReportSerializer(draft_data(_own_report(user, pk))).data)
+            return Response(ReportSerializer(draft_data(own_report(user, pk))).data)
 
     @extend_schema(
         operation_id="reports_partial_update",
@@ -177,8 +177,8 @@ class ReportView(PrivateView):
     )
     def patch(self, request: Request, pk: UUID) -> Response:
         """Change the texts of a draft. A signed report is never changed: add an addendum on its page."""
-        user = _user(request)
-        report = _own_report(user, pk)
+        user = caller(request)
+        report = own_report(user, pk)
         change = ReportChangeSerializer(data=request.data)
         change.is_valid(raise_exception=True)
         texts = dict(change.validated_data)
@@ -186,13 +186,15 @@ class ReportView(PrivateView):
         return Response(ReportSerializer(draft_data(saved)).data)
 
 
-def _own_report(user: User, pk: UUID) -> Report:
+def own_report(user: User, pk: UUID) -> Report:
+    """Return a report of the user, draft or signed. Raise `Http404` for any other."""
     try:
         return get_own_report(user, pk)
     except Report.DoesNotExist as error:
         raise Http404 from error
 
 
-def _user(request: Request) -> User:
+def caller(request: Request) -> User:
+    """Return the person who makes a request."""
     assert isinstance(request.user, User)
     return request.user

@@ -12,6 +12,7 @@ from classifier.api.explanations import ExplanationView, ExplanationViewSet
 from classifier.api.mending import MendViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.notifications import NotificationViewSet
+from classifier.api.report_explanation import ReportExplanationView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
@@ -84,6 +85,7 @@ urlpatterns = [
     path("v1/scans/<uuid:pk>/report.html", ReportHtmlView.as_view(), name="scan-report-html"),
     path("v1/scans/<uuid:pk>/reports/", ScanReportsView.as_view(), name="scan-reports"),
     path("v1/reports/<uuid:pk>/", ReportView.as_view(), name="report-detail"),
+    path("v1/reports/<uuid:pk>/explanation/", ReportExplanationView.as_view(), name="report-explanation"),
     path("v1/analyses/<uuid:pk>/cancel/", AnalysisViewSet.as_view({"post": "cancel"}), name="analysis-cancel"),
     path("v1/notifications/", NotificationViewSet.as_view({"get": "list"}), name="notification-list"),
     path("v1/notifications/read/", NotificationViewSet.as_view({"post": "read_all"}), name="notifications-read"),

@@ -29,7 +29,7 @@ REASONS: dict[str, str] = {
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?]*\s*|\n+")
 # Names of sequences, grades, and classes hold digits and are no figures of a result.
-_TERMS = re.compile(r"\b(?:T[12](?:\*|w|c)?|[23]-?D|CN ?[IVX]+|IDH-?[12]|1p/19q|H3|WHO)\b", re.IGNORECASE)
+TERMS = re.compile(r"\b(?:T[12](?:\*|w|c)?|[23]-?D|CN ?[IVX]+|IDH-?[12]|1p/19q|H3|WHO)\b", re.IGNORECASE)
 _UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred"
 _IN_WORDS = re.compile(
@@ -114,7 +114,7 @@ def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bo
     """
     checked = Checked("")
     kept = []
-    for sentence in sentences(_CONTROL.sub("", text)[:MAX_TEXT]):
+    for sentence in sentences(without_control_characters(text)[:MAX_TEXT]):
         about = bool(_ABOUT.search(sentence)) if asserts is None else asserts
         reason = _reason(sentence, facts=facts, references=references, asserts=about)
         if reason is None:
@@ -123,6 +123,11 @@ def check(text: str, *, facts: Facts, references: Mapping[str, str], asserts: bo
             checked.blocked.append(reason)
     checked.text = "".join(kept).strip()
     return checked
+
+
+def without_control_characters(text: str) -> str:
+    """Return a text without control characters and characters that hide or reorder others."""
+    return _CONTROL.sub("", text)
 
 
 def complete_sentences(text: str) -> str:
@@ -163,7 +168,7 @@ def _reason(sentence: str, *, facts: Facts, references: Mapping[str, str], asser
 def _has_foreign_number(sentence: str, references: Mapping[str, str]) -> bool:
     if any(name not in references for name in REFERENCE.findall(sentence)):
         return True
-    bare = _TERMS.sub("", REFERENCE.sub("", sentence))
+    bare = TERMS.sub("", REFERENCE.sub("", sentence))
     # List numbers at the beginning of a line are no figures.
     bare = re.sub(r"^\s*\d{1,2}[.)]\s", "", bare)
     return any(char.isnumeric() for char in bare) or "{{" in bare or bool(_IN_WORDS.search(bare))

@@ -13,6 +13,7 @@ from classifier.models.notification import Dismissal, EventCursor, Notification
 from classifier.models.picture_check import AssistantTrial, PictureCheck
 from classifier.models.report import Report, ReportAddendum, ReportTemplate, SignedReport
 from classifier.models.report_archive import ReportArchive
+from classifier.models.report_explanation import ReportExplanation
 from classifier.models.review import Certainty, Diagnosis, Impression, Review
 from classifier.models.scan import Scan
 from classifier.models.scan_index import ScanCount, ScanText
@@ -46,6 +47,7 @@ __all__ = [
     "Report",
     "ReportAddendum",
     "ReportArchive",
+    "ReportExplanation",
     "ReportTemplate",
     "Review",
     "Scan",

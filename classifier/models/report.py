@@ -110,10 +110,10 @@ class SignedReport(AppendOnlyModel):
     """A signed report: the texts and facts as they were, and the hash of both. It is never changed.
 
     Attributes:
-        CONTENT_FORMAT: version of the structure of `content`.
+        CONTENT_FORMAT: version of the structure of `content`. Since 2 it has `explanation`, which can be null.
     """
 
-    CONTENT_FORMAT: ClassVar[int] = 1
+    CONTENT_FORMAT: ClassVar[int] = 2
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="The identifier of the report.")
     number = models.CharField(max_length=20, unique=True, help_text="For people: printed, and typed to verify.")

@@ -3,7 +3,7 @@
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +19,10 @@ from classifier.findings import FINDING_LABELS
 from classifier.models import Diagnosis, Report, ReportAddendum, Review, Scan, SignedReport, User
 from classifier.models.report import TEXTS
 from classifier.reports.pictures import STRENGTH, image_uri, overlay_uri
-from classifier.selectors.report import addenda_of, newest_signed_report, signed_reports
+from classifier.selectors.report import addenda_of, explanation_in, newest_signed_report, signed_reports
 from classifier.selectors.report_facts import LIMITS, Facts, scan_facts
 from classifier.services.errors import Sealed
+from classifier.text_changes import Change, changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class ReportView:
         facts: see `classifier.selectors.report_facts.scan_facts`.
         status: whether it is signed, in a sentence.
         texts: heading and text of each part that a clinician wrote; empty without a draft.
+        explanation: the section with the explanation, as `ReportExplanation.content` has it; None without one.
+        changes: the author's edits of the explanation, for the reader of a draft.
         since: sentences about what happened after the signature.
         image: the image as a `data:` URI; "" if its file is missing.
         overlay: the image with the evidence; "" if there is none.
@@ -46,6 +49,8 @@ class ReportView:
     facts: Facts
     status: str
     texts: tuple[tuple[str, str], ...] = ()
+    explanation: Mapping[str, Any] | None = None
+    changes: tuple[Change, ...] = ()
     since: tuple[str, ...] = ()
     image: str = ""
     overlay: str = ""
@@ -114,7 +119,14 @@ def draft_view(report: Report, scan: Scan, *, user: User) -> ReportView:
     if scan.sealed:
         raise Sealed
     facts = scan_facts(user, scan)
-    view = ReportView(facts=facts, status="Draft, not signed", texts=_texts(report.texts))
+    section = explanation_in(report)
+    view = ReportView(
+        facts=facts,
+        status="Draft, not signed",
+        texts=_texts(report.texts),
+        explanation=None if section is None else section.content(),
+        changes=tuple(changes(section.original, section.text)) if section is not None and section.is_edited else (),
+    )
     return _with_pictures(view, scan)
 
 
@@ -125,6 +137,7 @@ def signed_view(report: SignedReport, scan: Scan) -> ReportView:
         facts=snapshot["facts"],
         status=f"Signed by {report.signer_name}",
         texts=_texts(snapshot["texts"]),
+        explanation=snapshot.get("explanation"),
         since=tuple(_since(report, scan)),
         number=report.number,
         signer=report.signer_name,

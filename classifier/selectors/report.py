@@ -14,6 +14,7 @@ from classifier.models import (
     Report,
     ReportAddendum,
     ReportArchive,
+    ReportExplanation,
     ReportTemplate,
     Scan,
     SignedReport,
@@ -62,6 +63,11 @@ def draft_reports(user: User) -> QuerySet[Report]:
 def draft_of(user: User, scan: Scan) -> Report | None:
     """Return the user's draft about a visible scan."""
     return Report.objects.filter(author=user, state=Report.State.DRAFT, scan=scan).first()
+
+
+def explanation_in(report: Report) -> ReportExplanation | None:
+    """Return the explanation in a draft that was read through a selector."""
+    return ReportExplanation.objects.filter(report=report).first()
 
 
 def own_report_of_result(user: User, scan: Scan) -> SignedReport | None:

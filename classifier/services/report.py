@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
-from classifier.models import Analysis, Event, Report, ReportAddendum, Scan, SignedReport, User
+from classifier.models import Analysis, Event, Report, ReportAddendum, ReportExplanation, Scan, SignedReport, User
 from classifier.models.report import MAX_ADDENDUM
 from classifier.permissions import can_review
 from classifier.selectors.report import addendum_hash, draft_of, own_report_of_result
@@ -21,6 +21,7 @@ from classifier.services.report_template import checked_texts
 logger = structlog.get_logger(__name__)
 
 REPORT_REFUSED = "You don't have permission to write a report about this scan."
+SIGNED = "This report is signed and is never changed. Add an addendum instead."
 SCAN_DELETED = "This scan was deleted. Nothing was stored."
 STALE = "You saved this report in another window. Reload the page to see that version; your text here is not stored."
 
@@ -41,7 +42,7 @@ def save_draft(scan: Scan, *, by: User, texts: Mapping[str, str], seen: int | No
         Conflict: if the draft changed since the form showed it, the person has signed a report about this result, or
             the scan was deleted.
     """
-    _require_open(scan, by=by)
+    require_open(scan, by=by)
     values = checked_texts(texts)
     try:
         with transaction.atomic():
@@ -70,7 +71,7 @@ def update_report(report: Report, *, by: User, texts: Mapping[str, str], seen: i
         raise NotAllowed("Only the author of a report can change it.")
     values = checked_texts({**report.texts, **texts})
     with transaction.atomic():
-        return _save(_locked_draft(report), values, seen=seen)
+        return _save(locked_draft(report), values, seen=seen)
 
 
 def delete_draft(report: Report, *, by: User) -> None:
@@ -78,7 +79,7 @@ def delete_draft(report: Report, *, by: User) -> None:
     if report.author_id != by.pk:
         raise NotAllowed("Only the author of a report can change it.")
     with transaction.atomic():
-        _locked_draft(report).delete()
+        locked_draft(report).delete()
 
 
 def sign_report(report: Report, *, by: User, seen: int, seen_facts: str) -> SignedReport:
@@ -100,12 +101,12 @@ def sign_report(report: Report, *, by: User, seen: int, seen_facts: str) -> Sign
     if report.author_id != by.pk:
         raise NotAllowed("Only the author of a report can sign it.")
     with transaction.atomic():
-        draft = _locked_draft(report)
+        draft = locked_draft(report)
         try:
             scan = get_scan(by, draft.scan_id)
         except Scan.DoesNotExist as error:
             raise NotAllowed(REPORT_REFUSED) from error
-        _require_open(scan, by=by)
+        require_open(scan, by=by)
         if draft.version != seen:
             raise Conflict("The draft was saved in another window. Read it again before you sign.", code="stale")
         if not draft.impression:
@@ -117,6 +118,12 @@ def sign_report(report: Report, *, by: User, seen: int, seen_facts: str) -> Sign
             raise Conflict(
                 "The result or its reviews changed since this page was opened. Read the report again, then sign.",
                 code="stale",
+            )
+        section = ReportExplanation.objects.filter(report=draft).first()
+        if section is not None and section.analysis_id != scan.current_analysis_id:
+            raise Conflict(
+                "The explanation in the report is about an earlier analysis. Remove it, or choose another one.",
+                code="earlier_analysis",
             )
         signed = SignedReport(
             pk=draft.pk,
@@ -134,6 +141,7 @@ def sign_report(report: Report, *, by: User, seen: int, seen_facts: str) -> Sign
                 "signer": signed.signer_name,
                 "signed_at": signed.signed_at.isoformat(),
                 "texts": draft.texts,
+                "explanation": None if section is None else section.content(),
                 "facts": facts,
             }
         )
@@ -196,7 +204,8 @@ def add_addendum(report: SignedReport, *, by: User, text: str, seen: int | None 
     return addendum
 
 
-def _require_open(scan: Scan, *, by: User) -> None:
+def require_open(scan: Scan, *, by: User) -> None:
+    """Raise `NotAllowed` if a person cannot review a scan, and `Sealed` if its result is closed to them."""
     if not can_review(by, scan):
         raise NotAllowed(REPORT_REFUSED)
     if scan.sealed:
@@ -209,13 +218,13 @@ def _lock(scan: Scan) -> None:
         raise Conflict(SCAN_DELETED, code="scan_deleted")
 
 
-def _locked_draft(report: Report) -> Report:
+def locked_draft(report: Report) -> Report:
     """Return the row as it is now, locked. Raise `Conflict` if it is signed or gone."""
     row = Report.objects.select_for_update().filter(pk=report.pk).first()
     if row is None:
         raise Conflict("This report was deleted, alone or with its scan.", code="report_deleted")
     if row.state == Report.State.SIGNED:
-        raise Conflict("This report is signed and is never changed. Add an addendum instead.", code="signed")
+        raise Conflict(SIGNED, code="signed")
     return row
 
 

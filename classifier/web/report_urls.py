@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from classifier.web.views import report_files, report_templates, reports
+from classifier.web.views import report_explanation, report_files, report_templates, reports
 
 
 class KindConverter(StringConverter):
@@ -16,6 +16,11 @@ register_converter(KindConverter, "kind")
 
 urlpatterns = [
     path("scans/<uuid:scan_id>/report/", reports.report_compose, name="report_compose"),
+    path(
+        "scans/<uuid:scan_id>/report/explanation/",
+        report_explanation.report_explanation,
+        name="report_explanation",
+    ),
     path("scans/<uuid:scan_id>/report.<kind:kind>", report_files.scan_report_file, name="scan_report_file"),
     path("batches/<uuid:batch_id>/report/", report_files.batch_report, name="batch_report"),
     path("batches/<uuid:batch_id>/report.<kind:kind>", report_files.batch_report, name="batch_report_file"),

@@ -1,5 +1,6 @@
 """Reports: write, sign, read, add to, list, and verify."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.contrib import messages
@@ -7,6 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from classifier.assistant.report_section import choices
 from classifier.models import Report, Scan, SignedReport
 from classifier.models.report import TEXTS
 from classifier.reports.html import draft_view, fragment, signed_view
@@ -14,6 +16,7 @@ from classifier.reports.pdf import for_pages
 from classifier.selectors.report import (
     draft_of,
     draft_reports,
+    explanation_in,
     get_own_report,
     get_signed_report,
     own_report_of_result,
@@ -27,6 +30,7 @@ from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, Sealed, ServiceError
 from classifier.services.report import add_addendum, delete_draft, save_draft, sign_report
 from classifier.services.report_template import filled_texts
+from classifier.text_changes import changes
 from classifier.web.http import SignedInRequest, scan_or_404
 from classifier.web.report_forms import AddendumForm, ReportForm, VerifyForm
 
@@ -54,19 +58,19 @@ def report_compose(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         return _sealed(request, scan)
     draft = draft_of(request.user, scan)
     if request.method != "POST":
-        return _compose_page(request, scan, draft, _initial_form(request, scan, draft))
+        return compose_page(request, scan, draft, initial_form(request, scan, draft))
     if request.POST.get("action") == "delete" and draft is not None:
         delete_draft(draft, by=request.user)
         messages.success(request, "The draft was deleted.")
         return redirect(scan)
     form = ReportForm(request.POST)
     if not form.is_valid():
-        return _compose_page(request, scan, draft, form, status=400)
+        return compose_page(request, scan, draft, form, status=400)
     try:
         saved = save_draft(scan, by=request.user, texts=form.texts, seen=form.cleaned_data["version"])
     except ServiceError as error:
         form.add_error(None, str(error))
-        return _compose_page(request, scan, draft, form, status=409 if isinstance(error, Conflict) else 400)
+        return compose_page(request, scan, draft, form, status=409 if isinstance(error, Conflict) else 400)
     if request.POST.get("action") == "sign":
         return redirect("web:report_sign", saved.pk)
     messages.success(request, "The draft is saved.")
@@ -159,7 +163,7 @@ def _sealed(request: SignedInRequest, scan: Scan) -> HttpResponse:
     return redirect(scan)
 
 
-def _initial_form(request: SignedInRequest, scan: Scan, draft: Report | None) -> ReportForm:
+def initial_form(request: SignedInRequest, scan: Scan, draft: Report | None) -> ReportForm:
     """Return the form of the draft. A chosen template fills the texts that are empty."""
     texts = dict.fromkeys(TEXTS, "") if draft is None else draft.texts
     chosen = _number(request.GET.get("template", ""))
@@ -170,10 +174,33 @@ def _initial_form(request: SignedInRequest, scan: Scan, draft: Report | None) ->
     return ReportForm(initial={**texts, "version": 0 if draft is None else draft.version})
 
 
-def _compose_page(
-    request: SignedInRequest, scan: Scan, draft: Report | None, form: ReportForm, *, status: int = 200
+def compose_page(
+    request: SignedInRequest,
+    scan: Scan,
+    draft: Report | None,
+    form: ReportForm,
+    *,
+    status: int = 200,
+    section: Mapping[str, str] | None = None,
 ) -> HttpResponse:
+    """Return the page on which a report is written.
+
+    Args:
+        request: of the author.
+        scan: that the report is about.
+        draft: the author's draft; None before the first save.
+        form: the texts.
+        status: of the response.
+        section: `error` and `typed` of an edit of the explanation that was refused.
+    """
+    explanation = None if draft is None else explanation_in(draft)
+    edited = explanation is not None and explanation.is_edited
     context = {
+        "explanation": explanation,
+        "explanation_changes": changes(explanation.original, explanation.text) if explanation and edited else (),
+        "explanation_choices": choices(request.user, scan),
+        "can_explain": scan.current_analysis is not None and bool(scan.current_analysis.outcome),
+        "section": section,
         "scan": scan,
         "draft": draft,
         "form": form,
