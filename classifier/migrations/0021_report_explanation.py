@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0019_picture_checks'),
+        ('classifier', '0020_commissioning'),
     ]
 
     operations = [
