@@ -91,7 +91,7 @@ def next_unread(user: User, *, after: Scan | None = None, backwards: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a scan's time line.
+    """One line of a scan's timeline.
 
     Attributes:
         at: when it happened.
@@ -108,7 +108,7 @@ class Entry:
     comment: str = ""
 
 
-def time_line(user: User, scan: Scan, *, statements: Statements) -> list[Entry]:
+def timeline(user: User, scan: Scan, *, statements: Statements) -> list[Entry]:
     """Return what happened to a visible scan, oldest first, in two queries.
 
     Args:
@@ -117,7 +117,8 @@ def time_line(user: User, scan: Scan, *, statements: Statements) -> list[Entry]:
         statements: The result of `statements_of`.
     """
     uploaded = Entry(scan.created_at, scan.owner.display_name, "Uploaded")
-    return sorted([uploaded, *_analyses(user, scan), *_said(statements)], key=lambda entry: entry.at)
+    # Set apart, because the first analysis is requested in the same moment as the upload.
+    return [uploaded, *sorted([*_analyses(user, scan), *_said(statements)], key=lambda entry: entry.at)]
 
 
 def _analyses(user: User, scan: Scan) -> Iterator[Entry]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from classifier.models import Analysis, Scan, User
-from classifier.selectors.review import Statements, statements_of, time_line
+from classifier.selectors.review import Statements, statements_of, timeline
 from classifier.web.reading_forms import DiagnosisForm, ImpressionForm, ReadingForm, ReviewForm
 from classifier.wording import withheld
 
@@ -24,7 +24,7 @@ def reading_of(user: User, scan: Scan, *, bound: ReadingForm | None = None) -> d
     mine = [review for review in statements.reviews if _is_current(review.analysis_id, scan)]
     return {
         "statements": statements,
-        "time_line": time_line(user, scan, statements=statements),
+        "timeline": timeline(user, scan, statements=statements),
         "reviewed": any(review.reviewer_id == user.pk for review in mine),
         **{f"{kind}_form": form for kind, form in forms.items()},
     }
