@@ -65,6 +65,16 @@ USER 10001:10001
 
 
 FROM app AS web
+# pg_dump and pg_restore for `manage.py backup` and `restore`, in the version of the server of docker-compose.yml: an older
+# client refuses a newer server, and the distribution's own is older.
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
 # Else every thread that reads an image keeps a heap of its own (glibc).
 ENV MALLOC_ARENA_MAX=2
 EXPOSE 8000

@@ -233,3 +233,8 @@ def test_beat_is_well_while_it_writes_its_schedule(tmp_path: Path):
 def test_beat_writes_where_its_health_is_looked_for():
     command = SERVICES["beat"]["command"]
     assert command[command.index("--schedule") + 1] == str(load_healthcheck().BEAT_SCHEDULE)
+
+
+def test_the_web_image_has_the_client_of_the_database_server():
+    server = SERVICES["postgres"]["image"].removeprefix("postgres:").partition("-")[0]
+    assert f"postgresql-client-{server} " in (ROOT / "Dockerfile").read_text(encoding="utf-8")

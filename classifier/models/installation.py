@@ -23,6 +23,10 @@ class Installation(models.Model):
         default=dict, editable=False, help_text="The version of each model that a worker has started with last."
     )
 
+    last_backup = models.JSONField(
+        null=True, editable=False, help_text="The newest backup: `at`, `path`, and its numbers; see `manage.py backup`."
+    )
+
     class Meta:
         verbose_name_plural = "installation"
         constraints = (models.CheckConstraint(name="installation_once", condition=Q(id=1)),)

@@ -31,6 +31,7 @@ from prometheus_client.registry import Collector
 from classifier.models import Analysis, WorkerProcess
 from classifier.queue.claim import MAX_ATTEMPTS
 from classifier.queue.state import finished_counts, live_workers, queue_state
+from classifier.selectors.installation import last_backup
 
 logger = structlog.get_logger(__name__)
 
@@ -122,6 +123,10 @@ class Everything(Collector):
         yield from _queue()
         yield from _finished_analyses()
         yield from _workers()
+        if backup := last_backup():
+            yield GaugeMetricFamily(
+                "brainscan_last_backup_timestamp_seconds", "When the newest backup was made.", backup.at.timestamp()
+            )
 
 
 _EVERYTHING = Everything()

@@ -9,6 +9,7 @@ from django.conf import settings
 
 # Separates this use of SECRET_KEY from every other (RFC 5869, section 3.2).
 PURPOSE = b"brainscan/assistant-provider-key/1"
+FINGERPRINT = b"brainscan/secret-key-fingerprint/1"
 
 
 def encrypt(secret: str) -> str:
@@ -26,6 +27,14 @@ def decrypt(stored: str) -> str | None:
         return None
 
 
+def fingerprint() -> str:
+    """Return text that tells whether two installations have the same `SECRET_KEY`, without revealing it."""
+    return _derived(FINGERPRINT)[:8].hex()
+
+
 def _fernet() -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(settings.SECRET_KEY.encode())
-    return Fernet(base64.urlsafe_b64encode(derived))
+    return Fernet(base64.urlsafe_b64encode(_derived(PURPOSE)))
+
+
+def _derived(purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(settings.SECRET_KEY.encode())

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from classifier.ops import metrics
 from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
+from classifier.services.installation import record_backup
 from classifier.worker.measurements import Measurements
 from devtools.running import ROOT
 from tests.factories import make_analysis, make_scan, make_worker_process
@@ -176,13 +177,13 @@ def test_the_version_is_the_projects():
 # --- what it costs ------------------------------------------------------------------------------------------------
 
 
-def test_a_scrape_is_three_queries_however_much_there_is(owner, django_assert_num_queries):
+def test_a_scrape_is_four_queries_however_much_there_is(owner, django_assert_num_queries):
     for state in ("queued", "running", "succeeded", "failed"):
         for attempts in (1, 2):
             make_analysis(make_scan(owner), state=state, attempts=attempts)
     for _ in range(3):
         make_worker_process(measurements=measured())
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         scrape()
 
 
@@ -201,7 +202,7 @@ def test_counting_what_has_ended_takes_a_hundredth_of_the_time_at_most(monkeypat
     name, labels = "brainscan_finished_analyses", {"state": "succeeded", "attempts": "1"}
     assert value(scrape(), name, **labels) == 1
     now = 1000.0 + 199
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert value(scrape(), name, **labels) == 1
     now = 1000.0 + 200
     assert value(scrape(), name, **labels) == 2
@@ -317,3 +318,10 @@ def test_with_a_token_nobody_reads_without_it(staff, settings):
 def test_it_is_read_and_nothing_else():
     assert Client().post("/metrics").status_code == 405
     assert Client().head("/metrics").status_code == 200
+
+
+def test_the_last_backup_is_a_metric_once_there_is_one():
+    name = "brainscan_last_backup_timestamp_seconds"
+    assert name not in {key for key, _ in scrape()}
+    record_backup({"at": "2026-11-02T03:04:05+00:00", "path": "/srv/b.tar", "scans": 7, "missing": 0})
+    assert value(scrape(), name) == 1793588645

@@ -8,11 +8,16 @@ from threading import Event
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import connection
 from django.test import override_settings
 from django.urls import reverse
 
 from brainscan.object_storage import ObjectStorage
 from classifier.models import Scan
+from classifier.models.append_only import remove_triggers
+from classifier.ops.backup.create import back_up
+from classifier.ops.backup.restore import restore
 from classifier.reports import archive as archives
 from classifier.selectors.scan import visible_scans
 from classifier.services import scan as service
@@ -107,6 +112,22 @@ def test_a_store_that_is_away_stores_nothing_and_says_so(owner, browse, api, set
         with pytest.raises(OSError, match="object store failed") as failure:
             default_storage.open("scans/x")
         assert failure.value.errno == errno.EIO
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backup_copies_the_objects_and_restores_them(owner, store, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    for _ in range(2):
+        service.submit_scan(owner=owner, file=png_bytes())
+    before = {key: store.Object(key).get()["Body"].read() for key in keys(store)}
+    backup = back_up(tmp_path / "backup.tar")
+    assert backup.files == 4
+    remove_triggers(connection)
+    call_command("flush", interactive=False, verbosity=0)
+    store.objects.all().delete()
+    assert restore(backup.path).files == 4
+    assert {key: store.Object(key).get()["Body"].read() for key in keys(store)} == before
+    assert Scan.objects.count() == 2
 
 
 def test_a_missing_object_is_a_missing_file(store):

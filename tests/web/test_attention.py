@@ -1,5 +1,6 @@
 """The page of what needs attention."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from django.utils import timezone
 
 from classifier.findings import Outcome
 from classifier.models import Analysis
+from classifier.services.installation import record_backup
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +68,15 @@ def test_dismissed_scans_come_back_with_a_further_failure(browse, owner, trouble
 def test_nobody_dismisses_for_another(browse, owner, outsider, troubled):
     browse(outsider).post(PAGE, {"action": "dismiss", "scan": [str(troubled["failed"].pk), "x"]})
     assert str(troubled["failed"].pk) in browse(owner).get(PAGE).content.decode()
+
+
+def test_administrators_see_the_last_backup(browse, staff, owner):
+    assert re.search(r"Last backup</dt>\s*<dd>\s*<strong>None", browse(staff).get(PAGE).content.decode())
+    record_backup({"at": "2026-11-02T03:04:05+00:00", "path": "/srv/b.tar", "scans": 7, "missing": 1})
+    page = browse(staff).get(PAGE).content.decode()
+    assert "2 Nov 2026, 03:04, 7 scans" in page
+    assert "1 image file missing in the storage" in page
+    assert "Last backup" not in browse(owner).get(PAGE).content.decode()
 
 
 def test_the_system_is_shown_to_administrators_only(browse, owner, staff):

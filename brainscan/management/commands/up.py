@@ -1,7 +1,6 @@
 """`manage.py up`: all of BrainScan in the foreground."""
 
 import errno
-import fcntl
 import os
 import socket
 from pathlib import Path
@@ -14,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from brainscan.environment import private_folder
 from brainscan.processes import programs
 from brainscan.processes.supervisor import NotReady, Program, Supervisor
+from classifier.ops.lock import UP_LOCK, Locked, lock
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         os.umask(0o077)
         _check_model()
         data_dir = private_folder(Path(settings.DATA_DIR))
-        with _only_one(data_dir / "up.lock"):
+        with _only_one(data_dir / UP_LOCK):
             _check_port(settings.HOST, settings.PORT)
             self._prepare_model()
             call_command("migrate", interactive=False, verbosity=0)
@@ -101,15 +101,12 @@ def _check_model() -> None:
 
 def _only_one(path: Path) -> TextIO:
     """Return the open lock file. Raises `CommandError` when another `up` holds it; a killed one holds nothing."""
-    file = path.open("w")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
+        return lock(path)
+    except Locked as error:
         raise CommandError(
             f"BrainScan is already running on the data in {path.parent}. Stop it first, or set DATA_DIR."
         ) from error
-    return file
 
 
 def _check_port(host: str, port: int) -> None:

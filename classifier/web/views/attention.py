@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from classifier.ops.health import ANSWER_SECONDS, CHECKS
 from classifier.queue.state import live_workers
 from classifier.selectors.attention import attention as find
+from classifier.selectors.installation import last_backup
 from classifier.selectors.model import default_model
 from classifier.services.attention import dismiss, retry
 from classifier.web.http import SignedInRequest
@@ -59,7 +60,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _system() -> dict[str, Any]:
-    """Return the checks by name, the live workers, the default model, and the free disk space in GB."""
+    """Return the checks by name, live workers, default model, newest backup, and free disk space in GB."""
     deadline = time.monotonic() + ANSWER_SECONDS
     for check in CHECKS:
         check.begin()
@@ -67,5 +68,6 @@ def _system() -> dict[str, Any]:
         "checks": {check.name.capitalize(): check.passes(deadline=deadline) for check in CHECKS},
         "workers": live_workers(),
         "model": default_model(),
+        "backup": last_backup(),
         "free_gb": shutil.disk_usage(settings.DATA_DIR).free / 1e9,
     }

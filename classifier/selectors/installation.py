@@ -1,0 +1,33 @@
+"""What is recorded about the whole installation. It names no patient, so it is not scoped to a user."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from classifier.models import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class LastBackup:
+    """The newest backup.
+
+    Attributes:
+        at: When it was made.
+        path: Where, on the host that made it.
+        scans: Number of scans in it.
+        missing: Number of image files that the storage did not have.
+    """
+
+    at: datetime
+    path: str
+    scans: int
+    missing: int
+
+
+def last_backup() -> LastBackup | None:
+    """Return the newest backup; None if there was none."""
+    facts = Installation.objects.values_list("last_backup", flat=True).first()
+    if not facts:
+        return None
+    return LastBackup(
+        at=datetime.fromisoformat(facts["at"]), path=facts["path"], scans=facts["scans"], missing=facts["missing"]
+    )
