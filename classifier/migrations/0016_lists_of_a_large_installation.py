@@ -3,7 +3,9 @@
 import django.db.models.functions.text
 from django.db import migrations, models
 
-from classifier.models.derived import create_search_index, drop_search_index, rebuild_counts, rebuild_facets, rebuild_texts
+from classifier.models.derived.counts import rebuild_counts
+from classifier.models.derived.facets import rebuild_facets
+from classifier.models.derived.texts import create_search_index, drop_search_index, rebuild_texts
 
 
 def fill(apps, schema_editor):

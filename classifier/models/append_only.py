@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from classifier.models.derived import install_derived_triggers, remove_derived_triggers
+from classifier.models.derived.triggers import install_derived_triggers, remove_derived_triggers
 
 Row = TypeVar("Row", bound=models.Model)
 

@@ -7,14 +7,9 @@ from django.db import connection, transaction
 
 from classifier.models import ScanCount
 from classifier.models.append_only import install_triggers, remove_triggers
-from classifier.models.derived import (
-    counted,
-    rebuild_counts,
-    rebuild_facets,
-    rebuild_texts,
-    wrong_facets,
-    wrong_texts,
-)
+from classifier.models.derived.counts import counted, rebuild_counts
+from classifier.models.derived.facets import rebuild_facets, wrong_facets
+from classifier.models.derived.texts import rebuild_texts, wrong_texts
 
 logger = structlog.get_logger(__name__)
 

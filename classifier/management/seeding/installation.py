@@ -31,7 +31,8 @@ from classifier.models import (
     User,
 )
 from classifier.models.append_only import install_triggers, remove_triggers
-from classifier.models.derived import rebuild_counts, rebuild_texts
+from classifier.models.derived.counts import rebuild_counts
+from classifier.models.derived.texts import rebuild_texts
 from classifier.models.scan_index import Facet
 from classifier.services.review import impression_hash
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.backends.postgresql.client import DatabaseClient
 from django.db.migrations.loader import MigrationLoader
 
-from classifier.models.derived import FTS
+from classifier.models.derived.texts import FTS
 from classifier.ops.backup import BackupError
 
 MEMBERS = {"sqlite": "database.sqlite3", "postgresql": "database.pgdump"}

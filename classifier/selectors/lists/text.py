@@ -7,14 +7,14 @@ from django.db import connection
 from django.db.models import Q
 
 from classifier.models import User
-from classifier.models.derived import FTS, OWNER_KEY, TEAM_KEY, key_word
+from classifier.models.derived.texts import FTS, OWNER_KEY, TEAM_KEY, key_word
 from classifier.selectors.lists.criteria import MIN_INDEXED, Criteria, Place
 from classifier.selectors.lists.scope import Scope
 from classifier.selectors.lists.sql import Values, contains
 
 MICROSECONDS = 1_000_000
 POSITIONS = 1024
-"""Positions within a microsecond; see `classifier.models.derived`."""
+"""Positions within a microsecond; see `classifier.models.derived.texts`."""
 SLACK = 2 * POSITIONS
 """Keys of texts of one moment are not exact; the scan's own time is compared, too."""
 

@@ -1,0 +1,33 @@
+"""The facet of a scan as an expression of both databases; see `classifier.models.scan_index.Facet`."""
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+def result_of(row: str) -> str:
+    """Return the expression of the result of an analysis, as `Facet.result` has it."""
+    return (
+        f"CASE WHEN {row}.state IN ('queued', 'running') THEN 'waiting' "
+        f"WHEN {row}.state <> 'succeeded' THEN {row}.state "
+        f"WHEN {row}.outcome = 'classified' THEN {row}.finding ELSE {row}.outcome END"
+    )
+
+
+def facet_of(scan: str) -> str:
+    """Return the expression of a scan's facet: model, result, and reviewed finding."""
+    return (
+        f"(coalesce((SELECT a.model_name || '|' || {result_of('a')} FROM classifier_analysis a "
+        f"WHERE a.id = {scan}.current_analysis_id), '|') || '|' || {scan}.reviewed_finding)"
+    )
+
+
+def rebuild_facets(connection: BaseDatabaseWrapper) -> int:
+    """Correct every facet; return how many were wrong."""
+    wanted = facet_of("classifier_scan")
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE classifier_scan SET facet = {wanted} WHERE facet <> {wanted}")
+        return int(cursor.rowcount)
+
+
+def wrong_facets() -> str:
+    """Return the query of the number of scans with a wrong facet."""
+    return f"SELECT count(*) FROM classifier_scan WHERE facet <> {facet_of('classifier_scan')}"
