@@ -21,7 +21,7 @@ def create_search_index(connection: BaseDatabaseWrapper) -> None:
         if connection.vendor == "sqlite":
             cursor.execute(
                 f"CREATE VIRTUAL TABLE IF NOT EXISTS {FTS} USING fts5(keys, text, "
-                "content='classifier_scantext', content_rowid='id', tokenize='trigram')"
+                "content='classifier_scantext', content_rowid='id', tokenize='trigram', detail=none)"
             )
             return
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")

@@ -6,13 +6,15 @@ from datetime import datetime
 from itertools import product
 from uuid import UUID
 
+from django.db import connection
+
 from classifier.models.scan_index import Facet
 from classifier.selectors.lists import conditions
 from classifier.selectors.lists.criteria import MIN_INDEXED, Criteria, Place
 from classifier.selectors.lists.ranges import Range, fetched, merged, ordered
 from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of, own_teams
 from classifier.selectors.lists.sql import Values
-from classifier.selectors.lists.text import Way, owners_by_word, text_position, text_selections
+from classifier.selectors.lists.text import Way, all_texts, indexed_texts, nearest_texts, owners_by_word, text_keys
 
 Statement = tuple[str, Values]
 
@@ -148,8 +150,23 @@ class _Finder:
         yield from self._merged(ranges, way, by_range=False)
 
     def _text(self, way: Way) -> Iterator[Statement]:
-        for table, where, values in text_selections(self._scope, self._criteria, way, place=self._place):
-            yield self._one(table, where, way, values, position=text_position())
+        values, place, criteria = Values(), self._place, self._criteria
+        if connection.vendor == "sqlite":
+            table, where, position = indexed_texts(self._scope, criteria, way, values, place=place)
+            yield self._one(table, where, way, values, position=position)
+            return
+        parts = []
+        for number, key in enumerate(text_keys(self._scope, criteria)):
+            table, where, position = nearest_texts(key, criteria, way, values, place=place, ascending=self._ascending)
+            nearest, _ = self._one(table, where, way, values, position=position)
+            table, where, position = all_texts(key, criteria, way, values, place=place)
+            every, _ = self._one(table, where, way, values, position=position)
+            # The index is asked only for what is not frequent: it has no order and finds all texts with a word.
+            parts.append(
+                f"SELECT * FROM (WITH nearest AS MATERIALIZED ({nearest}) SELECT * FROM nearest UNION ALL "
+                f"SELECT * FROM ({every}) every WHERE (SELECT count(*) FROM nearest) < {self._limit}) k{number}"
+            )
+        yield " UNION ALL ".join(parts), values
 
     def _merged(self, ranges: list[Range], way: Way, *, by_range: bool) -> Iterator[Statement]:
         def residual(values: Values) -> list[str]:

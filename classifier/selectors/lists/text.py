@@ -1,9 +1,8 @@
 """Text search: a full-text index of SQLite or PostgreSQL, behind one function."""
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 
-from django.db import connection
 from django.db.models import Q
 
 from classifier.models import User
@@ -12,6 +11,12 @@ from classifier.selectors.lists.criteria import MIN_INDEXED, Criteria, Place
 from classifier.selectors.lists.scope import Scope
 from classifier.selectors.lists.sql import Values, contains
 
+PART = 3
+"""Characters of a word of the index."""
+MAX_PARTS = 4
+"""More parts of a word hardly exclude more texts, and each costs a list to read."""
+NEAREST = 2000
+"""PostgreSQL reads so many texts in their order first: they have enough matches of every frequent word."""
 MICROSECONDS = 1_000_000
 POSITIONS = 1024
 """Positions within a microsecond; see `classifier.models.derived.texts`."""
@@ -65,54 +70,73 @@ def word_condition(word: str) -> Q:
     return text
 
 
-def text_position() -> str:
-    """Return the column whose order the index has."""
-    return f"{FTS}.rowid" if connection.vendor == "sqlite" else "t.id"
+def indexed_texts(
+    scope: Scope, criteria: Criteria, way: Way, values: Values, *, place: Place | None
+) -> tuple[str, list[str], str]:
+    """Return tables, conditions, and position of the texts of SQLite's index that contain words, of visible scans.
 
-
-def text_selections(
-    scope: Scope, criteria: Criteria, way: Way, *, place: Place | None
-) -> Iterator[tuple[str, list[str], Values]]:
-    """Yield tables, conditions, and values of selections of texts that contain words, of scans that are visible.
-
-    The order of a selection is that of `text_position`, newest last.
+    The index has no positions of words within texts, and each word is at most `MAX_PARTS` of its parts. The texts
+    themselves are compared with the whole words.
     """
-    if connection.vendor == "sqlite":
-        yield _sqlite(scope, criteria, way, place=place)
-        return
-    for column, number in _keys(scope, criteria):
-        values = Values()
-        where = [f"t.{column} = {values.add(number)}", *(contains("t.text", word, values) for word in way.indexed)]
-        if way.owners is not None:
-            where.append(f"t.owner_number IN ({values.all(list(way.owners)) or 'NULL'})")
-        where += _positions(criteria, place, values, column="t.id")
-        yield "classifier_scantext t JOIN classifier_scan s ON s.id = t.scan_id", where, values
+    kinds = {"owner_number": OWNER_KEY, "team_number": TEAM_KEY}
+    parts = [" OR ".join(f'"{key_word(kinds[column], number)}"' for column, number in text_keys(scope, criteria))]
+    if way.owners is not None:
+        parts.append(" OR ".join(f'"{key_word(OWNER_KEY, owner)}"' for owner in way.owners))
+    parts += [_quoted(part) for part in dict.fromkeys(part for word in way.indexed for part in _parts(word))]
+    where = [f"{FTS} MATCH {values.add(' AND '.join(f'({part})' for part in parts))}"]
+    where += _positions(criteria, place, values, column=f"{FTS}.rowid")
+    where += [_text_contains(word, values) for word in way.indexed]
+    # CROSS JOIN keeps the order: the index first, newest first, until there are enough.
+    texts = f"{FTS} CROSS JOIN classifier_scantext t ON t.id = {FTS}.rowid"
+    return f"{texts} CROSS JOIN classifier_scan s ON s.id = t.scan_id", where, f"{FTS}.rowid"
 
 
-def _keys(scope: Scope, criteria: Criteria) -> list[tuple[str, int]]:
+def nearest_texts(
+    key: tuple[str, int], criteria: Criteria, way: Way, values: Values, *, place: Place | None, ascending: bool
+) -> tuple[str, list[str], str]:
+    """Return tables, conditions, and position of those of the next `NEAREST` texts of a key that contain words."""
+    inner = [f"{key[0]} = {values.add(key[1])}", *_positions(criteria, place, values, column="id")]
+    order = "ASC" if ascending else "DESC"
+    texts = f"SELECT * FROM classifier_scantext WHERE {' AND '.join(inner)} ORDER BY id {order} LIMIT {NEAREST}"
+    where = [contains("t.text", word, values) for word in way.indexed]
+    return f"({texts}) t JOIN classifier_scan s ON s.id = t.scan_id", where, "t.id"
+
+
+def all_texts(
+    key: tuple[str, int], criteria: Criteria, way: Way, values: Values, *, place: Place | None
+) -> tuple[str, list[str], str]:
+    """Return tables, conditions, and position of the texts of a key that contain words, through PostgreSQL's index."""
+    where = [f"t.{key[0]} = {values.add(key[1])}", *(contains("t.text", word, values) for word in way.indexed)]
+    where += _positions(criteria, place, values, column="t.id")
+    # Ordered by the plain key, PostgreSQL would rather read all texts of everybody in their order.
+    return "classifier_scantext t JOIN classifier_scan s ON s.id = t.scan_id", where, "t.id + 0"
+
+
+def text_keys(scope: Scope, criteria: Criteria) -> list[tuple[str, int]]:
+    """Return the columns and numbers that tell the texts of visible scans."""
     if criteria.team is not None:
         return [("team_number", criteria.team)]
     own = ("owner_number", scope.user.pk)
     return [own] if criteria.mine else [own, *(("team_number", team) for team in scope.teams)]
 
 
-def _sqlite(scope: Scope, criteria: Criteria, way: Way, *, place: Place | None) -> tuple[str, list[str], Values]:
-    kinds = {"owner_number": OWNER_KEY, "team_number": TEAM_KEY}
-    keys = " OR ".join(f'"{key_word(kinds[column], number)}"' for column, number in _keys(scope, criteria))
-    parts = [f"keys : ({keys})"]
-    if way.owners is not None:
-        owners = " OR ".join(f'"{key_word(OWNER_KEY, owner)}"' for owner in way.owners)
-        parts.append(f"keys : ({owners})")
-    for word in way.indexed:
-        quoted = word.replace('"', '""')
-        parts.append(f'text : "{quoted}"')
-    values = Values()
-    where = [f"{FTS} MATCH {values.add(' AND '.join(parts))}"]
-    where += _positions(criteria, place, values, column=f"{FTS}.rowid")
-    # CROSS JOIN keeps the order: the index first, newest first, until there are enough.
-    texts = f"{FTS} CROSS JOIN classifier_scantext t ON t.id = {FTS}.rowid"
-    table = f"{texts} CROSS JOIN classifier_scan s ON s.id = t.scan_id"
-    return table, where, values
+def _parts(word: str) -> list[str]:
+    """Return parts of three characters, spread over the word and without overlap where it is long enough."""
+    last = len(word) - PART
+    number = min(MAX_PARTS, -(-len(word) // PART))
+    return [word[begin : begin + PART] for begin in (round(last * n / max(1, number - 1)) for n in range(number))]
+
+
+def _quoted(part: str) -> str:
+    escaped = part.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _text_contains(word: str, values: Values) -> str:
+    if word.isascii():
+        return contains("t.text", word, values)
+    # SQLite's LIKE tells upper from lower case in other letters.
+    return f"t.text REGEXP {values.add(f'(?i){re.escape(word)}')}"
 
 
 def _positions(criteria: Criteria, place: Place | None, values: Values, *, column: str) -> list[str]:
