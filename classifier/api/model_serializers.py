@@ -126,6 +126,10 @@ class VersionInUseSerializer(serializers.Serializer[Any]):
     total = PeriodSerializer()
     weeks = PeriodSerializer(many=True)
     shifts = ShiftSerializer(many=True)
+    sampled_scans = serializers.IntegerField(
+        allow_null=True,
+        help_text="Number of scans, drawn at random, that were counted for all versions; null if all were counted.",
+    )
 
 
 class DifferenceSerializer(serializers.Serializer[Difference]):

@@ -159,6 +159,14 @@ class StatisticsSerializer(serializers.Serializer[Any]):
         help_text="The sum of all readers of the team, or of all the caller's teams; null without a team.",
     )
     accuracy = AccuracySerializer(read_only=True)
+    sampled_scans = serializers.IntegerField(
+        read_only=True,
+        allow_null=True,
+        help_text="Number of scans, drawn at random, that `team` and `accuracy` count; null if all were counted.",
+    )
+    sampled_own_scans = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="The same for `own`: scans that the caller has read."
+    )
 
 
 class StatisticsView(PrivateView):

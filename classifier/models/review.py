@@ -51,6 +51,7 @@ class Impression(AppendOnlyModel):
             models.UniqueConstraint(fields=("scan", "reader"), name="impression_once"),
             models.UniqueConstraint(fields=("reader", "number"), name="impression_number_once"),
         )
+        indexes = (models.Index(fields=("reader", "scan"), name="impression_by_reader"),)
 
     def __str__(self) -> str:
         return f"Impression {self.number} of {self.reader}"
@@ -92,6 +93,7 @@ class Review(AppendOnlyModel):
         indexes = (
             models.Index(fields=("scan", "created_at"), name="review_of_scan"),
             models.Index(fields=("reviewer", "created_at"), name="review_by_reviewer"),
+            models.Index(fields=("reviewer", "scan"), name="review_scans_of_reviewer"),
         )
         constraints = (
             # Two forms sent at once store one review.

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from classifier.input_problems import BLOCKING, codes
 from classifier.models.review import READING_CHOICES
+from classifier.models.scan_sample import sample_indexes
 from classifier.models.sealing import SealingQuerySet
 
 BOOLEAN: models.BooleanField[bool, bool] = models.BooleanField()
@@ -128,6 +129,7 @@ class Scan(models.Model):
                 name="scan_team_patient",
             ),
             models.Index(fields=("pixels_sha256",), name="scan_pixels"),
+            *sample_indexes(),
         )
         constraints = (
             # A repeated request returns the scan of the first one, even if both arrive at once.

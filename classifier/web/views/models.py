@@ -111,6 +111,7 @@ def models_in_use(request: SignedInRequest) -> HttpResponse:
     context = {
         "weeks": WEEKS,
         "versions": versions,
+        "sampled_scans": versions[0].sampled_scans if versions else None,
         "totals": [in_use_tables.period_row(in_use_tables.name_of(row), row.total) for row in versions],
         "charts": in_use_tables.week_charts(versions),
         "details": [
