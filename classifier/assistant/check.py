@@ -5,6 +5,7 @@ contradict the stored result, and says how much was removed and why.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -16,13 +17,14 @@ from classifier.wording import remaining_findings
 MAX_TEXT = 4000
 """Characters of one part of an explanation. Ten times what the instructions ask for; more is a runaway."""
 
-NUMBER, FINDING, SIDE, ADVICE, LINK, MARK = "number", "finding", "side", "advice", "link", "mark"
+NUMBER, FINDING, SIDE, ADVICE, LINK, MARK, SCRIPT = "number", "finding", "side", "advice", "link", "mark", "script"
 REASONS: dict[str, str] = {
     NUMBER: "it gave a number that is no figure of this analysis",
     FINDING: "it named a finding that the analysis does not support",
     SIDE: "it named a side of the image where the evidence does not lie",
     ADVICE: "it diagnosed or prescribed",
     LINK: "it contained a link, an address, or code",
+    SCRIPT: "it was not written in Latin letters, so it could not be checked",
     MARK: "it imitated a mark of this program",
 }
 """Why a sentence is removed, to follow "removed because"."""
@@ -39,8 +41,8 @@ _IN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _MENTIONS: dict[str, re.Pattern[str]] = {
-    "glioma": re.compile(r"\b(?:glioma|gliomas|glioblastoma|astrocytoma|oligodendroglioma)\w*", re.IGNORECASE),
-    "meningioma": re.compile(r"\bmeningiom\w*", re.IGNORECASE),
+    "glioma": re.compile(r"\b(?:gliom|glioblastom|astrocytom|oligodendrogliom)\w*", re.IGNORECASE),
+    "meningioma": re.compile(r"\bmening[ei]o?m\w*", re.IGNORECASE),
     "pituitary": re.compile(r"\b(?:pituitary|hypophys\w*|prolactinoma\w*|adenoma\w*|sellar mass)\b", re.IGNORECASE),
     "notumor": re.compile(
         r"\bno (?:sign of a? ?)?(?:brain )?tumou?rs?\b|\btumou?r-free\b|"
@@ -51,6 +53,12 @@ _MENTIONS: dict[str, re.Pattern[str]] = {
 _OTHER = re.compile(
     r"\b(?:metasta\w+|lymphoma\w*|abscess\w*|infarct\w*|stroke\w*|hemorrhag\w+|haemorrhag\w+|ependymoma\w*|"
     r"medulloblastoma\w*|schwannoma\w*|craniopharyngioma\w*|multiple sclerosis|aneurysm\w*)\b",
+    re.IGNORECASE,
+)
+# A claim, also in a part that may discuss other findings, and as an order to make one.
+_CLAIMS = re.compile(
+    r"\b(?:shows?|shown|reports?|reported|depicts?|contains?|finds?|found|detects?|sees?|confirms?|names?|states?|says?|"
+    r"diagnosis is|this is|it is|result is|finding is)\b(?: that)?(?: \w+){0,3}? (?:an? )?(?:\w+ )?$",
     re.IGNORECASE,
 )
 _A_TUMOR = re.compile(
@@ -75,17 +83,22 @@ _ADVICE = re.compile(
     r"diagnosed (?:with|as)|confirms? the diagnosis|you (?:have|suffer)|(?:start|give|administer|prescribe|take) "
     r"(?:dexamethasone|steroids?|chemotherapy|temozolomide|cabergoline|levetiracetam|radiotherapy|a dose)|"
     r"\w+ ?mg\b|must undergo|should undergo (?:surgery|biopsy|resection|radiotherapy|chemotherapy)|"
+    r"(?:patient|he|she|they) (?:dies|will die|survives?|will survive)|"
     r"no further (?:tests?|imaging|examinations?) (?:is|are) needed)\b",
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    r"https?:|www\.|[a-z]+://|\]\(|!\[|<[a-z!/]|javascript:|data:[a-z]+/|`{3}|[\w.]+@[\w-]+\.\w", re.IGNORECASE
+    r"https?:|www\.|[a-z]+://|\]\(|!\[|<[a-z!/]|javascript:|data:[a-z]+/|`{3}|<\||\[\^|"
+    r"\b[\w-]{2,}\.(?:com|org|net|edu|gov|info|biz|app|dev|xyz|online|site|test|local|internal|example)\b|"
+    r"[\w.]+@[\w-]+\.\w",
+    re.IGNORECASE,
 )
 _MARKS = re.compile(
     r"\b(?:(?:not )?from the picture\b|(?:checked|verified) against the (?:picture|image)|edited by\b|signed by\b|"
     r"not AI[- ]generated|(?:written|checked|confirmed|approved|verified) by (?:a|the|dr\.?) )",
     re.IGNORECASE,
 )
+_SCRIPTS = ("LATIN", "GREEK", "MICRO SIGN", "FEMININE ORDINAL", "MASCULINE ORDINAL", "MODIFIER LETTER")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
@@ -152,6 +165,8 @@ def said_of_blocked(blocked: list[str]) -> str:
 def _reason(sentence: str, *, facts: Facts, references: Mapping[str, str], asserts: bool) -> str | None:
     if _LINK.search(sentence):
         return LINK
+    if any(_is_foreign(char) for char in sentence):
+        return SCRIPT
     if _MARKS.search(sentence):
         return MARK
     if _has_foreign_number(sentence, references):
@@ -163,6 +178,11 @@ def _reason(sentence: str, *, facts: Facts, references: Mapping[str, str], asser
     if _contradicts_finding(sentence, facts, asserts=asserts):
         return FINDING
     return None
+
+
+def _is_foreign(char: str) -> bool:
+    """Return whether a letter is neither Latin nor Greek. Such letters can imitate Latin ones, too."""
+    return char.isalpha() and not unicodedata.name(char, "").startswith(_SCRIPTS)
 
 
 def _has_foreign_number(sentence: str, references: Mapping[str, str]) -> bool:
@@ -190,9 +210,10 @@ def _contradicts_finding(sentence: str, facts: Facts, *, asserts: bool) -> bool:
     says_none = result.finding == "notumor" or result.outcome == Outcome.NOT_BRAIN_MRI
     if says_none and _A_TUMOR.search(sentence):
         return True
-    if not asserts:
-        return False
     allowed = _allowed(facts)
+    if not asserts:
+        foreign = [words for name, words in _MENTIONS.items() if name not in allowed]
+        return any(_CLAIMS.search(sentence[: found.start()]) for words in foreign for found in words.finditer(sentence))
     named = {name for name, words in _MENTIONS.items() if words.search(sentence)}
     return bool(named - allowed) or bool(_OTHER.search(sentence))
 

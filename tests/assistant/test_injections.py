@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 OTHER = "SECRETPATIENT77"
 FIELDS = ("outcome", "finding", "probabilities", "confidence", "state", "possible_findings")
 every_injection = pytest.mark.parametrize("injection", INJECTIONS.values(), ids=INJECTIONS)
+MARK = '<span class="look-mark look-not_checked">not checked against the picture</span>'
 ALLOWED_TAG = re.compile(r"</?(?:p|br|ul|ol|li|strong|em|code|pre|h3|h4|blockquote)\s*/?>")
 
 
@@ -76,7 +77,7 @@ def explained(scan: Scan, *, with_image: bool = False) -> Explanation:
 
 def assert_harmless(text: str) -> None:
     """Assert that a stored text has no figure, no other finding, no address, and renders to harmless tags only."""
-    html = to_html(text)
+    html = to_html(text).replace(MARK, "")
     assert "<" not in ALLOWED_TAG.sub("", html)
     for words in ("evil.example", "javascript:", "onerror", OTHER, "SECRET_KEY", KEY, "{{", "99", "ninety"):
         assert words not in text
@@ -85,34 +86,16 @@ def assert_harmless(text: str) -> None:
 
 
 @every_injection
-def test_in_notes_it_reaches_no_model(scan, obedient, injection):
+def test_in_notes_reference_and_review_it_reaches_no_model(scan, owner, obedient, injection):
     sent = obedient("Fine.")
-    Scan.objects.filter(pk=scan.pk).update(notes=injection[:4000])
+    # Stored as an older version or another program might have, past the checks of the forms.
+    Scan.objects.filter(pk=scan.pk).update(notes=injection[:4000], patient_reference=injection[:64])
+    comment = injection.replace("\x00", "")[:2000]
+    submit_review(scan.current_analysis, by=owner, verdict="agree", certainty="high", comment=comment)
     before = state_of(scan)
     assert_harmless(explained(scan).text)
-    assert injection not in repr(sent)
     assert injection[:30] not in str(sent[0])
-    assert state_of(scan) == before
-
-
-@every_injection
-def test_in_the_patient_reference_it_reaches_no_model(scan, obedient, injection):
-    sent = obedient("Fine.")
-    Scan.objects.filter(pk=scan.pk).update(patient_reference=injection[:64])
-    before = state_of(scan)
-    explained(scan)
-    assert injection[:30] not in str(sent[0])
-    assert state_of(scan) == before
-
-
-@every_injection
-def test_in_the_comment_of_a_review_it_reaches_no_model(scan, owner, obedient, injection):
-    sent = obedient("Fine.")
-    submit_review(scan.current_analysis, by=owner, verdict="agree", certainty="high", comment=injection[:2000])
-    before = state_of(scan)
-    explained(scan)
-    assert injection[:30] not in str(sent[0])
-    assert '"verdict": "agree"' in sent[0]["prompt"]
+    assert injection[:30] not in sent[0]["prompt"]
     assert state_of(scan) == before
 
 
@@ -157,5 +140,5 @@ def test_in_a_question_it_gets_no_data_of_others_and_its_answer_is_harmless(scan
     assert state_of(scan) == before
 
 
-def test_there_are_enough_cases():
-    assert 3 * len(INJECTIONS) >= 120
+def test_every_case_is_a_text_of_its_own():
+    assert len(set(INJECTIONS.values())) == len(INJECTIONS) >= 120
