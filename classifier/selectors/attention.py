@@ -16,7 +16,7 @@ RECENT = timedelta(days=30)
 # An analysis takes a second; one that waits longer waits for a worker.
 LONG_WAIT = timedelta(minutes=5)
 # More than a person goes through at once.
-MAX_ROWS = 200
+MAX_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)

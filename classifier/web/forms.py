@@ -1,11 +1,16 @@
 """Forms of the pages. They report what a person can correct at once; the services validate everything again."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from django import forms
 from django.db.models import QuerySet
+from django.forms.renderers import BaseRenderer
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from classifier.models import Scan, Team, User
 from classifier.privacy import HINT, looks_identifying
@@ -35,6 +40,29 @@ def style(field: forms.Field) -> None:
     else:
         name = "form-control"
     field.widget.attrs.setdefault("class", name)
+
+
+@cache
+def _time_zones() -> tuple[str, ...]:
+    """Return the names of all time zones. They are read from hundreds of files."""
+    return tuple(sorted(available_timezones()))
+
+
+class LongSelect(forms.Select):
+    """A choice among hundreds, written without a template for each: all time zones would take most of a page's time."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: BaseRenderer | None = None
+    ) -> SafeString:
+        """Return the element with its options."""
+        chosen = {str(value)} if value is not None else {""}
+        options = format_html_join(
+            "\n",
+            '<option value="{}"{}>{}</option>',
+            ((key, SafeString(" selected" if str(key) in chosen else ""), label) for key, label in self.choices),
+        )
+        of_element = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
+        return format_html("<select{}>\n{}\n</select>", flatatt(of_element), options)
 
 
 class TeamField(forms.ModelChoiceField[Team]):
@@ -193,7 +221,8 @@ class ProfileForm(forms.ModelForm[User]):
     time_zone = forms.ChoiceField(
         label="Time zone",
         required=False,
-        choices=lambda: [("", "As in the browser"), *((name, name) for name in sorted(available_timezones()))],
+        widget=LongSelect,
+        choices=lambda: [("", "As in the browser"), *((name, name) for name in _time_zones())],
     )
     current_password = forms.CharField(
         label="Current password",

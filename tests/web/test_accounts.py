@@ -280,3 +280,5 @@ def test_the_time_zone_is_chosen_on_the_profile(browse, owner):
     assert browse(owner).post("/profile/", {**fields, "time_zone": "Mars/Base"}).status_code == 400
     page = browse(owner).post("/profile/", {**fields, "time_zone": "Europe/Zurich"}, follow=True).content.decode()
     assert "Times are shown in Europe/Zurich." in page
+    assert '<option value="Europe/Zurich" selected>Europe/Zurich</option>' in page
+    assert page.count(" selected>") == 1
