@@ -3,7 +3,8 @@
 `python -m bench.history [--quick] [--servers] [--scans N] [--data DIR]` seeds an installation (`manage.py seed`), or
 takes the one that `--data` holds, and asks for its pages as several people would: the first page and deep ones, with
 one filter and with many at once. Requests go through the whole application within this process, one at a time. Between
-them runs the smallest request there is, so that a busy machine shows. `--servers` does it on PostgreSQL.
+them runs the smallest request there is, so that a busy machine shows. Then files are uploaded and claimed from the
+queue, there and in an empty installation by turns. `--servers` does it on PostgreSQL.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.figures import milliseconds
 from bench.history_requests import PEOPLE, requests_of
+from bench.history_statements import Statements
+from bench.history_writes import WRITES, measured_writes
+from bench.installation import conditions
 from bench.machine import RESULTS, write_result
 from devtools.servers import own_postgres_server
 
@@ -42,29 +46,16 @@ class Kind:
     Attributes:
         seconds: the wall-clock time of each request.
         processor_seconds: the processor time of each, without that of a database server.
+        database_seconds: the time of the statements of each.
         queries: the number of statements of each.
         slowest: seconds, path, statement, and parameters of the slowest statements.
     """
 
     seconds: list[float] = field(default_factory=list)
     processor_seconds: list[float] = field(default_factory=list)
+    database_seconds: list[float] = field(default_factory=list)
     queries: list[int] = field(default_factory=list)
     slowest: list[tuple[float, str, str, Any]] = field(default_factory=list)
-
-
-class Statements:
-    """Collects the statements of a request, with their times."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[float, str, Any]] = []
-
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        """Run a statement and keep it."""
-        begin = time.perf_counter()
-        try:
-            return execute(sql, params, many, context)
-        finally:
-            self.found.append((time.perf_counter() - begin, sql, params))
 
 
 def main() -> None:
@@ -90,7 +81,8 @@ def main() -> None:
                     own_postgres_server(Path(stack.enter_context(tempfile.TemporaryDirectory())))
                 )
                 os.environ["DATABASE_URL"] = server.url
-        content = measured(scans=scans, requests=requests)
+        content: dict[str, Any] = conditions() | measured(scans=scans, requests=requests)
+        content["writes"] = measured_writes(quick=options.quick)
     folder_of_results = RESULTS / "quick" if options.quick else RESULTS
     name = f"{options.name}-servers" if options.servers else options.name
     write_result(folder_of_results / f"{name}.json", content=content, packages=PACKAGES)
@@ -99,6 +91,8 @@ def main() -> None:
         print(
             f"{kind:34} {row['p50']:7.1f} {row['p95']:7.1f} {row['max']:7.1f} {processor['p95']:7.1f} {row['queries']}"
         )
+    for name in WRITES:
+        print(name, content["writes"][name])
     print("reference", content["reference_milliseconds"], content["reference_processor_milliseconds"])
 
 
@@ -155,6 +149,7 @@ def _measure(number: int) -> tuple[dict[str, Kind], Kind]:
         with connection.execute_wrapper(statements):
             _take(client, path, kind)
         kind.queries.append(len(statements.found))
+        kind.database_seconds.append(sum(took for took, _, _ in statements.found))
         if statements.found:
             took, sql, params = max(statements.found, key=lambda found: found[0])
             kind.slowest = sorted([*kind.slowest, (took, path, sql, params)], key=lambda row: -row[0])[:SLOWEST]
@@ -189,6 +184,7 @@ def _row(kind: Kind) -> dict[str, Any]:
     return {
         **milliseconds(kind.seconds),
         "processor": milliseconds(kind.processor_seconds),
+        "database": milliseconds(kind.database_seconds),
         "queries": [min(kind.queries), max(kind.queries)],
         "slowest": [path for _, path, _, _ in kind.slowest],
     }

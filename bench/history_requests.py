@@ -50,6 +50,16 @@ def requests_of(person: str, *, number: int, rng: random.Random) -> Iterator[tup
         yield person, "API, first page", "/api/v1/scans/"
         yield person, "API, deep page", _url("/api/v1/scans/", {"cursor": _cursor(rng)})
         yield person, "API, uploads", "/api/v1/batches/"
+        yield person, "statistics", _url("/statistics/", _period(rng))
+        yield person, "API, statistics", _url("/api/v1/statistics/", _period(rng))
+        yield person, "models in use", "/models/in-use/"
+        yield person, "API, models in use", "/api/v1/models/in-use/"
+        yield person, "models", "/models/"
+        yield person, "teams", "/teams/"
+        yield person, "next unread scan", "/scans/unread/"
+        yield person, "notifications", "/notifications/"
+        yield person, "API, notifications", "/api/v1/notifications/"
+        yield person, "profile", "/profile/"
         for name, path, parts in (
             ("history", "/scans/", _page_filters(rng)),
             ("API", "/api/v1/scans/", _api_filters(rng)),
@@ -62,6 +72,13 @@ def requests_of(person: str, *, number: int, rng: random.Random) -> Iterator[tup
             yield person, f"{name}, several filters, deep", _url(path, some | {"cursor": _cursor(rng)})
         yield person, "history, text search", _url("/scans/", {"text": rng.choice(WORDS)})
         yield person, "API, text search", _url("/api/v1/scans/", {"text": rng.choice(WORDS)})
+
+
+def _period(rng: random.Random) -> dict[str, str]:
+    """Return filters of the statistics: none, a period, a model version, or both."""
+    after = rng.randint(1, DAYS)
+    filters = {"uploaded_after": _day(after), "uploaded_before": _day(rng.randint(0, after)), "model": "xception:1"}
+    return dict(rng.sample(sorted(filters.items()), rng.randint(0, 3)))
 
 
 def _page_filters(rng: random.Random) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.arithmetic import arithmetic
 from bench.machine import RESULTS
 from bench.tables import TABLES, provenance
 from bench.targets import target_table
@@ -35,6 +36,8 @@ def block(name: str, *, results: Mapping[str, dict[str, Any]]) -> str:
     """
     if name == "targets":
         return target_table(results)
+    if name == "arithmetic":
+        return arithmetic(results) or NOT_MEASURED
     sources, make = TABLES[name]
     parts = [f"{make(results[source])}\n\n{provenance(results[source])}" for source in sources if source in results]
     return "\n\n".join(parts) or NOT_MEASURED
@@ -53,7 +56,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         results = read_results(RESULTS / "quick")
-        for name in ("targets", *TABLES):
+        for name in ("targets", *TABLES, "arithmetic"):
             print(f"\n## {name}\n\n{block(name, results=results)}")
         return
     document = DOCUMENT.read_text(encoding="utf-8")

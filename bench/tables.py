@@ -242,11 +242,19 @@ def history(result: Result) -> str:
             str(row["count"]),
             f"{_pair(row)} / {_value(row, 'max')}",
             f"{_pair(row['processor'])} / {_value(row['processor'], 'max')}",
+            _pair(row["database"]),
             "–".join(str(number) for number in sorted(set(row["queries"]))),
         ]
         for name, row in sorted(result["kinds"].items())
     ]
-    head = ("request", "requests", "p50 / p95 / max, ms", "processor time, p50 / p95 / max, ms", "queries")
+    head = (
+        "request",
+        "requests",
+        "p50 / p95 / max, ms",
+        "processor time, p50 / p95 / max, ms",
+        "statements, p50 / p95, ms",
+        "queries",
+    )
     reference, processor = result["reference_milliseconds"], result["reference_processor_milliseconds"]
     text = (
         f"**{DATABASES[result['kind']]}**, {result['scans']:,} scans. Meanwhile, the smallest request there is, "
@@ -255,10 +263,30 @@ def history(result: Result) -> str:
         f"of which {_pair(result['all_processor'])} ms of processor time"
         f".\n\n{table(head, rows)}"
     )
+    if "writes" in result:
+        text += f"\n\n{_writes(result['writes'])}"
     for plan in result["plans"][:3]:
         lines = "\n".join(plan["plan"][:8])
         text += f"\n\nSlow statement of `{plan['path']}`, {plan['milliseconds']:.0f} ms:\n\n```\n{lines}\n```"
     return text
+
+
+def _writes(writes: dict[str, Any]) -> str:
+    names = {"upload": "upload of a file", "claim": f"claim of {writes['claimed_at_once']} analyses"}
+    rows = [
+        [
+            f"{words}, {kind} table",
+            str(writes[name][kind]["count"]),
+            _pair(writes[name][kind]),
+            _pair(writes[name][kind]["database"]),
+            _pair(writes[name][kind]["processor"]),
+            f"{writes[name][kind]['statements']:.0f}",
+        ]
+        for name, words in names.items()
+        for kind in ("empty", "full")
+    ]
+    head = ("work", "times", "p50 / p95, ms", "in the database, ms", "processor time, ms", "statements")
+    return f"The product's own services, without HTTP, by turns in both installations:\n\n{table(head, rows)}"
 
 
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
