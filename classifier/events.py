@@ -29,6 +29,7 @@ class Kind(StrEnum):
     COMMISSIONING_CASES_ADDED = "commissioning.cases_added"
     COMMISSIONING_CASE_REMOVED = "commissioning.case_removed"
     COMMISSIONING_CASE_LOST = "commissioning.case_lost"
+    COMMISSIONING_CLOSED = "commissioning.closed"
     MODEL_CHANGED = "model.changed"
 
 

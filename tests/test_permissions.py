@@ -163,6 +163,8 @@ rules(
     "account_confirm_email", "account_email_verification_sent", "account_logout", "account_confirm_login_code",
 )  # fmt: skip
 rules(Rule(LOGIN, per_scan=True), "web:commissionings", "web:commissioning")
+rules(Rule(LOGIN, per_scan=True), "web:acceptance_file", "web:acceptance_json")
+rules(Rule(LOGIN), "web:acceptance_compare")
 rules(Rule(LOGIN), "account_change_password", "account_set_password", "account_reauthenticate")
 
 

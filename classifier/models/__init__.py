@@ -4,7 +4,7 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
 from classifier.models.assistant import AssistantProvider
 from classifier.models.batch import Batch, BatchFile
-from classifier.models.commissioning import Commissioning, CommissioningCase
+from classifier.models.commissioning import AcceptanceReport, Commissioning, CommissioningCase
 from classifier.models.conversation import Conversation, Message
 from classifier.models.event import Event
 from classifier.models.explanation import Explanation
@@ -22,6 +22,7 @@ from classifier.models.user import User
 from classifier.models.worker_process import WorkerProcess
 
 __all__ = [
+    "AcceptanceReport",
     "Analysis",
     "ApiToken",
     "AssistantProvider",

@@ -1,7 +1,7 @@
 """Commissioning: a team measures a model on its own cases, in shadow mode, before it relies on it."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -78,3 +78,26 @@ class CommissioningCase(models.Model):
 
     def __str__(self) -> str:
         return f"Case {str(self.pk)[:8]} of {self.commissioning}"
+
+
+class AcceptanceReport(AppendOnlyModel):
+    """The end of a commissioning: figures, verdicts, and signature. It holds counts alone, no patient and no scan."""
+
+    DELETED_WITH_SCAN: ClassVar[bool] = False
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    commissioning = models.OneToOneField(Commissioning, on_delete=models.PROTECT, related_name="report")
+    signed = models.JSONField(help_text="Content, signature, and public key; see `classifier.acceptance.signature`.")
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    closed_at = models.DateTimeField(default=timezone.now)
+
+    objects = AppendOnlyQuerySet["AcceptanceReport"].as_manager()
+
+    def __str__(self) -> str:
+        return f"Acceptance report of {self.commissioning}"
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The content; see `classifier.acceptance.report.build_report`."""
+        content: dict[str, Any] = self.signed["report"]
+        return content

@@ -35,7 +35,9 @@ class Progress:
 
 def commissionings_of(user: User) -> "QuerySet[Commissioning]":
     """Return the commissionings of the user's teams, newest first."""
-    return Commissioning.objects.filter(team__in=user.memberships.values("team")).select_related("team", "started_by")
+    return Commissioning.objects.filter(team__in=user.memberships.values("team")).select_related(
+        "team", "started_by", "report"
+    )
 
 
 def get_commissioning(user: User, commissioning_id: UUID) -> Commissioning:
@@ -45,7 +47,7 @@ def get_commissioning(user: User, commissioning_id: UUID) -> Commissioning:
 
 def open_commissionings(team: Team) -> "QuerySet[Commissioning]":
     """Return the commissionings of a team that are not closed."""
-    return Commissioning.objects.filter(team=team)
+    return Commissioning.objects.filter(team=team, report__isnull=True)
 
 
 def limits_of(commissioning: Commissioning) -> Limits:
@@ -69,7 +71,7 @@ def progress_of(commissioning: Commissioning) -> Progress:
         succeeded=Count("pk", filter=own & ended),
         failed=Count("pk", filter=own & ~active & ~ended),
     )
-    return Progress(**counts, lost=_events(commissioning, Kind.COMMISSIONING_CASE_LOST))
+    return Progress(**counts, lost=number_of_events(commissioning, Kind.COMMISSIONING_CASE_LOST))
 
 
 def installed_card(commissioning: Commissioning) -> ModelCard | None:
@@ -85,7 +87,8 @@ def installed_card(commissioning: Commissioning) -> ModelCard | None:
     return card if same else None
 
 
-def _events(commissioning: Commissioning, kind: Kind) -> int:
+def number_of_events(commissioning: Commissioning, kind: Kind) -> int:
+    """Count what happened to the cases of a commissioning."""
     rows = Event.objects.filter(kind=kind, at__gte=commissioning.started_at)
     return rows.filter(payload__commissioning=str(commissioning.pk)).count()
 

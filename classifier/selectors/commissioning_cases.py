@@ -10,7 +10,16 @@ from uuid import UUID
 from django.conf import settings
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, Commissioning, CommissioningCase, Diagnosis, Review, Scan, User
+from classifier.models import (
+    AcceptanceReport,
+    Analysis,
+    Commissioning,
+    CommissioningCase,
+    Diagnosis,
+    Review,
+    Scan,
+    User,
+)
 from classifier.selectors.commissioning import cases_of
 from classifier.selectors.scan import visible_scans
 
@@ -53,12 +62,15 @@ class CaseRow:
         scan: Its scan, sealed for the reader if it is closed to them.
         truth: Its truth.
         state: Of its shadow analysis.
+        answer: Its shadow analysis, once the commissioning is closed and unless the scan is closed to the reader; else
+            None.
     """
 
     case: CommissioningCase
     scan: Scan
     truth: Truth
     state: str
+    answer: Analysis | None = None
 
 
 def truths_of(commissioning: Commissioning, cases: Collection[CommissioningCase]) -> dict[UUID, Truth]:
@@ -94,8 +106,14 @@ def case_rows(user: User, commissioning: Commissioning, cases: Iterable[Commissi
     wanted = list(cases)
     truths = truths_of(commissioning, wanted)
     scans = {scan.pk: scan for scan in visible_scans(user).with_keys([case.scan_id for case in wanted])}
-    found = [(case, scans.get(case.scan_id)) for case in wanted]
-    return [CaseRow(case, scan, truths[case.pk], case.analysis.state) for case, scan in found if scan is not None]
+    is_closed = AcceptanceReport.objects.filter(commissioning=commissioning).exists()
+    rows = []
+    for case in wanted:
+        scan = scans.get(case.scan_id)
+        if scan is not None:
+            answer = case.analysis if is_closed and not scan.closed else None
+            rows.append(CaseRow(case, scan, truths[case.pk], case.analysis.state, answer))
+    return rows
 
 
 def in_review_order(commissioning: Commissioning) -> list[CommissioningCase]:

@@ -125,7 +125,8 @@ def remove_case(commissioning: Commissioning, *, by: User, case_id: UUID) -> Non
 
 def record_lost_cases(scan_id: UUID, *, by: User) -> None:
     """Record that open commissionings lose a case with its scan. Called in the transaction that deletes the scan."""
-    for case in CommissioningCase.objects.filter(scan_id=scan_id).select_related("commissioning"):
+    lost = CommissioningCase.objects.filter(scan_id=scan_id, commissioning__report__isnull=True)
+    for case in lost.select_related("commissioning"):
         _record(Kind.COMMISSIONING_CASE_LOST, case.commissioning, by=by, scan_id=scan_id)
 
 

@@ -1,4 +1,4 @@
-"""Encrypt secrets that are stored in the database, with a key derived from `SECRET_KEY`."""
+"""Keys derived from `SECRET_KEY`, and the encryption of secrets that are stored in the database."""
 
 import base64
 
@@ -29,12 +29,13 @@ def decrypt(stored: str) -> str | None:
 
 def fingerprint() -> str:
     """Return text that tells whether two installations have the same `SECRET_KEY`, without revealing it."""
-    return _derived(FINGERPRINT)[:8].hex()
+    return derived_key(FINGERPRINT)[:8].hex()
+
+
+def derived_key(purpose: bytes) -> bytes:
+    """Return a key of 32 bytes for one purpose."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(settings.SECRET_KEY.encode())
 
 
 def _fernet() -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(_derived(PURPOSE)))
-
-
-def _derived(purpose: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(settings.SECRET_KEY.encode())
+    return Fernet(base64.urlsafe_b64encode(derived_key(PURPOSE)))

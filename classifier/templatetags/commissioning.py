@@ -2,7 +2,15 @@
 
 from django import template
 
+from classifier.acceptance.limits import VERDICT_LABELS
+
 register = template.Library()
+
+
+@register.filter
+def verdict_label(verdict: str) -> str:
+    """Return the label of a verdict."""
+    return VERDICT_LABELS.get(verdict, verdict)
 
 
 @register.filter

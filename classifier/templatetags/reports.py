@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 
+from classifier import wording
 from classifier.models import Scan, User
 from classifier.reports import formatting
 from classifier.selectors.report_facts import scan_facts
@@ -11,6 +12,7 @@ from classifier.selectors.report_facts import scan_facts
 register = template.Library()
 register.filter("moment", formatting.moment)
 register.filter("day", formatting.day)
+register.filter("percent", wording.percent)
 
 
 @register.inclusion_tag("reports/_print_facts.html")

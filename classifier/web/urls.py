@@ -5,6 +5,7 @@ from django.urls import include, path
 from classifier.web import report_urls
 from classifier.web.views import (
     about,
+    acceptance,
     assistant,
     attention,
     batches,
@@ -95,6 +96,13 @@ urlpatterns = [
     path("teams/<int:team_id>/", teams.team, name="team"),
     path("teams/<int:team_id>/commissioning/", commissioning.commissionings, name="commissionings"),
     path("commissioning/<uuid:commissioning_id>/", commissioning.commissioning, name="commissioning"),
+    path("commissioning/compare/", acceptance.acceptance_compare, name="acceptance_compare"),
+    path("commissioning/<uuid:commissioning_id>/acceptance.json", acceptance.acceptance_json, name="acceptance_json"),
+    path(
+        "commissioning/<uuid:commissioning_id>/acceptance.<kind:kind>",
+        acceptance.acceptance_file,
+        name="acceptance_file",
+    ),
     path("notifications/", notifications.notifications, name="notifications"),
     path("notifications/count", notifications.notification_count, name="notification_count"),
     path("notifications/read/", notifications.notifications_read, name="notifications_read"),

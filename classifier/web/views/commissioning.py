@@ -12,6 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from classifier.acceptance.limits import BY_KEY
 from classifier.models import Commissioning
+from classifier.reports.acceptance import acceptance_fragment
+from classifier.selectors.acceptance import acceptance_of
 from classifier.selectors.commissioning import (
     answers_openly,
     commissionings_of,
@@ -22,12 +24,14 @@ from classifier.selectors.commissioning import (
 )
 from classifier.selectors.commissioning_cases import case_rows, in_review_order, truths_of
 from classifier.selectors.model import model_choices
+from classifier.services.acceptance import close_commissioning
 from classifier.services.case_files import add_case_file
 from classifier.services.commissioning import start_commissioning
 from classifier.services.commissioning_cases import Added, add_team_cases, remove_case, retry_cases
 from classifier.services.errors import NotAllowed, ServiceError
 from classifier.services.team import is_owner
 from classifier.web.commissioning_forms import CommissioningForm
+from classifier.web.confirm import ask, is_confirmed
 from classifier.web.http import SignedInRequest, team_or_404
 from classifier.web.uploads import MAX_FILES
 
@@ -93,6 +97,7 @@ def commissioning_or_404(request: SignedInRequest, commissioning_id: UUID) -> Co
 
 
 def _page(request: SignedInRequest, shown: Commissioning, *, added: Added | None = None) -> HttpResponse:
+    report = acceptance_of(shown)
     cases = in_review_order(shown)
     truths = truths_of(shown, cases)
     page = Paginator(cases, PAGE_LENGTH).get_page(request.GET.get("page"))
@@ -104,6 +109,8 @@ def _page(request: SignedInRequest, shown: Commissioning, *, added: Added | None
         "page": page,
         "rows": case_rows(request.user, shown, page.object_list),
         "added": added,
+        "report": report,
+        "acceptance": None if report is None else acceptance_fragment(report),
         "card": installed_card(shown),
         "answers_openly": answers_openly(shown),
         "max_files": MAX_FILES,
@@ -150,6 +157,24 @@ def _retry(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     return redirect(shown)
 
 
+def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
+    if not is_confirmed(request) and is_owner(shown.team, request.user):
+        progress = progress_of(shown)
+        return ask(
+            request,
+            heading=f"Close “{shown.title}”?",
+            text=f"The acceptance report is made of {progress.succeeded} analyzed cases, and the team sees the answers "
+            "of the model. Nothing can be added or changed afterwards.",
+            button="Close and make the report",
+            back=shown.get_absolute_url(),
+            fields={"action": "close"},
+            dangerous=False,
+        )
+    close_commissioning(shown, by=request.user)
+    messages.success(request, "The commissioning is closed. This is its acceptance report.")
+    return redirect(shown)
+
+
 def _remove(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     try:
         case_id = UUID(request.POST.get("case", ""))
@@ -165,5 +190,6 @@ ACTIONS: dict[str, Callable[[SignedInRequest, Commissioning], HttpResponse]] = {
     "add_all_scans": _add_scans,
     "add_file": _add_case_file,
     "retry": _retry,
+    "close": _close,
     "remove": _remove,
 }

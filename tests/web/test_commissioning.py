@@ -1,0 +1,131 @@
+"""The pages of a commissioning."""
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from classifier.models import Commissioning, CommissioningCase, Scan
+from classifier.services.acceptance import close_commissioning
+from tests.factories import make_analysis, make_scan, make_shadow_case, png_bytes
+
+pytestmark = pytest.mark.django_db
+START = {"model": "compact", "sensitivity": "90", "least_cases": "2", "title": "Scanner 2"}
+
+
+@pytest.fixture
+def commissioning(two_models, browse, owner, team) -> Commissioning:
+    response = browse(owner).post(reverse("web:commissionings", args=[team.pk]), START)
+    assert response.status_code == 302
+    return Commissioning.objects.get()
+
+
+def text(response) -> str:
+    return " ".join(response.content.decode().split())
+
+
+def test_limits_are_set_at_the_start(commissioning) -> None:
+    assert commissioning.limits == {"shares": {"sensitivity": 0.9}, "cases": 2, "prevalence": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sensitivity": ""}, "Set at least one limit"),
+        ({"sensitivity": "101"}, "less than or equal to 100"),
+        ({"false_omission": "2"}, "needs the prevalence"),
+        ({"prevalence": "100"}, "above 0 and below 100%"),
+        ({"model": "none"}, "Select a valid choice"),
+        ({"least_cases": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_a_start_without_sense_is_refused(changes, said, two_models, browse, owner, team) -> None:
+    response = browse(owner).post(reverse("web:commissionings", args=[team.pk]), START | changes)
+    assert response.status_code == 400
+    assert said in text(response)
+    assert not Commissioning.objects.exists()
+
+
+def test_members_follow_it_and_change_nothing(commissioning, browse, teammate, team) -> None:
+    client = browse(teammate)
+    page = text(client.get(commissioning.get_absolute_url()))
+    assert "Shadow mode" in page
+    assert "Add cases" not in page
+    for action in ("add_scans", "add_all_scans", "retry", "close"):
+        assert client.post(commissioning.get_absolute_url(), {"action": action}).status_code == 403
+    assert client.post(reverse("web:commissionings", args=[team.pk]), START).status_code == 403
+
+
+def test_a_file_with_bad_rows_says_which(commissioning, browse, owner) -> None:
+    client = browse(owner)
+    fields = {
+        "action": "add_file",
+        "cases": SimpleUploadedFile("cases.csv", b"file,finding\na.png,glioma\nb.png,glioma\nc.png,cyst\n"),
+        "image": SimpleUploadedFile("a.png", png_bytes()),
+    }
+    response = client.post(commissioning.get_absolute_url(), fields)
+    page = text(response)
+    assert "1 case added, 2 not" in page
+    assert "Row 3 (b.png): no scan of the team" in page
+    assert "Row 4 (c.png): “cyst” is no finding" in page
+    assert CommissioningCase.objects.get().scan == Scan.objects.get()
+    response = client.post(commissioning.get_absolute_url(), {"action": "add_file"}, follow=True)
+    assert "Choose the CSV file" in text(response)
+
+
+def test_answers_show_after_the_end_only(commissioning, browse, owner, teammate, team) -> None:
+    scan = make_scan(owner, team=team)
+    make_analysis(scan, state="succeeded", finding="glioma")
+    make_shadow_case(commissioning, scan, answer="pituitary", truth="meningioma")
+    client = browse(owner)
+    assert "Probably pituitary" not in text(client.get(commissioning.get_absolute_url()))
+    asked = client.post(commissioning.get_absolute_url(), {"action": "close"})
+    assert "Close and make the report" in text(asked)
+    closed = client.post(commissioning.get_absolute_url(), {"action": "close", "confirmed": "yes"}, follow=True)
+    assert "Pituitary tumor" in text(closed)
+    assert "too few cases" in text(closed)
+    for reader in (owner, teammate):
+        page = text(browse(reader).get(commissioning.get_absolute_url()))
+        assert "What is not known" in page
+        assert "sign-pituitary" in page
+        assert "Remove" not in page
+    again = client.post(commissioning.get_absolute_url(), {"action": "close", "confirmed": "yes"}, follow=True)
+    assert "This commissioning is closed" in text(again)
+    # Its answers stay out of everything else.
+    assert "compact" not in text(browse(owner).get(scan.get_absolute_url() + "models/")).split("Analyze with all")[0]
+
+
+def test_an_answer_of_a_sealed_scan_stays_closed(commissioning, browse, owner, teammate, team) -> None:
+    from classifier.services.team import set_sealed_reading
+
+    set_sealed_reading(team, by=owner, on=True)
+    scan = make_scan(owner, team=team)
+    make_analysis(scan, state="succeeded", finding="glioma")
+    make_shadow_case(commissioning, scan, answer="pituitary", truth="meningioma")
+    close_commissioning(commissioning, by=owner)
+    page = text(browse(teammate).get(commissioning.get_absolute_url()))
+    assert "Open after your first read" in page
+    assert "sign-pituitary" not in page
+
+
+def test_files_of_the_report(commissioning, browse, owner, team) -> None:
+    client = browse(owner)
+    names = ("pdf", "html")
+    for name in names:
+        assert client.get(reverse("web:acceptance_file", args=[commissioning.pk, name])).status_code == 302
+    make_shadow_case(commissioning, make_scan(owner, team=team), answer="glioma", truth="glioma")
+    close_commissioning(commissioning, by=owner)
+    pdf = client.get(reverse("web:acceptance_file", args=[commissioning.pk, "pdf"]))
+    assert pdf.content.startswith(b"%PDF-1.7")
+    document = text(client.get(reverse("web:acceptance_file", args=[commissioning.pk, "html"])))
+    assert "Acceptance report: Scanner 2" in document
+    signed = client.get(reverse("web:acceptance_json", args=[commissioning.pk]))
+    assert json.loads(signed.content)["report"]["counts"]["with_truth"] == 1
+    table = client.post(
+        reverse("web:acceptance_compare"),
+        {"files": [SimpleUploadedFile("a.json", signed.content), SimpleUploadedFile("b.json", b"{}")]},
+    )
+    assert "compact 0.1" in text(table)
+    assert "b.json: The file is no signed acceptance report." in text(table)
+    assert client.post(reverse("web:acceptance_compare")).status_code == 400
