@@ -30,6 +30,8 @@ class Kind(StrEnum):
     COMMISSIONING_CASE_REMOVED = "commissioning.case_removed"
     COMMISSIONING_CASE_LOST = "commissioning.case_lost"
     COMMISSIONING_CLOSED = "commissioning.closed"
+    SITE_CALIBRATION_ON = "site_calibration.on"
+    SITE_CALIBRATION_OFF = "site_calibration.off"
     MODEL_CHANGED = "model.changed"
 
 

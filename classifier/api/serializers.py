@@ -89,6 +89,12 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         allow_null=True,
         help_text="Probability of the reported finding; with `tumor`, of a tumor of any kind.",
     )
+    site_calibration = serializers.UUIDField(
+        source="site_calibration_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The site calibration that the answer was given with; null for the calibration of the model's card.",
+    )
     failure = serializers.SerializerMethodField(help_text="Null unless the analysis has failed.")
     queue_position = serializers.SerializerMethodField(
         help_text="Position in the queue, starting at 1; 0 when the analysis is not queued."
@@ -112,6 +118,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "ood_score",
             "model",
             "model_version",
+            "site_calibration",
             "milliseconds",
             "attempts",
             "failure",

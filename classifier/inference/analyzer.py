@@ -138,28 +138,38 @@ class Analyzer:
         appearance = appearance_statistics(inputs, parameters=parameters)
         return ModelInput(inputs, appearance, time.perf_counter() - started)
 
-    def forward(self, prepared: ModelInput) -> ModelOutput:
+    def forward(self, prepared: ModelInput, *, cards: Sequence[ModelCard] | None = None) -> ModelOutput:
         """Run the second step: the network.
+
+        Args:
+            prepared: From `prepare`.
+            cards: The card that each image will be decided with; None for that of the model.
 
         Raises:
             FloatingPointError: If an output is not finite; it could be mistaken for a result.
         """
         with self._lock:
             started = time.perf_counter()
-            output = predict(self.engine, prepared.inputs, detector=self.detector)
+            output = predict(self.engine, prepared.inputs, detector=self.detector, cards=cards)
             seconds = time.perf_counter() - started
         if not all(np.isfinite(part).all() for part in output):
             raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")
         return ModelOutput(output, prepared.appearance, prepared.seconds + seconds)
 
-    def decide(self, model_output: ModelOutput) -> list[AnalysisResult]:
-        """Run the last step: out-of-distribution detection, calibration and abstention. It is cheap."""
+    def decide(self, model_output: ModelOutput, *, cards: Sequence[ModelCard] | None = None) -> list[AnalysisResult]:
+        """Run the last step: out-of-distribution detection, calibration and abstention. It is cheap.
+
+        Args:
+            model_output: From `forward`.
+            cards: Calibration and thresholds of each image; None for those of the model.
+        """
         started = time.perf_counter()
         logits, features, class_maps = model_output.output
         scores: list[float | None] = [None] * len(logits)
         if self.detector is not None:
             scores = [float(score) for score in self.detector.score(features, model_output.appearance)]
-        decisions = [decide(row, self.card, ood_score=score) for row, score in zip(logits, scores, strict=True)]
+        cards = cards or [self.card] * len(logits)
+        decisions = [decide(row, card, ood_score=score) for row, card, score in zip(logits, cards, scores, strict=True)]
         seconds = model_output.seconds + time.perf_counter() - started
         share = seconds * 1000.0 / len(logits)
         maps = class_maps.astype(np.float16)

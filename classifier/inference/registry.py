@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,19 @@ class ModelCard:
     def metrics(self) -> list[dict[str, Any]]:
         """The card's measured figures, each with its protocol, date and command."""
         return list(self.details.get("metrics", ()))
+
+    def at_site(self, values: Mapping[str, Mapping[str, float]]) -> "ModelCard":
+        """Return the card with the calibration and the thresholds of a site.
+
+        Args:
+            values: `calibration`, `thresholds`, and `possible`, as `classifier.acceptance.refit` fits them.
+        """
+        return replace(
+            self,
+            calibration=Calibration(**values["calibration"]),
+            thresholds=Thresholds(**values["thresholds"]),
+            possible_from=tuple(values["possible"][name] for name in FINDINGS),
+        )
 
     def verify(self) -> None:
         """Check every file of the model against the card.

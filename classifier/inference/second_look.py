@@ -4,6 +4,7 @@ An engine with a method `predict_exact` rounds in `predict`. `docs/decisions/000
 agreement.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -28,13 +29,20 @@ class RoundingEngine(Protocol):
         ...
 
 
-def predict(engine: Engine, batch: Float32Array, *, detector: OodDetector | None) -> EngineOutput:
+def predict(
+    engine: Engine,
+    batch: Float32Array,
+    *,
+    detector: OodDetector | None,
+    cards: Sequence[ModelCard] | None = None,
+) -> EngineOutput:
     """Run a network, with the same answers as in float32.
 
     Args:
         engine: Any engine.
         batch: float32 `(N, size, size, channels)`.
         detector: The out-of-distribution detector; None if the model has none.
+        cards: The card that each image will be decided with; None for that of the engine.
 
     Returns:
         The engine's outputs; for doubtful images, those of float32.
@@ -42,14 +50,20 @@ def predict(engine: Engine, batch: Float32Array, *, detector: OodDetector | None
     output = engine.predict(batch)
     if not isinstance(engine, RoundingEngine):
         return output
-    again = is_doubtful(output, engine.card, detector=detector)
+    again = is_doubtful(output, engine.card, detector=detector, cards=cards)
     if again.any():
         for rounded, exact in zip(output, engine.predict_exact(batch[again]), strict=True):
             rounded[again] = exact
     return output
 
 
-def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector | None) -> npt.NDArray[np.bool_]:
+def is_doubtful(
+    output: EngineOutput,
+    card: ModelCard,
+    *,
+    detector: OodDetector | None,
+    cards: Sequence[ModelCard] | None = None,
+) -> npt.NDArray[np.bool_]:
     """Find the images for which a rounding error could change the answer.
 
     The answer includes the outcome, the likeliest finding, the possible findings, and each probability within
@@ -59,11 +73,13 @@ def is_doubtful(output: EngineOutput, card: ModelCard, *, detector: OodDetector 
         output: The engine's output for N images.
         card: Temperature and thresholds.
         detector: The out-of-distribution detector; None if the model has none.
+        cards: Those of each image; None for `card`.
 
     Returns:
         bool `(N,)`.
     """
-    doubtful = np.array([_could_say_otherwise(logits, card) for logits in output.logits], bool)
+    pairs = zip(output.logits, cards or [card] * len(output.logits), strict=True)
+    doubtful = np.array([_could_say_otherwise(logits, own) for logits, own in pairs], bool)
     if detector is not None:
         doubtful |= np.abs(detector.feature_score(output.features) - LIMIT) <= card.rounding.score
     return doubtful

@@ -4,7 +4,12 @@ from classifier.models.analysis import Analysis, ClassMaps
 from classifier.models.api_token import ApiToken
 from classifier.models.assistant import AssistantProvider
 from classifier.models.batch import Batch, BatchFile
-from classifier.models.commissioning import AcceptanceReport, Commissioning, CommissioningCase
+from classifier.models.commissioning import (
+    AcceptanceReport,
+    Commissioning,
+    CommissioningCase,
+    SiteCalibration,
+)
 from classifier.models.conversation import Conversation, Message
 from classifier.models.event import Event
 from classifier.models.explanation import Explanation
@@ -55,6 +60,7 @@ __all__ = [
     "ScanCount",
     "ScanText",
     "SignedReport",
+    "SiteCalibration",
     "Team",
     "User",
     "WorkerProcess",

@@ -135,6 +135,16 @@ class Analysis(models.Model):
         related_name="+",
         help_text="Of an analysis in shadow mode, which nobody sees.",
     )
+    site_calibration = models.ForeignKey(
+        "classifier.SiteCalibration",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text="What the answer was calibrated with; empty for the model's card.",
+    )
     logits = models.JSONField(
         null=True, blank=True, editable=False, help_text="The network's raw output. Of shadow analyses only."
     )

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -101,3 +102,32 @@ class AcceptanceReport(AppendOnlyModel):
         """The content; see `classifier.acceptance.report.build_report`."""
         content: dict[str, Any] = self.signed["report"]
         return content
+
+
+class SiteCalibration(models.Model):
+    """Calibration and thresholds that a commissioning fitted on the cases of its team.
+
+    It stands beside the model's card, is off until an owner of the team switches it on, and can be switched off again;
+    each switch is an event. Its values never change.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    commissioning = models.OneToOneField(Commissioning, on_delete=models.PROTECT, related_name="site_calibration")
+    # Without a constraint: analyses refer to it after their team is gone.
+    team = models.ForeignKey(
+        "classifier.Team", on_delete=models.DO_NOTHING, db_constraint=False, related_name="site_calibrations"
+    )
+    model_name = models.CharField(max_length=64)
+    model_version = models.CharField(max_length=64)
+    values = models.JSONField(help_text="`calibration`, `thresholds`, `possible`; see `ModelCard.at_site`.")
+    active = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("team", "model_name"), condition=Q(active=True), name="site_calibration_active_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Site calibration of {self.commissioning}"

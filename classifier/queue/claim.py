@@ -20,7 +20,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from classifier.inference.decision import Decision
-from classifier.models import Analysis, ClassMaps
+from classifier.models import Analysis, ClassMaps, SiteCalibration
 from classifier.models.analysis import AnalysisQuerySet
 from classifier.queue.notify import notify_workers
 from classifier.queue.transitions import End, end_analyses
@@ -45,11 +45,13 @@ ERROR_MESSAGE = (
 class Claim:
     """An analysis that this worker may run until the lease expires, and the token that proves it.
 
-    Analyses that were claimed together share the token.
+    Analyses that were claimed together share the token. `site_calibration` is the one that was switched on for the
+    team and the model when the analysis was claimed; None for that of the card.
     """
 
     analysis: Analysis
     token: uuid.UUID
+    site_calibration: SiteCalibration | None = None
 
     @property
     def is_held(self) -> Q:
@@ -68,6 +70,7 @@ class Result:
         model_version: the version that ran.
         milliseconds: the model's own time for this image.
         appearance: appearance statistics of the input, float32 `(D,)`; None if they are unknown.
+        site_calibration: What the decision was calibrated with; None for the model's card.
         logits: The network's raw output, float32 `(4,)`. Kept of shadow analyses, to refit a calibration.
     """
 
@@ -77,6 +80,7 @@ class Result:
     model_version: str
     milliseconds: float
     appearance: NDArray[np.float32] | None = None
+    site_calibration: SiteCalibration | None = None
     logits: NDArray[np.float32] | None = None
 
 
@@ -116,7 +120,11 @@ def claim_analyses(*, limit: int, now: datetime | None = None) -> list[Claim]:
     for row in chosen:
         row.state, row.attempts, row.started_at = Analysis.State.RUNNING, row.attempts + 1, now
         row.lease_token, row.lease_expires_at = token, lease_ends
-    return [Claim(row, token) for row in chosen]
+    calibrations = _site_calibrations(chosen)
+    return [
+        Claim(row, token, None if row.in_shadow else calibrations.get((row.scan.team_id, row.model_name)))
+        for row in chosen
+    ]
 
 
 def renew_leases(tokens: Collection[uuid.UUID], *, now: datetime | None = None) -> int:
@@ -183,6 +191,13 @@ def sweep(*, now: datetime | None = None) -> Sweep:
     return Sweep(failed=failed, waiting=waiting)
 
 
+def _site_calibrations(rows: Sequence[Analysis]) -> dict[tuple[int | None, str], SiteCalibration]:
+    """Return the calibrations that are switched on, by team and model. A commissioning measures the card's own."""
+    if not (teams := {row.scan.team_id for row in rows if row.scan.team_id is not None and not row.in_shadow}):
+        return {}
+    return {(row.team_id, row.model_name): row for row in SiteCalibration.objects.filter(active=True, team__in=teams)}
+
+
 def _due(now: datetime) -> AnalysisQuerySet:
     """Return the analyses that a worker may claim now."""
     free = Q(state=Analysis.State.QUEUED, available_at__lte=now)
@@ -226,6 +241,7 @@ def _success(result: Result) -> End:
             "ood_score": decision.ood_score,
             "model_version": result.model_version,
             "milliseconds": round(result.milliseconds, 1),
+            "site_calibration": result.site_calibration,
             "logits": _logits(result) if analysis.in_shadow else None,
         },
         payload={"model": analysis.model_name, "model_version": result.model_version},

@@ -3,11 +3,13 @@
 from collections import Counter
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from classifier.acceptance.cases import CaseResult
 from classifier.acceptance.report import Circumstances, MeasuredModel
 from classifier.events import Kind
 from classifier.inference.ood import Statistics
-from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase
+from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase, SiteCalibration, Team
 from classifier.selectors.commissioning import cases_of, installed_card, number_of_events, progress_of
 from classifier.selectors.commissioning_cases import Source, Truth, truths_of
 
@@ -17,6 +19,16 @@ State = tuple[tuple[UUID, UUID, str], ...]
 def acceptance_of(commissioning: Commissioning) -> AcceptanceReport | None:
     """Return the report of a commissioning; None while it is open."""
     return AcceptanceReport.objects.filter(commissioning=commissioning).select_related("closed_by").first()
+
+
+def site_calibration_of(commissioning: Commissioning) -> SiteCalibration | None:
+    """Return the calibration that a closed commissioning fitted; None if it has none."""
+    return SiteCalibration.objects.filter(commissioning=commissioning).first()
+
+
+def calibrations_of(team: Team) -> "QuerySet[SiteCalibration]":
+    """Return the site calibrations that are switched on for a team."""
+    return SiteCalibration.objects.filter(team=team, active=True).select_related("commissioning")
 
 
 def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circumstances, State]:

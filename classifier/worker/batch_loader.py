@@ -9,8 +9,9 @@ import structlog
 
 from classifier.inference.analyzer import Analyzer, ModelInput
 from classifier.inference.preprocessing import UInt8Array
-from classifier.inference.registry import ModelError
+from classifier.inference.registry import ModelCard, ModelError
 from classifier.intake import read_canonical
+from classifier.models import SiteCalibration
 from classifier.queue.claim import Claim
 from classifier.worker.in_flight import InFlight
 from classifier.worker.measurements import Measurements
@@ -40,6 +41,20 @@ class Batch:
     analyzer: Analyzer
     claims: list[Claim]
     model_input: ModelInput
+
+    def site_calibrations(self) -> list[SiteCalibration | None]:
+        """Return the site calibration of each image, if it fits the version that is loaded."""
+        version = self.analyzer.card.version
+        found = [claim.site_calibration for claim in self.claims]
+        return [site if site is not None and site.model_version == version else None for site in found]
+
+    def cards(self) -> list[ModelCard] | None:
+        """Return the card that each image is decided with; None if it is the model's for all."""
+        sites = self.site_calibrations()
+        if not any(sites):
+            return None
+        card = self.analyzer.card
+        return [card if site is None else card.at_site(site.values) for site in sites]
 
     def singles(self) -> "Iterator[Batch]":
         """Yield the same analyses as batches of one."""

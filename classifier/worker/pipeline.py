@@ -172,7 +172,7 @@ class Pipeline:
     def _forward(self, batch: Batch) -> None:
         began = time.monotonic()
         try:
-            output = batch.analyzer.forward(batch.model_input)
+            output = batch.analyzer.forward(batch.model_input, cards=batch.cards())
         except Exception as error:
             if len(batch.claims) == 1:
                 self._writer.release(batch.claims[0], error=error)
@@ -193,7 +193,7 @@ class Pipeline:
         while (item := self._outputs.get()) is not None:
             claims = item.batch.claims
             try:
-                results = item.batch.analyzer.decide(item.output)
+                results = item.batch.analyzer.decide(item.output, cards=item.batch.cards())
             except Exception as error:
                 for claim in claims:
                     self._writer.release(claim, error=error)
@@ -208,9 +208,10 @@ class Pipeline:
                         version,
                         result.milliseconds,
                         appearance=result.appearance,
+                        site_calibration=site,
                         logits=result.logits,
                     )
-                    for claim, result in zip(claims, results, strict=True)
+                    for claim, result, site in zip(claims, results, item.batch.site_calibrations(), strict=True)
                 ]
             )
         self._ended.set()

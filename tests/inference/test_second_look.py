@@ -97,7 +97,7 @@ class Rounding:
 def test_only_doubtful_images_run_again(card, monkeypatch):
     """And each gets its own numbers."""
     engine, batch = Rounding(card), np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
-    monkeypatch.setattr(second_look, "is_doubtful", lambda output, card, detector: output.logits[:, 1] != 1)
+    monkeypatch.setattr(second_look, "is_doubtful", lambda output, card, detector, cards: output.logits[:, 1] != 1)
     output = second_look.predict(engine, batch, detector=None)
     assert engine.runs == [("rounded", [0, 1, 2]), ("exact", [0, 2])]
     assert output.logits[:, :2].tolist() == [[1, 0], [0, 1], [1, 2]]

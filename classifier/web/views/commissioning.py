@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from classifier.acceptance.limits import BY_KEY
 from classifier.models import Commissioning
 from classifier.reports.acceptance import acceptance_fragment
-from classifier.selectors.acceptance import acceptance_of
+from classifier.selectors.acceptance import acceptance_of, site_calibration_of
 from classifier.selectors.commissioning import (
     answers_openly,
     commissionings_of,
@@ -24,7 +24,7 @@ from classifier.selectors.commissioning import (
 )
 from classifier.selectors.commissioning_cases import case_rows, in_review_order, truths_of
 from classifier.selectors.model import model_choices
-from classifier.services.acceptance import close_commissioning
+from classifier.services.acceptance import close_commissioning, switch_site_calibration
 from classifier.services.case_files import add_case_file
 from classifier.services.commissioning import start_commissioning
 from classifier.services.commissioning_cases import Added, add_team_cases, remove_case, retry_cases
@@ -110,6 +110,7 @@ def _page(request: SignedInRequest, shown: Commissioning, *, added: Added | None
         "rows": case_rows(request.user, shown, page.object_list),
         "added": added,
         "report": report,
+        "site": site_calibration_of(shown),
         "acceptance": None if report is None else acceptance_fragment(report),
         "card": installed_card(shown),
         "answers_openly": answers_openly(shown),
@@ -175,6 +176,14 @@ def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     return redirect(shown)
 
 
+def _switch(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
+    on = request.POST.get("action") == "calibration_on"
+    switch_site_calibration(shown, by=request.user, on=on)
+    word = "on. It holds" if on else "off. The calibration of the model's card holds"
+    messages.success(request, f"The site calibration is {word} for scans that are analyzed from now on.")
+    return redirect(shown)
+
+
 def _remove(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     try:
         case_id = UUID(request.POST.get("case", ""))
@@ -191,5 +200,7 @@ ACTIONS: dict[str, Callable[[SignedInRequest, Commissioning], HttpResponse]] = {
     "add_file": _add_case_file,
     "retry": _retry,
     "close": _close,
+    "calibration_on": _switch,
+    "calibration_off": _switch,
     "remove": _remove,
 }
