@@ -78,7 +78,7 @@ rules(
 )
 rules(Rule(LOGIN, method="post", staff_only=True), "web:model_default")
 # Figures of models are the same for everyone. The images are not installed here.
-rules(Rule(LOGIN), "web:model", "web:model_images", "web:models_in_use")
+rules(Rule(LOGIN), "web:model", "web:model_images", "web:models_in_use", "web:disagreements")
 rules(Rule(LOGIN, nothing=True), "web:model_image")
 rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")

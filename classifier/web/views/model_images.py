@@ -1,5 +1,6 @@
 """The test images behind a number of the confusion matrix."""
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +28,7 @@ def model_images(request: SignedInRequest, name: str) -> HttpResponse:
     label, called = request.GET.get("label", ""), request.GET.get("called", "")
     if label not in FINDINGS or called not in FINDINGS:
         raise Http404("There is no such cell.")
-    found = cell_pictures(evaluation, label=label, called=called, folders=settings.EVALUATION_DATA)
+    found = cell_pictures(evaluation, label=label, called=called, folders=picture_folders())
     visible = [item for item in found if item.path is not None]
     page = Paginator(visible, PAGE_LENGTH).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
@@ -49,12 +50,17 @@ def model_images(request: SignedInRequest, name: str) -> HttpResponse:
 def model_image(request: SignedInRequest, name: str, number: int) -> HttpResponse:
     """Return one measured image, if its license allows showing it."""
     _, evaluation = _measured_or_404(name, request.GET.get("protocol", ""))
-    found = picture(evaluation, number, folders=settings.EVALUATION_DATA)
+    found = picture(evaluation, number, folders=picture_folders())
     if found is None or found.path is None:
         raise Http404("There is no such image.")
     kind = "image/png" if found.path.suffix == ".png" else "image/jpeg"
     headers = {"Cache-Control": f"private, max-age={MAX_AGE_SECONDS}", "X-Content-Type-Options": "nosniff"}
     return FileResponse(found.path.open("rb"), content_type=kind, headers=headers)  # type: ignore[return-value]
+
+
+def picture_folders() -> tuple[Path, ...]:
+    """Return the folders that hold measured images: installed data sets, and the bundled samples."""
+    return (*settings.EVALUATION_DATA, Path(settings.BASE_DIR) / "samples")
 
 
 def _measured_or_404(name: str, protocol: str) -> tuple[ComparedModel, Evaluation]:

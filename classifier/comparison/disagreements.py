@@ -1,0 +1,103 @@
+"""Images on which two models disagree, from their evaluation files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from classifier.comparison.evaluations import UNKNOWN, Array, Evaluation, Sample
+from classifier.comparison.pictures import Picture, picture
+from classifier.findings import FINDINGS, Outcome
+from classifier.inference.ood import LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One image that both models were measured on, with different answers.
+
+    Attributes:
+        number: Its line among the predictions of the first model.
+        part: Why it was measured.
+        source: Where the picture came from.
+        file: Its path in its data folder.
+        truth: What it shows; "" for a finding that is none of the four.
+        answers: The answer of each model: its most probable finding, or that the image was refused.
+        probabilities: The probability of each answer; None where the image was refused.
+    """
+
+    number: int
+    part: str
+    source: str
+    file: str
+    truth: str
+    answers: tuple[str, str]
+    probabilities: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreements:
+    """The images on which two models disagree.
+
+    Attributes:
+        both: Number of images that both were measured on.
+        first_right: Of those with different answers, those where only the first model is right.
+        second_right: Those where only the second model is right.
+        items: All of them, the most certain answers first.
+    """
+
+    both: int
+    first_right: int
+    second_right: int
+    items: tuple[Disagreement, ...]
+
+    @property
+    def neither(self) -> int:
+        """Those where neither is right, or the truth is not known as one of the four findings."""
+        return len(self.items) - self.first_right - self.second_right
+
+
+def disagreements_of(first: Evaluation, second: Evaluation) -> Disagreements:
+    """Return the images that both models were measured on and answer differently."""
+    place = {image: number for number, image in enumerate(second.sample.images)}
+    pairs = [(i, place[image]) for i, image in enumerate(first.sample.images) if image in place]
+    sides = [_answers(first.sample), _answers(second.sample)]
+    found = [(i, j) for i, j in pairs if sides[0][0][i] != sides[1][0][j]]
+    items = [_item(first.sample, i, j, sides) for i, j in found]
+    right = [[item.answers[side] == item.truth for item in items] for side in (0, 1)]
+    return Disagreements(
+        both=len(pairs),
+        first_right=sum(right[0]),
+        second_right=sum(right[1]),
+        items=tuple(sorted(items, key=lambda item: -sum(value or 0.0 for value in item.probabilities))),
+    )
+
+
+def picture_of(evaluation: Evaluation, item: Disagreement, *, folders: Sequence[Path]) -> Picture | None:
+    """Return the picture of an image; None if it is not installed, or its license does not allow showing it."""
+    found = picture(evaluation, item.number, folders=folders)
+    return found if found is not None and found.path is not None else None
+
+
+def _answers(sample: Sample) -> tuple[Array, Array]:
+    """Return the answers of a model and their probabilities, NaN where the image was refused."""
+    if not len(sample):
+        return np.array([], object), np.array([], float)
+    refused = sample.ood > LIMIT
+    names = np.array(FINDINGS, object)[sample.p.argmax(axis=1)]
+    return np.where(refused, str(Outcome.NOT_BRAIN_MRI), names), np.where(refused, np.nan, sample.p.max(axis=1))
+
+
+def _item(sample: Sample, i: int, j: int, sides: list[tuple[Array, Array]]) -> Disagreement:
+    part, source, file, _ = sample.images[i]
+    label = int(sample.labels[i])
+    values = (float(sides[0][1][i]), float(sides[1][1][j]))
+    return Disagreement(
+        number=i,
+        part=part,
+        source=source,
+        file=file,
+        truth="" if label == UNKNOWN else FINDINGS[label],
+        answers=(str(sides[0][0][i]), str(sides[1][0][j])),
+        probabilities=tuple(None if np.isnan(value) else value for value in values),  # type: ignore[arg-type]
+    )
