@@ -165,6 +165,16 @@ rules(
 rules(Rule(LOGIN, per_scan=True), "web:commissionings", "web:commissioning")
 rules(Rule(LOGIN, per_scan=True), "web:acceptance_file", "web:acceptance_json")
 rules(Rule(LOGIN), "web:acceptance_compare")
+rules(Rule(API), "api:commissioning-list")
+rules(Rule(API, per_scan=True), "api:commissioning-detail")
+# Owners only: `tests/api/test_commissioning.py`. Without its fields the request is refused with 400.
+rules(
+    Rule(API, method="post", per_scan=True, incomplete=True),
+    "api:commissioning-cases", "api:commissioning-calibration",
+)  # fmt: skip
+rules(Rule(API, method="post", per_scan=True, owner_only=True), "api:commissioning-close")
+# There is none while it is open.
+rules(Rule(API, nothing=True), "api:commissioning-acceptance")
 rules(Rule(LOGIN), "account_change_password", "account_set_password", "account_reauthenticate")
 
 
@@ -231,6 +241,8 @@ def address(owner, team) -> Callable[[str], str]:
             values["pk"] = draft.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):
             values["pk"] = analysis.pk
+        if name.startswith("api:commissioning"):
+            values["pk"] = commissioning.pk
         if name == "api:batch-detail":
             values["pk"] = batch.pk
         resolver = get_resolver()
@@ -294,8 +306,9 @@ def test_what_belongs_to_one_person_is_nobody_elses(name, person, address, brows
 
 
 @pytest.mark.parametrize("name", of(owner_only=True))
-def test_teammates_see_but_do_not_change(name, address, browse, teammate, owner):
-    assert getattr(browse(teammate), RULES[name].method)(address(name)).status_code == 403
+def test_teammates_see_but_do_not_change(name, address, browse, api, teammate, owner):
+    client = (api if RULES[name].anonymous == API else browse)(teammate)
+    assert getattr(client, RULES[name].method)(address(name)).status_code == 403
     assert Scan.objects.filter(owner=owner).exists()
 
 

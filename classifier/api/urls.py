@@ -7,6 +7,14 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from classifier.api.batches import BatchViewSet
+from classifier.api.commissioning import (
+    AcceptanceReportView,
+    CommissioningCasesView,
+    CommissioningCloseView,
+    CommissioningDetailView,
+    CommissioningListView,
+    SiteCalibrationView,
+)
 from classifier.api.conversations import ConversationViewSet, MessageViewSet
 from classifier.api.explanations import ExplanationView, ExplanationViewSet
 from classifier.api.mending import MendViewSet
@@ -96,6 +104,12 @@ urlpatterns = [
     ),
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
+    path("v1/commissionings/", CommissioningListView.as_view(), name="commissioning-list"),
+    path("v1/commissionings/<uuid:pk>/", CommissioningDetailView.as_view(), name="commissioning-detail"),
+    path("v1/commissionings/<uuid:pk>/cases/", CommissioningCasesView.as_view(), name="commissioning-cases"),
+    path("v1/commissionings/<uuid:pk>/close/", CommissioningCloseView.as_view(), name="commissioning-close"),
+    path("v1/commissionings/<uuid:pk>/calibration/", SiteCalibrationView.as_view(), name="commissioning-calibration"),
+    path("v1/commissionings/<uuid:pk>/acceptance/", AcceptanceReportView.as_view(), name="commissioning-acceptance"),
     path("v1/models/", ModelListView.as_view(), name="model-list"),
     path("v1/models/in-use/", ModelsInUseView.as_view(), name="models-in-use"),
     path("v1/models/<str:name>/", ModelDetailView.as_view(), name="model-detail"),

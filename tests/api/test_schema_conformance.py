@@ -20,8 +20,9 @@ from knox.models import AuthToken
 from schemathesis.core import NotSet
 from schemathesis.transport.serialization import Binary
 
+from classifier.acceptance.limits import AT_PREVALENCE, Limits
 from classifier.findings import READINGS
-from classifier.models import AssistantProvider, Scan
+from classifier.models import AssistantProvider, Commissioning, Scan
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
 from tests.factories import make_analysis, make_scan, png_bytes
@@ -92,9 +93,17 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
     def draft_of_another_scan() -> UUID:
         return save_draft(get_scan(owner, make_scan(owner).pk), by=owner, texts={}).pk
 
+    def commissioning() -> Commissioning:
+        limits = Limits({"sensitivity": 0.9}).as_dict()
+        return Commissioning.objects.create(
+            team=team, title="t", model_name="xception", model_version="1", limits=limits, started_by=owner
+        )
+
     def refer(case: schemathesis.Case) -> None:
         if is_uuid(case.path_parameters.get("id")):
             case.path_parameters["id"] = str(real_id(case))
+            if case.path.startswith("/api/v1/commissionings/"):
+                case.path_parameters["id"] = str(commissioning().pk)
             if case.path.startswith("/api/v1/reports/"):
                 case.path_parameters["id"] = str(draft_of_another_scan())
         for values in (case.query, case.body):
@@ -110,6 +119,16 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             if isinstance(provider, str) and re.fullmatch(r"[^\x00]{0,64}", provider):
                 # A conversation needs a language model. None of these requests reaches one.
                 case.body["provider"] = "local" if case.path.endswith("/conversations/") else "built-in"
+            if isinstance(case.body.get("limits"), dict) and "prevalence" in case.body:
+                # Limits depend on each other: at least one, and two need a prevalence inside of 0 and 1.
+                case.body["limits"].setdefault("sensitivity", 0.9)
+                prevalence = case.body["prevalence"]
+                if prevalence is None or (type(prevalence) in (int, float) and 0 <= prevalence <= 1):
+                    case.body["prevalence"] = 0.1
+            elif isinstance(case.body.get("limits"), dict):
+                case.body["limits"].setdefault("sensitivity", 0.9)
+                for key in AT_PREVALENCE:
+                    case.body["limits"].pop(key, None)
             if case.body.get("verdict") == "correct" and case.body.get("finding") in READINGS:
                 # No analysis says so: a correction that repeats the analysis is refused.
                 case.body["finding"] = "other_disease"
