@@ -44,7 +44,16 @@ def arithmetic(results: Mapping[str, dict[str, Any]]) -> str:
          f"{upload['processor']['p50']:.1f} ms of processor time per upload, median, without HTTP and without the "
          "child process that decodes the file"),
     ]  # fmt: skip
-    return table((f"for {RATE:,} images per second", "needed", "measured"), rows)
+    writes_load, cores_of_writes = results["history-servers"]["load_average_before"][0], _cores(results)
+    return (
+        f"{table((f'for {RATE:,} images per second', 'needed', 'measured'), rows)}\n\nThe times of uploads and claims "
+        f"were measured at a load average of {writes_load:.1f} on {cores_of_writes} cores: where it exceeds the cores, "
+        "the lines that follow from them are too high. The decoding of files is left out."
+    )
+
+
+def _cores(results: Mapping[str, dict[str, Any]]) -> int:
+    return int(results["history-servers"]["machine"]["cores"])
 
 
 def _cell(value: float, digits: int) -> str:

@@ -260,8 +260,7 @@ def history(result: Result) -> str:
         f"**{DATABASES[result['kind']]}**, {result['scans']:,} scans. Meanwhile, the smallest request there is, "
         f"`{result['reference']}`, took {_pair(reference)} ms, of which {_pair(processor)} ms of processor time "
         f"(p50 / p95). All requests together: {_pair(result['all'])} ms, "
-        f"of which {_pair(result['all_processor'])} ms of processor time"
-        f".\n\n{table(head, rows)}"
+        f"of which {_pair(result['all_processor'])} ms of processor time. {_load(result)}\n\n{table(head, rows)}"
     )
     if "writes" in result:
         text += f"\n\n{_writes(result['writes'])}"
@@ -269,6 +268,14 @@ def history(result: Result) -> str:
         lines = "\n".join(plan["plan"][:8])
         text += f"\n\nSlow statement of `{plan['path']}`, {plan['milliseconds']:.0f} ms:\n\n```\n{lines}\n```"
     return text
+
+
+def _load(result: Result) -> str:
+    load, cores = result["load_average_before"][0], result["machine"]["cores"]
+    text = f"The load average before was {load:.1f} on {cores} cores."
+    if load <= cores:
+        return text
+    return f"{text} Other work had most of the processors: the times by the clock are not those of an idle machine."
 
 
 def _writes(writes: dict[str, Any]) -> str:
