@@ -10,10 +10,11 @@ from django.utils.http import quote_etag
 
 from classifier.findings import TUMORS
 from classifier.inference.saliency import overlay_png
+from classifier.input_problems import blocking
 from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import model_card
-from classifier.services.errors import Sealed, StorageUnavailable
+from classifier.services.errors import Sealed, StorageUnavailable, Withheld
 
 # A browser may keep an image but must ask each time whether the user may still see it: workstations are shared.
 CACHE_CONTROL = "private, no-cache"
@@ -58,9 +59,12 @@ def saliency_response(
     Raises:
         Http404: If the scan has no such analysis, or the analysis has no map of this finding.
         Sealed: If the result is closed to the user.
+        Withheld: If the input check withholds the answer.
     """
     if scan.closed:
         raise Sealed
+    if blocking(scan.input_codes):
+        raise Withheld
     analysis = _analysis_of(scan, analysis_id)
     shown = finding or analysis.saliency_finding
     if not analysis.saliency_finding or shown not in TUMORS:

@@ -163,10 +163,10 @@ def short_sentence(result: Result | None) -> str:
         return "Not analyzed"
     if result.state != SUCCEEDED:
         return _STATE_SENTENCES[result.state]
-    if not result.outcome:
-        return "Ready for your first read"
     if withheld(result):
         return WITHHELD[blocking(result.input_codes)]
+    if not result.outcome:
+        return "Ready for your first read"
     if result.outcome == Outcome.NOT_BRAIN_MRI and EDGE in result.input_codes:
         return "At the edge of the head: too little brain to judge"
     if result.outcome == Outcome.NOT_BRAIN_MRI:
@@ -192,6 +192,9 @@ def _kinds(result: Result) -> str:
 
 def withheld(result: Result | None) -> bool:
     """Return whether the answer is withheld because of a problem of the image: a confident answer may be wrong."""
+    # An analysis that was loaded for a person has lost such an answer already.
+    if getattr(result, "withheld", False):
+        return True
     if result is None or result.outcome in ("", Outcome.NOT_BRAIN_MRI):
         return False
     return bool(blocking(result.input_codes))
@@ -219,7 +222,7 @@ def mark(result: Result | None) -> str:
     if result.state != SUCCEEDED:
         return result.state
     if withheld(result):
-        return Outcome.UNCERTAIN
+        return "withheld"
     return result.finding if result.outcome == Outcome.CLASSIFIED else result.outcome or SEALED
 
 

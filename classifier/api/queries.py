@@ -39,12 +39,12 @@ class ScanQuery(QuerySerializer):
         choices=READING_CHOICES,
         required=False,
         help_text="What the current analysis, the newest review, or the newest confirmed diagnosis says. "
-        "Sealed results are left out.",
+        "Sealed and withheld results are left out.",
     )
     outcome = serializers.ChoiceField(
         choices=[outcome.value for outcome in Outcome],
         required=False,
-        help_text="The outcome of the current analysis. Sealed results are left out.",
+        help_text="The outcome of the current analysis. Sealed and withheld results are left out.",
     )
     state = serializers.ChoiceField(
         choices=Analysis.State.choices, required=False, help_text="The state of the current analysis."

@@ -60,7 +60,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
         choices=[outcome.value for outcome in Outcome],
         allow_blank=True,
         read_only=True,
-        help_text="Empty until the analysis has succeeded, and while the result is sealed for the caller.",
+        help_text="Empty until the analysis has succeeded, and while the result is sealed for the caller or withheld.",
     )
     finding = serializers.ChoiceField(
         choices=[(name, FINDING_LABELS[name]) for name in ANSWERS],
@@ -204,8 +204,8 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         help_text="Problems of the image that the input check found and nobody has overruled."
     )
     withheld = serializers.SerializerMethodField(
-        help_text="Whether the pages withhold the answer until a person has mended or accepted the image. "
-        "Do not show the answer without the problems."
+        help_text="Whether the answer is withheld because of `input_problems`: outcome, finding, probabilities, and "
+        "map are empty, here and on the pages, until a person mends or accepts the image with `POST scans/{id}/mend/`."
     )
     url = serializers.SerializerMethodField(help_text="URL of the scan.")
     image = serializers.SerializerMethodField(help_text="URL of the canonical image, an 8-bit grayscale PNG.")

@@ -238,7 +238,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         | errors(
             400,
             status_404="The scan or the analysis does not exist, or the analysis has no map of this finding.",
-            status_409=SEALED,
+            status_409=f"{SEALED} Or it is withheld because of the image (code `withheld`).",
         ),
         parameters=[SaliencyQuery, *IMAGE_PARAMETERS],
     )

@@ -3,18 +3,12 @@
 import django.db.models.functions.text
 from django.db import migrations, models
 
-from classifier.models.derived.counts import rebuild_counts
-from classifier.models.derived.facets import rebuild_facets
-from classifier.models.derived.texts import create_search_index, drop_search_index, rebuild_texts
+from classifier.models.derived.texts import create_search_index, drop_search_index
 
 
 def fill(apps, schema_editor):
-    """Derive what the triggers keep from now on. They are created after the last migration."""
-    connection = schema_editor.connection
-    create_search_index(connection)
-    rebuild_facets(connection)
-    rebuild_counts(connection)
-    rebuild_texts(connection)
+    """Create the search index. 0027 derives what the triggers keep: their statements need columns that come later."""
+    create_search_index(schema_editor.connection)
 
 
 def drop(apps, schema_editor):

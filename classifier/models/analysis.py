@@ -18,6 +18,7 @@ from classifier.findings import (
     likely_kinds,
     remaining,
 )
+from classifier.input_problems import blocking
 from classifier.models.sealing import SealingQuerySet
 
 
@@ -156,6 +157,9 @@ class Analysis(models.Model):
     # Whether the result is closed to the person this object was loaded for, and whether one was taken out of it.
     closed = False
     sealed = False
+    # Whether it was loaded for a person, and whether an answer that the input check withholds was taken out of it.
+    for_a_reader = False
+    withheld = False
 
     class Meta:
         verbose_name_plural = "analyses"
@@ -221,9 +225,9 @@ class Analysis(models.Model):
         return f"Analysis {str(self.pk)[:8]} ({self.state})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the analysis. Raise TypeError for a sealed one, whose result would be lost."""
-        if self.sealed:
-            raise TypeError("A sealed analysis is never saved.")
+        """Store the analysis. Raise TypeError for a sealed or withheld one, whose result would be lost."""
+        if self.sealed or self.withheld:
+            raise TypeError("An analysis whose result was taken out is never saved.")
         super().save(*args, **kwargs)
 
     @property
@@ -238,10 +242,23 @@ class Analysis(models.Model):
         return self.scan.input_codes
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Load the row again. A closed analysis is sealed again."""
+        """Load the row again. A closed analysis is sealed again, and a withheld answer taken out."""
         super().refresh_from_db(*args, **kwargs)
         if self.closed:
             self.seal()
+        elif self.for_a_reader:
+            self.withhold()
+
+    def withhold(self) -> None:
+        """Take an answer that the input check withholds out of this object, which is loaded for a reader.
+
+        The row keeps it. What the input check found is not hidden.
+        """
+        self.for_a_reader = True
+        answered = self.outcome in ("classified", "uncertain")
+        self.withheld = answered and bool(blocking(self.input_codes))
+        if self.withheld:
+            self._take_out_result()
 
     def seal(self) -> None:
         """Take the result out of this object. The row keeps it; a succeeded analysis without an outcome is sealed."""
@@ -249,6 +266,9 @@ class Analysis(models.Model):
         if self.state != self.State.SUCCEEDED:
             return
         self.sealed = True
+        self._take_out_result()
+
+    def _take_out_result(self) -> None:
         self.outcome = self.finding = ""
         self.probabilities = self.confidence = self.ood_score = None
         self.possible_findings = []

@@ -158,6 +158,11 @@ class Scan(models.Model):
         found = codes(self.input_problems)
         return found if self.input_accepted_at is None else tuple(code for code in found if code not in BLOCKING)
 
+    def withhold(self) -> None:
+        """Take an answer that the input check withholds out of this object."""
+        if self.current_analysis is not None:
+            self.current_analysis.withhold()
+
     def seal(self) -> None:
         """Take the result, and what reviews say of it, out of this object."""
         self.closed = True

@@ -13,7 +13,10 @@ from classifier.findings import ANSWERS, Outcome
 WAITING = "waiting"
 """Result of a scan whose current analysis is queued or running."""
 
-SUCCEEDED: tuple[str, ...] = (*ANSWERS, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)
+WITHHELD = "withheld"
+"""Result of a scan whose answer the input check withholds until a person says that the image is right."""
+
+SUCCEEDED: tuple[str, ...] = (*ANSWERS, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI, WITHHELD)
 """Results of scans whose current analysis has succeeded."""
 
 
@@ -23,8 +26,8 @@ class Facet:
 
     Attributes:
         model: name of the model of the current analysis.
-        result: the finding, or the outcome without a finding, of the current analysis; else "waiting", "failed" or
-            "cancelled"; "" without an analysis.
+        result: the finding, or the outcome without a finding, of the current analysis; "withheld" if its answer is
+            withheld; else "waiting", "failed" or "cancelled"; "" without an analysis.
         reviewed: `Scan.reviewed_finding`.
     """
 

@@ -19,9 +19,15 @@ Row = TypeVar("Row", bound=models.Model)
 OPEN = Q(closed_to_reader=False)
 """Keeps rows that are open to the reader. Figures and filters on results count no others."""
 
+WITHHELD = Q(facet__contains="|withheld|")
+"""Scans whose answer the input check withholds."""
+
+WITHHELD_ROWS = Q(scan__facet__contains="|withheld|")
+"""Rows of such scans."""
+
 
 class SealingQuerySet(models.QuerySet[Row]):
-    """Rows that are sealed when they are loaded for a reader.
+    """Rows that are sealed when they are loaded for a reader. Answers that the input check withholds are taken out.
 
     Attributes:
         scan_path: lookup from the row to its scan, with its double underscore; "" for scans.
@@ -66,8 +72,12 @@ class SealingQuerySet(models.QuerySet[Row]):
         """Complete a loaded row; for subclasses."""
 
     def _seal(self, row: Any) -> None:
-        if self._reader is not None and getattr(row, "closed_to_reader", False):
-            row.seal()
+        if self._reader is None or not isinstance(row, models.Model):
+            return
+        if getattr(row, "closed_to_reader", False):
+            row.seal()  # type: ignore[attr-defined]
+        else:
+            row.withhold()  # type: ignore[attr-defined]
 
 
 def sealed_condition(user: "User", *, path: str = "") -> Q:

@@ -10,10 +10,10 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import make_aware
 
 from classifier.findings import ANSWERS, Outcome
-from classifier.models import Analysis, Scan, Team, User
+from classifier.models import Analysis, Scan, Team, User, scan_index
 from classifier.models.review import READING_CHOICES
 from classifier.models.scan_index import SUCCEEDED, WAITING, Facet
-from classifier.models.sealing import OPEN
+from classifier.models.sealing import OPEN, WITHHELD
 from classifier.selectors.lists.counts import count_results, uploads_per_day
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scan_list import ScanList
@@ -51,15 +51,15 @@ class ScanFilter(django_filters.FilterSet):
         model = Scan
         fields = ()
 
-    # A filter on a result that is closed to the person would reveal it.
+    # A filter on a result that is closed to the person, or withheld, would reveal it.
     def filter_finding(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Keep scans of which the analysis, a review, or a confirmed diagnosis says so."""
-        said = Q(current_analysis__finding=value) | Q(reviewed_finding=value)
+        said = (Q(current_analysis__finding=value) & ~WITHHELD) | Q(reviewed_finding=value)
         return queryset.filter(OPEN, said)
 
     def filter_outcome(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Keep scans with this outcome."""
-        return queryset.filter(OPEN, current_analysis__outcome=value)
+        return queryset.filter(OPEN, ~WITHHELD, current_analysis__outcome=value)
 
     def filter_mine(self, queryset: QuerySet[Scan], name: str, value: bool) -> QuerySet[Scan]:
         """Keep only the user's own uploads."""
@@ -117,7 +117,7 @@ def outcome_of(facet: Facet) -> str:
     """Return the outcome of the current analysis of scans with this facet; "" without one."""
     if facet.result in ANSWERS:
         return Outcome.CLASSIFIED
-    return facet.result if facet.succeeded else ""
+    return facet.result if facet.result in (Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI) else ""
 
 
 def states_of(facet: Facet) -> tuple[str, ...]:
@@ -153,6 +153,7 @@ class Dashboard:
         by_finding: classified scans a finding, in the order of `ANSWERS`.
         uncertain: scans whose outcome is `uncertain`.
         not_brain_mri: scans refused as no brain MR image.
+        withheld: scans whose answer the input check withholds.
         waiting: scans queued or running.
         failed: scans whose current analysis failed or was canceled.
         per_day: uploads a day, oldest first, one entry for each of the last 30 days.
@@ -163,6 +164,7 @@ class Dashboard:
     by_finding: dict[str, int]
     uncertain: int
     not_brain_mri: int
+    withheld: int
     waiting: int
     failed: int
     per_day: list[tuple[date, int]]
@@ -178,6 +180,7 @@ def dashboard(user: User) -> Dashboard:
         by_finding={name: opened[name] for name in ANSWERS},
         uncertain=opened[Outcome.UNCERTAIN],
         not_brain_mri=opened[Outcome.NOT_BRAIN_MRI],
+        withheld=opened[scan_index.WITHHELD],
         waiting=every[WAITING],
         failed=every[Analysis.State.FAILED] + every[Analysis.State.CANCELLED],
         per_day=uploads_per_day(scope, days=DASHBOARD_DAYS),

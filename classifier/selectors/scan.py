@@ -7,7 +7,7 @@ from django.db.models import BooleanField, Case, Model, Q, QuerySet, Value, When
 
 from classifier.models import Analysis, Scan, User
 from classifier.models.scan import ScanQuerySet
-from classifier.models.sealing import OPEN, sealed_condition
+from classifier.models.sealing import OPEN, WITHHELD_ROWS, sealed_condition
 
 Row = TypeVar("Row", bound=Model)
 
@@ -43,11 +43,11 @@ def open_scans(user: User) -> ScanQuerySet:
 
 
 def open_rows(rows: QuerySet[Row], user: User) -> QuerySet[Row]:
-    """Return the rows whose `scan` is visible and not closed to `user`: those that figures may count."""
+    """Return the rows whose `scan` is visible, and whose result is open to `user` and not withheld, for figures."""
     visible = rows.filter(Q(scan__owner=user) | Q(scan__team__in=user.memberships.values("team")))
     closed = When(sealed_condition(user, path="scan__"), then=Value(True))
     marked = visible.alias(closed_to_reader=Case(closed, default=Value(False), output_field=BooleanField()))
-    return cast("QuerySet[Row]", marked.filter(OPEN))
+    return cast("QuerySet[Row]", marked.filter(OPEN).exclude(WITHHELD_ROWS))
 
 
 def get_scan(user: User, scan_id: UUID) -> Scan:

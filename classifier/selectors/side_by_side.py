@@ -58,10 +58,11 @@ def side_by_side(user: User, scan: Scan, *, analyses: Iterable[Analysis] | None 
     ordered = sorted(newest.values(), key=lambda row: (row.pk != scan.current_analysis_id, row.model_name))
     results = {row.model_name: row for row in ordered}
     cards, _ = model_cards()
+    hidden = scan.closed or any(row.withheld for row in ordered)
     return SideBySide(
         analyses=tuple(ordered),
-        agreement=None if scan.closed else agreement(results),
-        sentence="" if scan.closed else agreement_sentence(results),
+        agreement=None if hidden else agreement(results),
+        sentence="" if hidden else agreement_sentence(results),
         missing=tuple(card.name for card in cards if _is_missing(card, rows)),
     )
 

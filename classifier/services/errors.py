@@ -1,5 +1,7 @@
 """Errors for users. Pages and the API show `str(error)` unchanged."""
 
+from classifier.input_problems import WITHHELD_ANSWER
+
 
 class ServiceError(Exception):
     """A request cannot be fulfilled; the message says why and what to do.
@@ -52,6 +54,15 @@ class Sealed(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This result is sealed. Record your own impression of the scan first; then it opens.")
+
+
+class Withheld(Conflict):
+    """The input check withholds the answer until a person has mended the image or said that it is right."""
+
+    code = "withheld"
+
+    def __init__(self) -> None:
+        super().__init__(f"{WITHHELD_ANSWER} Its page, or `mend` of the API, does both.")
 
 
 class NotFound(ServiceError):

@@ -9,12 +9,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
-from classifier.input_problems import WITHHELD_ANSWER
 from classifier.models import Analysis, AssistantProvider, Event, Explanation, Scan, User
 from classifier.permissions import can_view
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
-from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
+from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed, Withheld
 from classifier.services.leases import Claim, Leases
 from classifier.services.limits import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER
 from classifier.services.picture_check import queue_check
@@ -41,20 +40,21 @@ def explainable_analysis(scan: Scan, *, by: User) -> Analysis:
     Raises:
         NotAllowed: if the person cannot see the scan.
         Sealed: if the result is closed to the person.
-        Conflict: if the current analysis has no result, or its answer is withheld by the input check.
+        Withheld: if the input check withholds the answer.
+        Conflict: if the current analysis has no result.
     """
     if not can_view(by, scan):
         raise NotAllowed(REFUSED)
     if scan.closed:
         raise Sealed
     analysis = scan.current_analysis
+    if withheld(analysis):
+        raise Withheld
     if analysis is None or not analysis.outcome:
         raise Conflict(
             "The current analysis of this scan has no result to explain. Ask again when it has succeeded.",
             code="no_result",
         )
-    if withheld(analysis):
-        raise Conflict(WITHHELD_ANSWER, code="withheld")
     return analysis
 
 

@@ -27,7 +27,7 @@ from classifier.models import (
 from classifier.models.review import MAX_COMMENT
 from classifier.models.sealing import sealed_condition
 from classifier.permissions import can_review
-from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
+from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed, Withheld
 
 logger = structlog.get_logger(__name__)
 
@@ -130,6 +130,7 @@ def submit_review(
         Invalid: if a field is missing or unknown, or a correction repeats the analysis.
         NotAllowed: if the reviewer cannot review the scan.
         Sealed: if the result is closed to the reviewer.
+        Withheld: if the input check withholds the answer.
         Conflict: if the analysis has no result, a newer review exists than the form showed, or the scan was deleted.
     """
     scan = analysis.scan
@@ -137,6 +138,8 @@ def submit_review(
         raise Invalid("Choose whether you agree with the result or correct it.", code="invalid_verdict")
     if analysis.sealed or analysis.closed:
         raise Sealed
+    if analysis.withheld:
+        raise Withheld
     if analysis.state != Analysis.State.SUCCEEDED:
         raise Conflict("This analysis has no result to review.", code="no_result")
     if verdict == Review.Verdict.AGREE:

@@ -9,9 +9,9 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
-from classifier.models import Analysis, Scan
+from classifier.models import Analysis, Scan, scan_index
 from classifier.models.scan_index import SUCCEEDED
-from classifier.models.sealing import OPEN
+from classifier.models.sealing import OPEN, WITHHELD
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.team import teams_of
@@ -23,10 +23,12 @@ NO_TEAM = 0
 
 RESULTS: dict[str, Q] = {
     **{
-        name: OPEN & Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name) for name in ANSWERS
+        name: OPEN & ~WITHHELD & Q(current_analysis__outcome=Outcome.CLASSIFIED, current_analysis__finding=name)
+        for name in ANSWERS
     },
-    Outcome.UNCERTAIN: OPEN & Q(current_analysis__outcome=Outcome.UNCERTAIN),
+    Outcome.UNCERTAIN: OPEN & ~WITHHELD & Q(current_analysis__outcome=Outcome.UNCERTAIN),
     Outcome.NOT_BRAIN_MRI: OPEN & Q(current_analysis__outcome=Outcome.NOT_BRAIN_MRI),
+    scan_index.WITHHELD: OPEN & WITHHELD,
     SEALED: ~OPEN & Q(current_analysis__state=Analysis.State.SUCCEEDED),
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
     "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
@@ -36,6 +38,7 @@ RESULTS: dict[str, Q] = {
 RESULT_CHOICES = [
     *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
     *((name, OUTCOME_LABELS[name]) for name in (Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)),
+    (scan_index.WITHHELD, "Check the image first"),
     (SEALED, "Unread, sealed"),
     ("waiting", "Waiting or running"),
     ("failed", "Failed or canceled"),

@@ -24,7 +24,7 @@ def turned_scan(owner, team):
 
 def test_a_confident_answer_is_withheld_until_somebody_accepts_the_image(turned_scan, owner, teammate):
     assert wording.sentence(turned_scan.current_analysis) == "Check the image first: it looks turned"
-    assert wording.mark(turned_scan.current_analysis) == "uncertain"
+    assert wording.mark(turned_scan.current_analysis) == "withheld"
     mending.accept_input(turned_scan, by=teammate)
     mending.accept_input(turned_scan, by=owner)
     shown = get_scan(owner, turned_scan.pk)

@@ -2,6 +2,11 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from classifier.input_problems import BLOCKING
+
+FACET_COLUMNS = "facet, current_analysis_id, reviewed_finding, input_problems, input_accepted_at"
+"""Columns of a scan whose change changes its facet."""
+
 
 def result_of(row: str) -> str:
     """Return the expression of the result of an analysis, as `Facet.result` has it."""
@@ -13,9 +18,17 @@ def result_of(row: str) -> str:
 
 
 def facet_of(scan: str) -> str:
-    """Return the expression of a scan's facet: model, result, and reviewed finding."""
+    """Return the expression of a scan's facet: model, result, and reviewed finding.
+
+    An answer that the input check withholds is no result: lists, filters, and counts must not reveal it.
+    """
+    found = " OR ".join(
+        f"CAST({scan}.input_problems AS text) LIKE '%\"code\": \"{code}\"%'" for code in sorted(BLOCKING)
+    )
+    withheld = f"a.outcome IN ('classified', 'uncertain') AND {scan}.input_accepted_at IS NULL AND ({found})"
+    result = f"CASE WHEN {withheld} THEN 'withheld' ELSE {result_of('a')} END"
     return (
-        f"(coalesce((SELECT a.model_name || '|' || {result_of('a')} FROM classifier_analysis a "
+        f"(coalesce((SELECT a.model_name || '|' || {result} FROM classifier_analysis a "
         f"WHERE a.id = {scan}.current_analysis_id), '|') || '|' || {scan}.reviewed_finding)"
     )
 

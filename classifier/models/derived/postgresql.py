@@ -1,7 +1,7 @@
 """The triggers on PostgreSQL."""
 
 from classifier.models.derived.counts import COUNT_COLUMNS, month_of
-from classifier.models.derived.facets import facet_of, result_of
+from classifier.models.derived.facets import FACET_COLUMNS, facet_of, result_of
 from classifier.models.derived.texts import store_text
 
 TRIGGERS = (
@@ -52,7 +52,7 @@ def trigger_statements() -> list[str]:
     new, old = "REFERENCING NEW TABLE AS new_rows", "REFERENCING OLD TABLE AS old_rows"
     triggers = {
         "derive_facet": (
-            f"BEFORE INSERT OR UPDATE OF facet, current_analysis_id, reviewed_finding {scan} FOR EACH ROW",
+            f"BEFORE INSERT OR UPDATE OF {FACET_COLUMNS} {scan} FOR EACH ROW",
             "derive_scan_facet",
         ),
         "derive_count_insert": (f"AFTER INSERT {scan} {new} FOR EACH STATEMENT", "derive_scan_count_insert"),

@@ -1,7 +1,7 @@
 """The triggers on SQLite."""
 
 from classifier.models.derived.counts import COUNT_COLUMNS, month_of
-from classifier.models.derived.facets import facet_of, result_of
+from classifier.models.derived.facets import FACET_COLUMNS, facet_of, result_of
 from classifier.models.derived.texts import FTS, store_text
 
 TRIGGERS = (
@@ -30,7 +30,7 @@ def trigger_statements() -> list[str]:
             f"{_count('NEW', '+')} {set_facet} id = NEW.id; {store_text('NEW', vendor)}",
         ),
         "classifier_scan_derive_facet": (
-            f"AFTER UPDATE OF facet, current_analysis_id, reviewed_finding ON {scan} "
+            f"AFTER UPDATE OF {FACET_COLUMNS} ON {scan} "
             f"WHEN NEW.facet <> {facet_of('NEW')}",
             f"{set_facet} id = NEW.id;",
         ),

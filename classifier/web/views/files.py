@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
 from classifier import scan_files
-from classifier.services.errors import Sealed, StorageUnavailable
+from classifier.services.errors import Sealed, StorageUnavailable, Withheld
 from classifier.web.http import SignedInRequest, scan_or_404
 
 
@@ -38,7 +38,7 @@ def scan_saliency(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
             analysis_id=_analysis_id(request.GET.get("analysis", "")),
             finding=request.GET.get("finding", ""),
         )
-    except Sealed as error:
+    except (Sealed, Withheld) as error:
         return HttpResponse(str(error), status=409, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
+from classifier.models.scan_index import WITHHELD
 from classifier.selectors.attention import attention_count
 from classifier.selectors.history import Dashboard, dashboard
 from classifier.selectors.review import unread_count
@@ -52,4 +53,6 @@ def _counts(figures: Dashboard) -> list[dict[str, Any]]:
     rows = [(name, FINDING_LABELS[name].capitalize(), figures.by_finding[name]) for name in ANSWERS]
     rows.append((Outcome.UNCERTAIN, OUTCOME_LABELS[Outcome.UNCERTAIN], figures.uncertain))
     rows.append((Outcome.NOT_BRAIN_MRI, OUTCOME_LABELS[Outcome.NOT_BRAIN_MRI], figures.not_brain_mri))
+    if figures.withheld:
+        rows.append((WITHHELD, "Check the image first", figures.withheld))
     return [{"name": name, "label": label, "count": count} for name, label, count in rows]
