@@ -13,6 +13,10 @@ def text(row: Notification) -> str:
         files, failed, refused = (int(details.get(name, 0)) for name in ("files", "failed", "refused"))
         words = [f"{failed} failed"] * bool(failed) + [f"{refused} refused"] * bool(refused)
         return f"Your upload of {files} files is analyzed{': ' + ', '.join(words) if words else ''}."
+    if row.kind == Kind.RETRY_DONE:
+        retried, failed = (int(details.get(name, 0)) for name in ("retried", "failed"))
+        number = f"{retried} file{'' if retried == 1 else 's'}"
+        return f"The retry of {number} of an upload is finished: {f'{failed} failed' if failed else 'none failed'}."
     if row.kind == Kind.FAILED:
         return "The analysis of a scan failed."
     if row.kind == Kind.REVIEWED:

@@ -83,7 +83,7 @@ rules(Rule(LOGIN, nothing=True), "web:model_image")
 rules(Rule(LOGIN), "web:report_list", "web:report_verify", "web:report_templates")
 rules(Rule(LOGIN, method="post"), "web:scan_upload", "web:sample_submit", "web:file_names")
 rules(Rule(LOGIN), "web:unread")
-rules(Rule(LOGIN, method="post"), "web:sealed_reading", "web:email_notifications", "web:notifications_read")
+rules(Rule(LOGIN, method="post"), "web:sealed_reading", "web:notification_choices", "web:notifications_read")
 rules(Rule(LOGIN), "web:notifications", "web:notification_count")
 # Each person has their own: `tests/services/test_notification.py`.
 rules(Rule(LOGIN, method="post", nothing=True), "web:notification_open")

@@ -21,6 +21,7 @@ class Notification(models.Model):
         DIAGNOSIS = "diagnosis", "Diagnosis recorded"
         MODEL_CHANGED = "model_changed", "Model changed"
         ARCHIVE_DONE = "archive_done", "Reports ready"
+        RETRY_DONE = "retry_done", "Retry finished"
 
     id = models.BigAutoField(primary_key=True)
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
@@ -39,6 +40,8 @@ class Notification(models.Model):
     read_at = models.DateTimeField(null=True)
     email_due_at = models.DateTimeField(null=True, help_text="When to send it by e-mail, or to try again. Empty: not.")
     email_attempts = models.PositiveSmallIntegerField(default=0)
+    email_given_up_at = models.DateTimeField(null=True, help_text="When the last attempt failed. Empty: it did not.")
+    on_page = models.BooleanField(default=True, help_text="Whether the recipient wants this kind on the page.")
 
     class Meta:
         ordering = ("-published_at", "-pk")
@@ -46,7 +49,7 @@ class Notification(models.Model):
             models.Index(fields=("recipient", "-published_at", "-id"), name="notification_newest"),
             models.Index(
                 fields=("recipient",),
-                condition=Q(read_at__isnull=True, published_at__isnull=False),
+                condition=Q(read_at__isnull=True, published_at__isnull=False, on_page=True),
                 name="notification_unread",
             ),
             models.Index(
@@ -54,6 +57,11 @@ class Notification(models.Model):
             ),
             models.Index(
                 fields=("email_due_at",), condition=Q(email_due_at__isnull=False), name="notification_email_due"
+            ),
+            models.Index(
+                fields=("email_given_up_at",),
+                condition=Q(email_given_up_at__isnull=False),
+                name="notification_email_given_up",
             ),
         )
         constraints = (models.UniqueConstraint(fields=("recipient", "key"), name="notification_once"),)

@@ -35,7 +35,12 @@ class User(AbstractUser):
     assistant_image = models.BooleanField(
         default=False, editable=False, help_text="Whether the person sent the image with the last request."
     )
-    email_notifications = models.BooleanField("e-mail notifications", default=False)
+    notification_choices = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="By kind of notification, where it is wanted: `page`, `email`. Without an entry: on the page.",
+    )
 
     class Meta:
         db_table = "classifier_user"

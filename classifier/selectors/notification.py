@@ -1,8 +1,9 @@
 """Notifications of a person."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.urls import reverse
 
 from classifier.models import Notification, User
@@ -10,15 +11,39 @@ from classifier.selectors.batch import visible_batches
 from classifier.selectors.report import report_archives
 from classifier.selectors.scan import visible_scans
 
+MOST_EMAILS = 20
+
 
 def notifications_of(user: User) -> QuerySet[Notification]:
-    """Return the published notifications of a person, newest first."""
-    return Notification.objects.filter(recipient=user, published_at__isnull=False).select_related("actor")
+    """Return the published notifications of a person that they want on the page: unread ones first, then the newest."""
+    rows = Notification.objects.filter(recipient=user, published_at__isnull=False, on_page=True)
+    unread_first = Case(When(read_at=None, then=Value(0)), default=Value(1), output_field=IntegerField())
+    return rows.select_related("actor").order_by(unread_first, "-published_at", "-pk")
 
 
 def unread_notifications(user: User) -> int:
     """Return the number of unread notifications."""
-    return Notification.objects.filter(recipient=user, published_at__isnull=False, read_at=None).count()
+    return Notification.objects.filter(recipient=user, published_at__isnull=False, read_at=None, on_page=True).count()
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEmails:
+    """E-mails that were given up, for administrators.
+
+    Attributes:
+        total: Their number.
+        newest: The newest, at most `MOST_EMAILS`, with their recipients.
+    """
+
+    total: int
+    newest: list[Notification]
+
+
+def failed_emails() -> FailedEmails:
+    """Return the e-mails that were given up after the last attempt. They name no patient."""
+    rows = Notification.objects.filter(email_given_up_at__isnull=False)
+    newest = rows.select_related("recipient").order_by("-email_given_up_at")[:MOST_EMAILS]
+    return FailedEmails(total=rows.count(), newest=list(newest))
 
 
 def links_of(user: User, rows: Sequence[Notification]) -> dict[int, str]:

@@ -1,10 +1,13 @@
 """Changes to a user's own account."""
 
+from collections.abc import Collection
+
 from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
 
-from classifier.models import User
+from classifier.models import Notification, User
+from classifier.notification_choices import EMAIL, PAGE
 from classifier.services.errors import Conflict
 
 
@@ -36,10 +39,18 @@ def remember_assistant(user: User, *, provider: str, with_image: bool) -> None:
     user.save(update_fields=["assistant_provider", "assistant_image"])
 
 
-def set_email_notifications(user: User, *, on: bool) -> None:
-    """Send this person's notifications by e-mail too, from now on, or stop doing so."""
-    user.email_notifications = on
-    user.save(update_fields=["email_notifications"])
+def set_notification_choices(user: User, *, page: Collection[str], email: Collection[str]) -> None:
+    """Set which kinds of notifications a person gets on the page and by e-mail, from now on.
+
+    Args:
+        user: The person.
+        page: Kinds for the page; unknown ones are ignored.
+        email: Kinds for e-mails.
+    """
+    user.notification_choices = {
+        kind: [PAGE] * (kind in page) + [EMAIL] * (kind in email) for kind in Notification.Kind.values
+    }
+    user.save(update_fields=["notification_choices"])
 
 
 def set_sealed_reading(user: User, *, on: bool) -> None:

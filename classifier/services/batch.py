@@ -10,6 +10,7 @@ from django.db.models import Max
 from classifier.models import Analysis, Batch, BatchFile, Scan, Team, User
 from classifier.services.analysis import retry_analysis
 from classifier.services.errors import Conflict, Invalid, NotFound
+from classifier.services.notification import notify_of_retry
 
 # A page shows a whole batch; a larger study is several batches.
 MAX_BATCH_FILES = 200
@@ -64,8 +65,17 @@ def record_refusal(place: Place, sentence: str) -> BatchFile | None:
         return None
 
 
-def retry_failed(scans: list[Scan], *, by: User) -> int:
-    """Request a new analysis of each scan whose analysis failed or was canceled; return how many were queued."""
+@transaction.atomic
+def retry_failed(batch: Batch, scans: list[Scan], *, by: User) -> int:
+    """Queue the failed and canceled analyses of a batch again. Return how many were queued.
+
+    `by` is notified when they have ended.
+
+    Args:
+        batch: The batch.
+        scans: Its scans, as loaded for `by`.
+        by: The person who asks.
+    """
     queued = 0
     for scan in scans:
         analysis = scan.current_analysis
@@ -77,6 +87,8 @@ def retry_failed(scans: list[Scan], *, by: User) -> int:
             # Deleted, or queued again in another window.
             continue
         queued += 1
+    if queued:
+        notify_of_retry(batch, by=by, retried=queued)
     return queued
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from classifier.events import Kind
 from classifier.models import Analysis, Batch, BatchFile, Event, EventCursor, Notification, Scan, User
+from classifier.notification_choices import EMAIL, PAGE, wants, wants_any
 
 logger = structlog.get_logger(__name__)
 
@@ -50,7 +51,8 @@ def _read_chunk() -> int:
         events = list(_settled(Event.objects.filter(pk__gt=cursor.event_id).order_by("pk")[:CHUNK], cursor.event_id))
         if not events:
             return 0
-        Notification.objects.bulk_create(_notifications(events), ignore_conflicts=True)
+        made = [row for row in _notifications(events) if wants_any(row.recipient, row.kind)]
+        Notification.objects.bulk_create(made, ignore_conflicts=True)
         cursor.event_id = events[-1].pk
         cursor.save(update_fields=["event_id"])
     return len(events)
@@ -109,13 +111,14 @@ def _new(recipient: User, kind: Notification.Kind, event: Event, **fields: Any) 
         key=f"event:{event.pk}",
         actor_id=event.actor_id,
         published_at=now,
-        email_due_at=_email_due(recipient, now),
+        email_due_at=_email_due(recipient, kind, now),
+        on_page=wants(recipient, kind, PAGE),
         **fields,
     )
 
 
-def _email_due(user: User, now: datetime) -> datetime | None:
-    return now if user.email_notifications and user.email else None
+def _email_due(user: User, kind: str, now: datetime) -> datetime | None:
+    return now if user.email and wants(user, kind, EMAIL) else None
 
 
 def notify_of_archive(owner: User, archive_id: UUID, *, failed: bool) -> None:
@@ -129,7 +132,8 @@ def notify_of_archive(owner: User, archive_id: UUID, *, failed: bool) -> None:
             "archive_id": archive_id,
             "details": {"failed": failed},
             "published_at": now,
-            "email_due_at": _email_due(owner, now),
+            "email_due_at": _email_due(owner, Notification.Kind.ARCHIVE_DONE, now),
+            "on_page": wants(owner, Notification.Kind.ARCHIVE_DONE, PAGE),
         },
     )
 
@@ -151,15 +155,33 @@ def publish_batches() -> None:
         failed = sum(state == Analysis.State.FAILED for state, _ in states)
         refused = sum(bool(refusal) for _, refusal in states)
         Notification.objects.filter(pk=row.pk, published_at=None).update(
-            details={"files": len(states), "failed": failed, "refused": refused},
+            details=row.details | {"files": len(states), "failed": failed, "refused": refused},
             published_at=now,
-            email_due_at=_email_due(row.recipient, now),
+            email_due_at=_email_due(row.recipient, row.kind, now),
+            on_page=wants(row.recipient, row.kind, PAGE),
         )
+
+
+def notify_of_retry(batch: Batch, *, by: User, retried: int) -> None:
+    """Notify a person once the analyses of a batch that they retried have ended.
+
+    Call it in the transaction that queues them. A retry while another one runs is told together with it.
+    """
+    waiting = Notification.objects.select_for_update().filter(
+        recipient=by, kind=Notification.Kind.RETRY_DONE, batch_id=batch.pk, published_at=None
+    )
+    row = waiting.first()
+    if row is None:
+        row = Notification(
+            recipient=by, kind=Notification.Kind.RETRY_DONE, key=f"retry:{batch.pk}:{uuid4()}", batch_id=batch.pk
+        )
+    row.details = {"retried": row.details.get("retried", 0) + retried}
+    row.save()
 
 
 def mark_read(user: User, notification_id: int) -> bool:
     """Mark a notification of a person as read. Return False if they have none with this identifier."""
-    rows = Notification.objects.filter(recipient=user, pk=notification_id, published_at__isnull=False)
+    rows = Notification.objects.filter(recipient=user, pk=notification_id, published_at__isnull=False, on_page=True)
     rows.filter(read_at=None).update(read_at=timezone.now())
     return rows.exists()
 
@@ -171,7 +193,8 @@ def mark_all_read(user: User) -> int:
 
 
 def remove_old_notifications() -> int:
-    """Delete notifications that were read and are older than `KEPT`. Return the number."""
+    """Delete notifications that were read, or not wanted on the page, and are older than `KEPT`. Return the number."""
     limit = timezone.now() - KEPT
-    old = Notification.objects.filter(published_at__lt=limit, read_at__isnull=False).values_list("pk", flat=True)
+    seen = Q(read_at__isnull=False) | Q(on_page=False)
+    old = Notification.objects.filter(seen, published_at__lt=limit).values_list("pk", flat=True)
     return Notification.objects.filter(pk__in=list(old[:MAX_DELETED])).delete()[0]

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import structlog
 from django.core.mail import EmailMessage
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models import Notification
+from classifier.models import Notification, User
 from classifier.notification_text import subject, text
+from classifier.services.errors import NotAllowed
 
 logger = structlog.get_logger(__name__)
 
@@ -18,7 +19,7 @@ MOST_AT_ONCE = 50
 # A worker that dies while it sends leaves the row to others after this time.
 LEASE = timedelta(minutes=5)
 PAUSES = (1, 5, 15, 60, 240, 720, 1440)
-"""Minutes until the next attempt. After the last one the e-mail is given up; the page still has the notification."""
+"""Minutes until the next attempt. After the last one the e-mail is given up, and administrators can retry it."""
 
 
 def send_due_emails(*, site: str) -> int:
@@ -38,7 +39,8 @@ def send_due_emails(*, site: str) -> int:
         except (smtplib.SMTPException, OSError) as error:
             pause = PAUSES[row.email_attempts] if row.email_attempts < len(PAUSES) else None
             again = None if pause is None else timezone.now() + timedelta(minutes=pause)
-            Notification.objects.filter(pk=row.pk).update(email_due_at=again)
+            given_up = timezone.now() if again is None else None
+            Notification.objects.filter(pk=row.pk).update(email_due_at=again, email_given_up_at=given_up)
             logger.warning("notification_email_failed", notification=row.pk, error=repr(error), given_up=again is None)
             if again is not None:
                 break  # The mail server is probably away; the others would fail alike.
@@ -46,6 +48,26 @@ def send_due_emails(*, site: str) -> int:
             Notification.objects.filter(pk=row.pk).update(email_due_at=None)
             sent += 1
     return sent
+
+
+def retry_emails(*, by: User) -> int:
+    """Send the e-mails that were given up again, from the first attempt on. Return how many. Staff only.
+
+    Raises:
+        NotAllowed: If `by` is no member of staff.
+    """
+    return _given_up(by).update(email_due_at=timezone.now(), email_attempts=0, email_given_up_at=None)
+
+
+def dismiss_emails(*, by: User) -> int:
+    """Leave the e-mails that were given up unsent. Return how many. Staff only; raises like `retry_emails`."""
+    return _given_up(by).update(email_given_up_at=None)
+
+
+def _given_up(by: User) -> QuerySet[Notification]:
+    if not by.is_staff:
+        raise NotAllowed("Only administrators can retry or dismiss e-mails.")
+    return Notification.objects.filter(email_given_up_at__isnull=False)
 
 
 def _send(row: Notification, *, site: str) -> None:

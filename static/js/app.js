@@ -71,7 +71,9 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { elt } = event.detail;
     if (!elt.matches("[data-poll]")) return;
-    if (document.hidden || Date.now() < (pausedUntil.get(elt) ?? 0)) event.preventDefault();
+    // A list with checkboxes is not replaced while somebody uses it.
+    const used = elt.dataset.poll === "unused" && (elt.querySelector(":checked") || elt.contains(document.activeElement));
+    if (used || document.hidden || Date.now() < (pausedUntil.get(elt) ?? 0)) event.preventDefault();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const { elt, xhr, successful } = event.detail;

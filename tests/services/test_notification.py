@@ -138,7 +138,7 @@ def test_another_version_of_the_model_is_told_to_those_who_upload(scan, owner, o
 
 @pytest.fixture
 def due(team_scan, owner, teammate):
-    owner.email_notifications = True
+    owner.notification_choices = {kind: ["page", "email"] for kind in Notification.Kind.values}
     owner.save()
     submit_review(team_scan.current_analysis, by=teammate, verdict="agree", certainty="high")
     service.make_notifications()
@@ -209,3 +209,83 @@ def test_old_notifications_that_were_read_are_removed(due, owner):
     service.mark_all_read(owner)
     Notification.objects.update(published_at=timezone.now() - timedelta(days=91))
     assert service.remove_old_notifications() == 1
+
+
+def give_up(monkeypatch) -> None:
+    """Let every attempt to send an e-mail fail."""
+
+    def away(self, **_):
+        raise smtplib.SMTPServerDisconnected("connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.EmailMessage.send", away)
+        for _ in range(len(notification_email.PAUSES) + 1):
+            Notification.objects.filter(email_due_at__isnull=False).update(email_due_at=timezone.now())
+            notification_email.send_due_emails(site="")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_administrators_see_emails_that_were_given_up_and_send_them_again(due, owner, staff, browse, monkeypatch):
+    give_up(monkeypatch)
+    due.refresh_from_db()
+    assert (due.email_due_at, due.email_attempts) == (None, 8)
+    page = browse(staff).get("/attention/").content.decode()
+    assert "E-mails that could not be sent (1)" in page
+    assert "Scan reviewed, to owner" in page
+    assert "E-mails that could not be sent" not in browse(owner).get("/attention/").content.decode()
+    assert browse(owner).post("/attention/", {"action": "retry_emails"}).status_code == 403
+    page = browse(staff).post("/attention/", {"action": "retry_emails"}, follow=True).content.decode()
+    assert "Will be sent again: 1 e-mail." in page
+    assert notification_email.send_due_emails(site="") == 1
+    assert "E-mails that could not be sent" not in browse(staff).get("/attention/").content.decode()
+
+
+def test_administrators_dismiss_emails_that_were_given_up(due, staff, browse, monkeypatch):
+    give_up(monkeypatch)
+    browse(staff).post("/attention/", {"action": "dismiss_emails"})
+    assert "E-mails that could not be sent" not in browse(staff).get("/attention/").content.decode()
+    assert notification_email.send_due_emails(site="") == 0
+
+
+def test_each_kind_has_its_own_switches(team_scan, owner, teammate, browse):
+    client = browse(owner)
+    kinds = set(Notification.Kind.values)
+    cases = [([], ["reviewed"], 0, 1), (["reviewed"], [], 1, 0), (kinds - {"reviewed"}, [], 0, 0)]
+    for page, email, listed, sent in cases:
+        Notification.objects.all().delete()
+        mail.outbox.clear()
+        client.post("/profile/notifications/", {"page": list(page), "email": email})
+        submit_review(team_scan.current_analysis, by=teammate, verdict="agree", certainty="high")
+        tasks.notify_people()
+        assert client.get(reverse("web:notification_count")).json() == {"unread": listed}
+        assert len(client.get("/notifications/").context["rows"]) == listed
+        assert len(mail.outbox) == sent
+    assert not Notification.objects.exists()
+    shown = client.get("/profile/").context["choices"]
+    assert {row["kind"] for row in shown if not row["page"]} == {"reviewed"}
+
+
+def test_unread_ones_come_first(team_scan, owner, teammate, browse):
+    for _ in range(2):
+        submit_review(team_scan.current_analysis, by=teammate, verdict="agree", certainty="high")
+    service.make_notifications()
+    older, newer = Notification.objects.order_by("pk")
+    service.mark_read(owner, newer.pk)
+    rows = browse(owner).get("/notifications/").context["rows"]
+    assert [entry["row"].pk for entry in rows] == [older.pk, newer.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_end_of_a_retry_is_told_to_whoever_asked_for_it(owner, browse):
+    batch = batch_of(owner, "failed", "failed", "succeeded")
+    quiet(batch)
+    service.make_notifications()
+    browse(owner).post(f"{batch.get_absolute_url()}retry/")
+    service.make_notifications()
+    assert texts(owner) == ["Your upload of 3 files is analyzed: 2 failed."]
+    for file, state in zip(batch.files.filter(number__in=(1, 2)), ("succeeded", "failed"), strict=True):
+        file.scan.analyses.filter(state="queued").delete()
+        make_analysis(file.scan, state=state)
+    service.make_notifications()
+    service.make_notifications()
+    assert texts(owner)[1:] == ["The retry of 2 files of an upload is finished: 1 failed."]

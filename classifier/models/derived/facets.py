@@ -22,9 +22,7 @@ def facet_of(scan: str) -> str:
 
     An answer that the input check withholds is no result: lists, filters, and counts must not reveal it.
     """
-    found = " OR ".join(
-        f"CAST({scan}.input_problems AS text) LIKE '%\"code\": \"{code}\"%'" for code in sorted(BLOCKING)
-    )
+    found = " OR ".join(f'CAST({scan}.input_problems AS text) LIKE \'%"code": "{code}"%\'' for code in sorted(BLOCKING))
     withheld = f"a.outcome IN ('classified', 'uncertain') AND {scan}.input_accepted_at IS NULL AND ({found})"
     result = f"CASE WHEN {withheld} THEN 'withheld' ELSE {result_of('a')} END"
     return (

@@ -30,8 +30,7 @@ def trigger_statements() -> list[str]:
             f"{_count('NEW', '+')} {set_facet} id = NEW.id; {store_text('NEW', vendor)}",
         ),
         "classifier_scan_derive_facet": (
-            f"AFTER UPDATE OF {FACET_COLUMNS} ON {scan} "
-            f"WHEN NEW.facet <> {facet_of('NEW')}",
+            f"AFTER UPDATE OF {FACET_COLUMNS} ON {scan} WHEN NEW.facet <> {facet_of('NEW')}",
             f"{set_facet} id = NEW.id;",
         ),
         "classifier_scan_derive_count": (

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -16,8 +17,13 @@ from classifier.queue.state import live_workers
 from classifier.selectors.attention import attention as find
 from classifier.selectors.installation import last_backup
 from classifier.selectors.model import default_model
+from classifier.selectors.notification import failed_emails
 from classifier.services.attention import dismiss, retry
+from classifier.services.errors import NotAllowed
+from classifier.services.notification_email import dismiss_emails, retry_emails
 from classifier.web.http import SignedInRequest
+
+EMAIL_ACTIONS = {"retry_emails": retry_emails, "dismiss_emails": dismiss_emails}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,10 +47,19 @@ def attention(request: SignedInRequest) -> HttpResponse:
 
 
 def _apply(request: SignedInRequest) -> None:
+    action = request.POST.get("action")
+    if action in EMAIL_ACTIONS:
+        try:
+            number = EMAIL_ACTIONS[action](by=request.user)
+        except NotAllowed as error:
+            raise PermissionDenied(str(error)) from error
+        words = "Will be sent again" if action == "retry_emails" else "Dismissed"
+        messages.success(request, f"{words}: {number} e-mail{'' if number == 1 else 's'}.")
+        return
     ids = [scan_id for text in request.POST.getlist("scan") if (scan_id := _uuid(text))]
     if not ids:
         messages.warning(request, "Select at least one scan.")
-    elif request.POST.get("action") == "dismiss":
+    elif action == "dismiss":
         messages.success(request, f"Dismissed: {dismiss(request.user, ids)}.")
     else:
         queued, skipped = retry(request.user, ids)
@@ -60,7 +75,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _system() -> dict[str, Any]:
-    """Return the checks by name, live workers, default model, newest backup, and free disk space in GB."""
+    """Return the checks by name, live workers, model, newest backup, failed e-mails, and free disk space in GB."""
     deadline = time.monotonic() + ANSWER_SECONDS
     for check in CHECKS:
         check.begin()
@@ -69,5 +84,6 @@ def _system() -> dict[str, Any]:
         "workers": live_workers(),
         "model": default_model(),
         "backup": last_backup(),
+        "emails": failed_emails(),
         "free_gb": shutil.disk_usage(settings.DATA_DIR).free / 1e9,
     }

@@ -60,7 +60,7 @@ def batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
 def batch_retry(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
     """Queue the failed and canceled analyses again."""
     shown = _batch_or_404(request, batch_id)
-    queued = retry_failed(failed_scans(batch_entries(request.user, [shown])[shown.pk]), by=request.user)
+    queued = retry_failed(shown, failed_scans(batch_entries(request.user, [shown])[shown.pk]), by=request.user)
     if queued:
         messages.success(request, f"{queued} {'analysis' if queued == 1 else 'analyses'} queued again.")
     else:

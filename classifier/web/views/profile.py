@@ -7,7 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from classifier.services.account import set_email_notifications, set_keep_file_names, set_sealed_reading, update_profile
+from classifier.notification_choices import DESCRIPTIONS, EMAIL, PAGE, wants
+from classifier.services.account import (
+    set_keep_file_names,
+    set_notification_choices,
+    set_sealed_reading,
+    update_profile,
+)
 from classifier.services.errors import ServiceError
 from classifier.web.forms import ProfileForm
 from classifier.web.http import SignedInRequest
@@ -32,7 +38,11 @@ def profile(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect("web:profile")
-    return render(request, "web/profile.html", {"form": form}, status=400 if form.errors else 200)
+    choices = [
+        {"kind": kind, "label": label} | {place: wants(request.user, kind, place) for place in (PAGE, EMAIL)}
+        for kind, label in DESCRIPTIONS.items()
+    ]
+    return render(request, "web/profile.html", {"form": form, "choices": choices}, status=400 if form.errors else 200)
 
 
 @require_POST
@@ -54,9 +64,8 @@ def sealed_reading(request: SignedInRequest) -> HttpResponse:
 
 
 @require_POST
-def email_notifications(request: SignedInRequest) -> HttpResponse:
-    """Send the user's notifications by e-mail too, or stop doing so."""
-    on = request.POST.get("on") == "yes"
-    set_email_notifications(request.user, on=on)
-    messages.success(request, f"Notifications by e-mail are {'on' if on else 'off'}.")
+def notification_choices(request: SignedInRequest) -> HttpResponse:
+    """Set which notifications the user gets on the page and by e-mail."""
+    set_notification_choices(request.user, page=request.POST.getlist("page"), email=request.POST.getlist("email"))
+    messages.success(request, "Saved. The choices hold for notifications from now on.")
     return redirect("web:profile")
