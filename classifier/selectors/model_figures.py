@@ -13,6 +13,8 @@ from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.registry import ModelCard
 from classifier.wording import Result, percent
 
+SMALLEST_GROUP = 5
+
 
 def model_figures(card: ModelCard) -> list[dict[str, str]]:
     """Return what was measured, each as `{"on": …, "text": …}`: own patients first, then other hospitals.
@@ -74,6 +76,17 @@ def finding_counts(card: ModelCard) -> list[dict[str, Any]]:
         row = {"finding": finding, "images": images, "found": found, "others": total - images, "alarms": alarms}
         rows.append(row | {"called": table[index]})
     return rows
+
+
+def reliability(card: ModelCard) -> list[dict[str, Any]]:
+    """Return how often the stated probabilities of this version were right, smallest probability first.
+
+    Each row has `confidence`, the mean probability of a group of images, `accuracy`, the share of them whose most
+    probable finding was right, and `images`, their number. Groups that are too small for a figure are left out.
+    """
+    evaluation = _evaluation(card) or {}
+    groups = evaluation.get("probabilities", {}).get("reliability", [])
+    return [group for group in groups if group["images"] >= SMALLEST_GROUP]
 
 
 def model_limits(card: ModelCard) -> list[str]:

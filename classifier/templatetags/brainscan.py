@@ -45,6 +45,7 @@ register.filter("markdown", to_html)
 register.filter("newest_measurement", cards.newest_measurement)
 register.filter("finding_rows", cards.finding_rows)
 register.filter("hospital_figures", cards.hospital_figures)
+register.filter("reliability_chart", cards.reliability_chart)
 
 
 @register.filter

@@ -6,7 +6,7 @@ from typing import Any
 from classifier.findings import FINDINGS
 from classifier.inference.prevalence import predictive_values
 from classifier.inference.registry import ModelCard
-from classifier.selectors.model_figures import finding_counts
+from classifier.selectors.model_figures import finding_counts, reliability
 from classifier.wording import percent
 
 # Key in the card → label on the page.
@@ -67,6 +67,16 @@ def finding_rows(card: ModelCard) -> list[dict[str, Any]]:
     return rows
 
 
+def reliability_chart(card: ModelCard) -> dict[str, Any] | None:
+    """Return the reliability diagram of a model, as points of a chart and as rows of a table; None if not measured."""
+    groups = reliability(card)
+    if not groups:
+        return None
+    points = [[group["confidence"], group["accuracy"]] for group in groups]
+    rows = [(percent(group["confidence"]), percent(group["accuracy"]), group["images"]) for group in groups]
+    return {"element": f"reliability-{card.name}", "data": [{"name": card.name, "points": points}], "rows": rows}
+
+
 def _measurement(entry: dict[str, Any]) -> Measurement:
     figures = []
     for key, label in SHARES.items():
@@ -109,7 +119,8 @@ class HospitalFigures:
         counterfactual: The result of the counterfactual check, as a sentence; "" without one.
         sensitivity: Share of tumors that are called a tumor.
         specificity: Share of other images that are not called a tumor.
-        missed: Share of tumors that are answered with "no tumor seen".
+        missed: Of 100 images with a tumor, the number answered with "no tumor seen".
+        alarms: Of 100 images without a tumor, the number reported as a tumor.
         prevalence: Percentage of images with a tumor, for the next two figures.
         false_omission: Share of images with a tumor among those not called a tumor.
         false_discovery: Share of images without a tumor among those called a tumor.
@@ -122,7 +133,8 @@ class HospitalFigures:
     counterfactual: str
     sensitivity: str
     specificity: str
-    missed: str
+    missed: int
+    alarms: int
     prevalence: int
     false_omission: str
     false_discovery: str
@@ -163,7 +175,8 @@ def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> H
         counterfactual=counterfactual,
         sensitivity=_share(every["sensitivity"]),
         specificity=_share(every["specificity"]),
-        missed=_share(every["said_no_tumor_of_tumors"]),
+        missed=round(100 * every["said_no_tumor_of_tumors"]),
+        alarms=round(100 * (1 - every["specificity"])),
         prevalence=prevalence,
         false_omission=_share(values["false_omission"]),
         false_discovery=_share(values["false_discovery"]),

@@ -18,6 +18,7 @@ from classifier.comparison.measures import HOSPITALS
 from classifier.comparison.tables import amount, formatted
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.selectors.comparison import ComparedModel, Costs
+from classifier.selectors.model_figures import SMALLEST_GROUP
 from classifier.training.predictions import TEST
 from classifier.wording import duration, percent
 
@@ -25,7 +26,7 @@ NOT_MEASURED = "not measured"
 CURVE_PARTS = {TEST: "Test images of the protocol", HOSPITALS: "Other hospitals, all"}
 """Parts whose curves can be drawn, with their names for people."""
 
-SMALLEST_BIN = 5
+SMALLEST_BIN = SMALLEST_GROUP
 """Bins of fewer images are not drawn: their share is an accident."""
 
 VERDICTS = {"better": "better", "worse": "worse", "unclear": "no difference shown"}

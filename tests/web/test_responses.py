@@ -263,6 +263,9 @@ def test_about_tells_what_happens_at_other_hospitals(browse, owner, models):
     client = browse(owner)
     page = client.get("/about/").content.decode()
     assert "0.95 (0.90–0.98)" in page
+    words = " ".join(page.split())
+    assert "Of 100 images with a tumor, 2 are missed" in words
+    assert "Of 100 images without a tumor, 20 are reported as a tumor." in words
     assert "volunteers, healthy, skull stripped" in page
     assert "10.0% of the slices without their tumor" in page
     # At 10% prevalence 0.01 / 0.73 of the negatives have a tumor.
@@ -285,7 +288,13 @@ def test_about_counts_each_finding(browse, owner, models):
     assert "was not measured for each finding" in browse(owner).get("/about/").content.decode()
     card = json.loads((models / "xception" / "card.json").read_text())
     table = [[8, 1, 1, 0], [0, 5, 5, 0], [1, 0, 19, 0], [0, 0, 0, 10]]
+    groups = [
+        {"confidence": 0.6, "accuracy": 0.5, "images": 20},
+        {"confidence": 0.9, "accuracy": 0.95, "images": 40},
+        {"confidence": 0.3, "accuracy": 0.0, "images": 1},
+    ]
     evaluation = {"version": card["version"], "per_class": {}, "confusion": table}
+    evaluation["probabilities"] = {"reliability": groups}
     (models / "xception" / "evaluation").mkdir()
     (models / "xception" / "evaluation" / "patient.json").write_text(json.dumps(evaluation))
     page = " ".join(browse(owner).get("/about/").content.decode().split())
@@ -294,6 +303,8 @@ def test_about_counts_each_finding(browse, owner, models):
     assert "1 of 40" in page
     assert "97.5%" in page
     assert "Technical details" in page
+    assert '"points": [[0.6, 0.5], [0.9, 0.95]]' in page
+    assert '<th scope="row">60%</th> <td class="end">50%</td> <td class="end">20</td>' in page
     assert page.count("Accuracy where a finding is reported") == 1
 
 
