@@ -28,7 +28,7 @@ def steps(*, quick: bool, data: str = "") -> list[list[str]]:
     if has_servers():
         found += [["bench.throughput", "--servers"], ["bench.latency", "--servers"], ["bench.scaling"]]
     found += [["bench.history"], *([["bench.history", "--servers"]] if has_servers() else [])]
-    return [*found, ["bench.memory"], ["bench.reports"], ["bench.peers"], ["bench.report"]]
+    return [*found, ["bench.memory"], ["bench.reports"], ["bench.chats"], ["bench.peers"], ["bench.report"]]
 
 
 def has_servers() -> bool:

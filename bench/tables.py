@@ -231,6 +231,23 @@ def _above_capacity(result: Result) -> str:
     )
 
 
+def chats(result: Result) -> str:
+    """Return how long pages took beside open conversations, and what became of the requests for news."""
+    rows = [
+        [f"`{page}`", *(f"{_pair(result[when][page])} / {_value(result[when][page], 'max')}" for when in MOMENTS)]
+        for page in result["alone"]
+    ]
+    polls = result["polls"]
+    return (
+        f"{table(('page', *MOMENTS.values()), rows)}\n\n"
+        f"Milliseconds, p50 / p95 / max. {result['people']} people had a conversation open, and their pages asked "
+        f"for news {polls['milliseconds']['count']} times within {polls['seconds']:.0f} s: {polls['pieces']} requests "
+        f"brought text, {polls['waited']} waited without news, {polls['at_once']} were sent away to ask again later, "
+        f"and {polls['errors']} failed."
+    )
+
+
+MOMENTS = {"alone": "no conversation open", "beside_chats": "conversations open"}
 DATABASES = {"embedded": "SQLite", "servers": "PostgreSQL"}
 
 
@@ -307,5 +324,6 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
     "accuracy": (("peer_accuracy",), peer_accuracy),
     "intake": (("intake_corpus",), intake),
     "scaling": (("scaling",), scaling),
+    "chats": (("chats", "chats-servers"), chats),
 }
 """The document's blocks: the results files of each, and what makes a table of one of them."""

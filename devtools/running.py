@@ -50,7 +50,8 @@ class RunningApp:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self.wait_for(lambda: self.is_live() and "model_loaded" in self.output()[begin:])
+        # On a busy machine, the migrations of a new database alone take more than two minutes.
+        self.wait_for(lambda: self.is_live() and "model_loaded" in self.output()[begin:], seconds=300)
 
     def output(self) -> str:
         """Return its whole output."""
