@@ -63,7 +63,10 @@ def acceptance_context(report: AcceptanceReport) -> dict[str, Any]:
             if row["value"] is not None
         ],
         "confusion": _confusion(content["confusion"]),
-        "truths": [(FINDING_LABELS.get(name, name), number) for name, number in content["counts"]["truths"].items()],
+        "truths": " ".join(
+            f"{FINDING_LABELS.get(name, name).capitalize()}: {number:,}."
+            for name, number in content["counts"]["truths"].items()
+        ),
         "points": _points(content["reliability"]),
         "changes": _changes(content["site_calibration"]),
         "fingerprint": fingerprint_of(report.signed["public_key"]),
