@@ -13,13 +13,14 @@ from classifier.models import Analysis, Batch, BatchFile, Impression, Membership
 from classifier.selectors.batch import BatchList, batch_counts, batch_entries, counts_of_batches, visible_batches
 from classifier.selectors.history import dashboard
 from classifier.selectors.lists import ranges
-from classifier.selectors.lists.criteria import Place
+from classifier.selectors.lists.criteria import Criteria, Place
+from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.review import next_unread, unread_count, unread_scans
 from classifier.selectors.scan import visible_scans
 from classifier.services.batch import open_batch
 from classifier.services.scan_counts import check_counts, merge_counts
 from classifier.web.filters import RESULTS, HistoryFilter
-from tests.factories import TeamFactory, UserFactory, join
+from tests.factories import TeamFactory, UserFactory, join, make_scan
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -236,3 +237,11 @@ def test_batches_are_listed_from_any_place(owner, teammate, team, outsider):
         place = Place(rows[-1].created_at, rows[-1].pk, newer=False)
     assert found == wanted
     assert BatchList(owner).load(20, place=Place(wanted[-1].created_at, wanted[-1].pk, newer=True)) == wanted[-2::-1]
+
+
+@pytest.mark.parametrize("criteria", [Criteria(), Criteria(patient_reference="P-1")], ids=["all", "patient"])
+def test_own_scans_of_a_team_fill_a_page(owner, team, criteria):
+    made = [make_scan(owner, team=team, patient_reference="P-1") for _ in range(7)]
+    scans = ScanList(owner, criteria)
+    assert [scan.pk for scan in scans.load(5)] == [scan.pk for scan in reversed(made[2:])]
+    assert scans.count(5) == 5

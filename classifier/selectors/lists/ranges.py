@@ -49,7 +49,7 @@ def merged(
     """Yield statements that select the first `limit` rows of each range, and of these the first `limit`.
 
     Args:
-        ranges: the ranges, with a facet or all without.
+        ranges: the ranges, with a facet or all without. Only those of cells with `any_team` may overlap others.
         criteria: the times of the upload.
         place: where the list goes on.
         residual: returns further conditions.
@@ -59,6 +59,9 @@ def merged(
     """
     # PostgreSQL plans a hundred selections slowly, and a join with their keys fast.
     several = connection.vendor == "sqlite" or len(ranges) <= FEW or ranges[0].facet is None
+    # A person's own scans may be a team's too. Counted twice, they would leave too few of the first rows.
+    overlap = len(ranges) > 1 and any(one.cell.any_team for one in ranges)
+    columns = "DISTINCT created_at, id" if overlap else "created_at, id"
     for group in _chunks(ranges) if several else _shapes(ranges):
         values, parts = Values(), []
         if several:
@@ -71,7 +74,7 @@ def merged(
             inner = _lateral(group, criteria, place, residual=residual, values=values, limit=limit, ascending=ascending)
         order = "ASC" if ascending else "DESC"
         yield (
-            f"SELECT created_at, id FROM ({inner}) found ORDER BY created_at {order}, id {order} LIMIT {limit}",
+            f"SELECT {columns} FROM ({inner}) found ORDER BY created_at {order}, id {order} LIMIT {limit}",
             values,
         )
 
