@@ -122,7 +122,7 @@ rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "we
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
-rules(Rule(API), "api:statistics")
+rules(Rule(API), "api:statistics", "api:scan-export")
 rules(Rule(API, method="post"), "api:notifications-read")
 rules(Rule(API, method="post", nothing=True), "api:notification-read")
 rules(Rule(API), "api:notification-list")

@@ -32,8 +32,8 @@ class QuerySerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data.dict())
 
 
-class ScanQuery(QuerySerializer):
-    """Filters of `GET scans/`. An empty text filter has no effect."""
+class ScanFilterQuery(QuerySerializer):
+    """Filters of lists of scans. An empty text filter has no effect."""
 
     finding = serializers.ChoiceField(
         choices=READING_CHOICES,
@@ -59,6 +59,11 @@ class ScanQuery(QuerySerializer):
         max_length=200,
         help_text="Words that must all occur in the patient reference, the notes or the name of the owner.",
     )
+
+
+class ScanQuery(ScanFilterQuery):
+    """Filters and pages of `GET scans/`."""
+
     cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
     page_size = WholeNumberField(
         required=False, min_value=1, max_value=MAX_PAGE_SIZE, help_text="Scans per page; 50 by default."

@@ -17,6 +17,7 @@ from classifier.api.commissioning import (
 )
 from classifier.api.conversations import ConversationViewSet, MessageViewSet
 from classifier.api.explanations import ExplanationView, ExplanationViewSet
+from classifier.api.export import ScanExportView
 from classifier.api.mending import MendViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.notifications import NotificationViewSet
@@ -36,6 +37,7 @@ LISTED_AND_CREATED: dict[str, Any] = {"get": "list", "post": "create"}
 
 urlpatterns = [
     path("v1/scans/", scans, name="scan-list"),
+    path("v1/scans/export.csv", ScanExportView.as_view(), name="scan-export"),
     path("v1/scans/<uuid:pk>/", scan, name="scan-detail"),
     path("v1/scans/<uuid:pk>/image", ScanViewSet.as_view({"get": "image"}), name="scan-image"),
     path("v1/scans/<uuid:pk>/thumbnail", ScanViewSet.as_view({"get": "thumbnail"}), name="scan-thumbnail"),

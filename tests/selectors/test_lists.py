@@ -245,3 +245,4 @@ def test_own_scans_of_a_team_fill_a_page(owner, team, criteria):
     scans = ScanList(owner, criteria)
     assert [scan.pk for scan in scans.load(5)] == [scan.pk for scan in reversed(made[2:])]
     assert scans.count(5) == 5
+    assert [scan.pk for scan in scans.walk(chunk=3)] == [scan.pk for scan in reversed(made)]

@@ -1,5 +1,6 @@
 """A list of scans as one person sees it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,17 @@ class ScanList:
             scans = scans.filter(OPEN)
         loaded = {scan.pk: scan for scan in scans}
         return [loaded[key] for key in keys if key in loaded]
+
+    def walk(self, *, chunk: int = 500) -> Iterator[Scan]:
+        """Yield all scans, newest first, as `load` returns them, in three statements for each `chunk` of them."""
+        place = None
+        while keys := find_scans(self.scope, self.criteria, limit=chunk, place=place):
+            found = {scan.pk: scan for scan in visible_scans(self.user).with_keys(keys)}
+            scans = [found[key] for key in keys if key in found]
+            yield from (scan for scan in scans if not (self.criteria.open_only and scan.sealed))
+            if not scans or len(keys) < chunk:
+                return
+            place = Place(scans[-1].created_at, scans[-1].pk, newer=False)
 
     def count(self, limit: int) -> int:
         """Return the number of scans, counted up to `limit`."""
