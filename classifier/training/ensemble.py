@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from classifier.inference.architectures import ENSEMBLE
 from classifier.inference.engines.ensemble import MEMBERS_NAME, check_inputs
-from classifier.inference.registry import CARD_NAME, ModelError, load_card
+from classifier.inference.registry import CARD_NAME, ModelCard, ModelError, load_card
 from classifier.training.cards import new_card, read_card, write_json
 from classifier.training.package import TEXTS
 from classifier.training.page import write_page
@@ -16,7 +17,8 @@ def make_ensemble(folder: Path, *, members: Sequence[str], version: str) -> Path
 
     Args:
         folder: `models/<name>`, made or written over. The members lie beside it.
-        members: Names of at least two models. Texts are taken over from the first, unless the folder has a card.
+        members: Names of at least two models. Unless the folder has a card with texts, title and attribution name all
+            of them, and the other texts are the first's.
         version: Version of the ensemble.
 
     Returns:
@@ -35,8 +37,7 @@ def make_ensemble(folder: Path, *, members: Sequence[str], version: str) -> Path
     protocols = {card.details.get("training", {}).get("protocol") for card in cards}
     if len(protocols) != 1:
         raise ModelError(f"The members were trained under different protocols. Received: {protocols}")
-    old = read_card(folder) if (folder / CARD_NAME).is_file() else read_card(cards[0].folder)
-    texts = {name: old[name] for name in TEXTS if name in old}
+    texts = _texts(folder, cards=cards)
     folder.mkdir(parents=True, exist_ok=True)
     listed = [{"name": card.name, "version": card.version, "weights_sha256": card.weights.sha256} for card in cards]
     write_json(folder / MEMBERS_NAME, {"members": listed})
@@ -60,3 +61,17 @@ def make_ensemble(folder: Path, *, members: Sequence[str], version: str) -> Path
     )
     write_page(folder)
     return path
+
+
+def _texts(folder: Path, *, cards: Sequence[ModelCard]) -> dict[str, Any]:
+    """Return the texts of the folder's card, or, without one, texts made from those of the members."""
+    exists = (folder / CARD_NAME).is_file()
+    old = read_card(folder if exists else cards[0].folder)
+    texts = {name: old[name] for name in TEXTS if name in old}
+    if not exists:
+        listed = [line for card in cards for line in card.details.get("attribution", ())]
+        texts |= {
+            "title": f"Mean of {' and '.join(card.name for card in cards)}",
+            "attribution": [*dict.fromkeys(listed)],
+        }
+    return texts

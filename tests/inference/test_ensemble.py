@@ -22,9 +22,16 @@ def models(tiny_folder, tmp_path_factory):
     for name, temperature in (("one", 1.0), ("two", 2.0)):
         shutil.copytree(tiny_folder, folder / name)
         changes = {"name": name, "calibration": {"temperature": temperature}, "training": {"protocol": "patient"}}
+        changes["attribution"] = ["data", f"weights of {name}"]
         write_card(folder / name, read_card(folder / name) | changes)
     make_ensemble(folder / "both", members=["one", "two"], version="1")
     return folder
+
+
+def test_title_and_attribution_name_all_members(models):
+    card = read_card(models / "both")
+    assert card["title"] == "Mean of one and two"
+    assert card["attribution"] == ["data", "weights of one", "weights of two"]
 
 
 @pytest.fixture
