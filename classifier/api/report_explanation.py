@@ -5,6 +5,7 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +15,7 @@ from classifier.api.reports import CSRF, caller, own_report
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.api.views import PrivateView
 from classifier.assistant.report_section import choose, edit
-from classifier.models import Explanation, Report, Scan
+from classifier.models import Explanation, Report, Scan, User
 from classifier.models.report import MAX_TEXT
 from classifier.selectors.explanation import get_explanation
 from classifier.selectors.scan import get_scan
@@ -27,7 +28,8 @@ CONFLICT = (
     "being checked (`not_checked_yet`), it has no text (`no_text`), the draft has no explanation (`no_explanation`), "
     "or the result is sealed."
 )
-REFUSED = errors(*(400, 404, 413, 415), status_403=CSRF, status_409=CONFLICT)
+MISSING = "The report does not exist, is not the caller's, or its scan has no such explanation (`unknown_explanation`)."
+REFUSED = errors(*(400, 413, 415), status_403=CSRF, status_404=MISSING, status_409=CONFLICT)
 
 
 class ChosenExplanationSerializer(serializers.Serializer[Any]):
@@ -64,10 +66,8 @@ class ReportExplanationView(PrivateView):
         try:
             explanation = get_explanation(user, scan, body.validated_data["explanation"])
         except Explanation.DoesNotExist as error:
-            raise serializers.ValidationError(
-                {"explanation": "The scan has no such explanation."}, code="unknown_explanation"
-            ) from error
-        return _answer(choose(scan, by=user, explanation=explanation))
+            raise NotFound("The scan has no such explanation.", code="unknown_explanation") from error
+        return _answer(user, choose(scan, by=user, explanation=explanation))
 
     @extend_schema(
         operation_id="reports_explanation_partial_update",
@@ -77,10 +77,10 @@ class ReportExplanationView(PrivateView):
     )
     def patch(self, request: Request, pk: UUID) -> Response:
         """Edit the text. An edit that changes a figure or contradicts the analysis is refused with `contradicts`."""
-        report, scan = _draft(request, pk)
+        user, (report, scan) = caller(request), _draft(request, pk)
         body = ExplanationTextSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return _answer(edit(scan, report, by=caller(request), text=body.validated_data.get("text", "")))
+        return _answer(user, edit(scan, report, by=user, text=body.validated_data.get("text", "")))
 
     @extend_schema(
         operation_id="reports_explanation_destroy",
@@ -106,5 +106,5 @@ def _draft(request: Request, pk: UUID) -> tuple[Report, Scan]:
     return report, scan
 
 
-def _answer(report: Report) -> Response:
-    return Response(ReportSerializer(draft_data(Report.objects.get(pk=report.pk))).data)
+def _answer(user: User, report: Report) -> Response:
+    return Response(ReportSerializer(draft_data(own_report(user, report.pk))).data)

@@ -8,6 +8,7 @@ import re
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import connection
 from PIL import Image, ImageDraw
 
 from classifier.assistant import chat, jobs, llm
@@ -89,7 +90,8 @@ def assert_harmless(text: str) -> None:
 def test_in_notes_reference_and_review_it_reaches_no_model(scan, owner, obedient, injection):
     sent = obedient("Fine.")
     # Stored as an older version or another program might have, past the checks of the forms.
-    Scan.objects.filter(pk=scan.pk).update(notes=injection[:4000], patient_reference=injection[:64])
+    written = injection if connection.vendor == "sqlite" else injection.replace("\x00", "")
+    Scan.objects.filter(pk=scan.pk).update(notes=written[:4000], patient_reference=written[:64])
     comment = injection.replace("\x00", "")[:2000]
     submit_review(scan.current_analysis, by=owner, verdict="agree", certainty="high", comment=comment)
     before = state_of(scan)

@@ -271,7 +271,7 @@ class TestEdges:
         assert client.delete(url).status_code == 204
         assert client.patch(url, {"text": "X"}, format="json").status_code == 409
         unknown = client.put(url, {"explanation": report["id"]}, format="json")
-        assert (unknown.status_code, unknown.json()["errors"][0]["code"]) == (400, "unknown_explanation")
+        assert (unknown.status_code, unknown.json()["errors"][0]["code"]) == (404, "unknown_explanation")
 
     def test_the_api_keeps_a_signed_report(self, scan, owner, written, api):
         choose(loaded(scan, owner), by=owner, explanation=written)
