@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -246,3 +247,13 @@ def test_own_scans_of_a_team_fill_a_page(owner, team, criteria):
     assert [scan.pk for scan in scans.load(5)] == [scan.pk for scan in reversed(made[2:])]
     assert scans.count(5) == 5
     assert [scan.pk for scan in scans.walk(chunk=3)] == [scan.pk for scan in reversed(made)]
+
+
+def test_texts_of_one_moment_are_listed_in_the_order_of_their_scans(owner):
+    # Stored in the order of their keys, whose first bits are all that a position holds of them.
+    made = [make_scan(owner, notes="cystic", id=UUID(int=(0xABC << 116) + 12 - number)) for number in range(12)]
+    Scan.objects.filter(owner=owner).update(created_at=NOON)
+    wanted = sorted((scan.pk for scan in made), key=lambda key: key.hex, reverse=True)
+    for length in range(1, 12):
+        found = ScanList(owner, Criteria(words=("cystic",))).load(length)
+        assert [scan.pk for scan in found] == wanted[:length]

@@ -41,6 +41,10 @@ def find_scans(
     return fetched(finder.statements(), limit=limit, ascending=ascending)
 
 
+SPARE = 16
+"""Positions do not order texts of one microsecond: so many more are read, and those of the scans cut them off."""
+
+
 class _Finder:
     """Builds the statements of one list."""
 
@@ -164,7 +168,7 @@ class _Finder:
             # The index is asked only for what is not frequent: it has no order and finds all texts with a word.
             parts.append(
                 f"SELECT * FROM (WITH nearest AS MATERIALIZED ({nearest}) SELECT * FROM nearest UNION ALL "
-                f"SELECT * FROM ({every}) every WHERE (SELECT count(*) FROM nearest) < {self._limit}) k{number}"
+                f"SELECT * FROM ({every}) every WHERE (SELECT count(*) FROM nearest) < {self._limit + SPARE}) k{number}"
             )
         yield " UNION ALL ".join(parts), values
 
@@ -184,7 +188,8 @@ class _Finder:
             *conditions.in_range(self._criteria.since, self._criteria.until, self._place, values),
             *self._residual(way, values, by_range=False),
         ]
-        return ordered(table, where, values, limit=self._limit, ascending=self._ascending, position=position), values
+        limit = self._limit + SPARE if position else self._limit
+        return ordered(table, where, values, limit=limit, ascending=self._ascending, position=position), values
 
     def _residual(self, way: Way, values: Values, *, by_range: bool) -> list[str]:
         """Return the conditions that the ranges do not say.
