@@ -14,6 +14,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from classifier.acceptance.limits import Limits
 from classifier.findings import Outcome
 from classifier.models import (
     Analysis,
@@ -27,6 +28,8 @@ from classifier.models import (
     User,
 )
 from classifier.selectors.scan import get_scan
+from classifier.services.acceptance import close_commissioning
+from classifier.services.commissioning import start_commissioning
 from classifier.services.conversation import start_conversation
 from classifier.services.report import add_addendum, save_draft
 from classifier.services.report_archive import request_archive
@@ -34,7 +37,7 @@ from classifier.services.report_template import save_template
 from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.services.team import add_member, create_team, set_role
 from classifier.services.token import issue_token
-from tests.factories import PASSWORD, UserFactory, make_analysis, make_scan
+from tests.factories import PASSWORD, UserFactory, make_analysis, make_scan, make_shadow_case
 from tests.reports.conftest import signed_report
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
@@ -94,6 +97,13 @@ def populate() -> None:
         recipient=owner, kind="reviewed", key="event:0", scan_id=scan.pk, actor=teammate, published_at=timezone.now()
     )
 
+    commissioning = start_commissioning(
+        team, by=owner, model="efficientnet-lite", limits=Limits({"sensitivity": 0.9}, least_cases=2), title="Scanner 2"
+    )
+    for name, answer in {"meningioma": "meningioma", "failed": "glioma", "uncertain": "notumor"}.items():
+        make_shadow_case(commissioning, states[name], answer=answer, truth="meningioma")
+    close_commissioning(commissioning, by=owner)
+
     sessions = {user.username: _session(user) for user in (founder, owner, teammate, newcomer, reader)}
     arguments = {
         "scan_id": scan.pk,
@@ -109,6 +119,7 @@ def populate() -> None:
         "conversation_id": conversation.pk,
         "message_id": message.pk,
         "notification_id": notification.pk,
+        "commissioning_id": commissioning.pk,
         "name": "glioma-1",
         "number": 1,
         "kind": "html",
