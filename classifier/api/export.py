@@ -66,7 +66,7 @@ class ScanExportView(PrivateView):
         Sealed and withheld results are empty. An apostrophe stands before texts that a spreadsheet would take for a
         formula.
         """
-        ScanFilterQuery(data=request.query_params).is_valid(raise_exception=True)
+        ScanFilterQuery(data=request.query_params, context={"request": request}).is_valid(raise_exception=True)
         shown = visible_scans(request.user)  # type: ignore[arg-type]
         scans = ScanFilter(request.query_params, queryset=shown, request=request).scan_list()
         if scans.count(MAX_ROWS + 1) > MAX_ROWS:

@@ -50,6 +50,7 @@ def test_only_visible_scans_are_there(api, teammate, outsider, scan, team_scan):
 
 def test_filters_narrow_it(api, owner, scan, team_scan):
     assert [row["id"] for row in rows(api(owner).get(URL, {"patient_reference": "p-2"}))] == [str(team_scan.pk)]
+    assert [row["id"] for row in rows(api(owner).get(URL, {"team": team_scan.team_id}))] == [str(team_scan.pk)]
     response = api(owner).get(URL, {"page_size": 3})
     assert response.status_code == 400
     assert response.json()["errors"][0]["code"] == "unknown_parameter"
