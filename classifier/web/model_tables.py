@@ -137,7 +137,10 @@ def curve_charts(models: Sequence[ComparedModel], *, protocol: str, part: str) -
 
 
 def pareto_points(models: Sequence[ComparedModel], *, protocol: str) -> list[dict[str, Any]]:
-    """Return time and accuracy of each model that has both, and whether no other is better in both."""
+    """Return time and accuracy of each model that has both, and whether no other is better in both.
+
+    Times of different engines are not compared: the engine alone can make a network twice as fast.
+    """
     points = []
     for model in models:
         accuracy = next((f for f in model.figures(protocol) if f.key == (TEST, "accuracy")), None)
@@ -148,11 +151,13 @@ def pareto_points(models: Sequence[ComparedModel], *, protocol: str) -> list[dic
                     "milliseconds": round(model.costs.evaluation_ms, 1),
                     "accuracy": round(accuracy.value, 4),
                     "text": formatted(accuracy),
-                    "time": duration(model.costs.evaluation_ms),
+                    "time": _time(model.costs.evaluation_ms, model.costs.evaluation_engine),
+                    "engine": model.costs.evaluation_engine,
                 }
             )
     for point in points:
-        point["efficient"] = not any(_dominates(other, point) for other in points)
+        same = (other for other in points if other["engine"] == point["engine"])
+        point["efficient"] = not any(_dominates(other, point) for other in same)
     return points
 
 

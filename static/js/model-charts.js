@@ -54,7 +54,10 @@
   }
 
   function pareto(rows, token) {
-    const ranked = rows.filter((row) => row.efficient).sort((a, b) => a.milliseconds - b.milliseconds);
+    // Times of different engines make no common line.
+    const comparable = new Set(rows.map((row) => row.engine)).size === 1;
+    const efficient = comparable ? rows.filter((row) => row.efficient) : [];
+    const ranked = efficient.sort((a, b) => a.milliseconds - b.milliseconds);
     const lowest = Math.min(...rows.map((row) => row.accuracy));
     return {
       type: "scatter",

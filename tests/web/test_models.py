@@ -3,12 +3,15 @@
 import csv
 import json
 import re
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
 from classifier.models import Scan
 from classifier.selectors import comparison
 from classifier.selectors.model import default_model
+from classifier.web import model_tables
 from tests.comparison.conftest import prediction, predictions_with, write_evaluation
 from tests.factories import make_analysis, make_scan, make_worker_process, png_bytes
 from tests.web.test_upload import image
@@ -247,3 +250,19 @@ def test_a_benchmark_counts_only_for_the_weights_it_ran(evaluated, browse, owner
     assert "33\N{NO-BREAK SPACE}ms (openvino)" in browse(owner).get("/models/").content.decode()
     (tmp_path / "engines.json").write_text(json.dumps({"weights_sha256": "older", "engines": engines}))
     assert "33\N{NO-BREAK SPACE}ms" not in browse(owner).get("/models/").content.decode()
+
+
+def test_times_of_different_engines_are_not_ranked():
+    def model(name, milliseconds, engine, accuracy):
+        figure = SimpleNamespace(key=("test", "accuracy"), value=accuracy)
+        costs = SimpleNamespace(evaluation_ms=milliseconds, evaluation_engine=engine)
+        return SimpleNamespace(card=SimpleNamespace(name=name), costs=costs, figures=lambda protocol: [figure])
+
+    models = [
+        model("a", 49.0, "openvino", 0.87),
+        model("b", 41.0, "openvino_bf16", 0.88),
+        model("c", 50.0, "openvino_bf16", 0.86),
+    ]
+    with mock.patch.object(model_tables, "formatted", return_value=""):
+        points = model_tables.pareto_points(models, protocol="patient")
+    assert {point["name"]: point["efficient"] for point in points} == {"a": True, "b": True, "c": False}
