@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -45,13 +46,13 @@ def sample_scans(
     """
     if team is not None and team not in scope.teams:
         return Sample(frozenset(), complete=True)
-    found: list[UUID] = []
+    found: list[Any] = []
     # A sample too small for `size` says that the next one has at most about eight times as many scans.
     for limit in [*sorted(SHARES.values()), None]:
         found = _smallest(scope, limit, size=size, team=team, since=since, until=until)
         if len(found) == size:
-            return Sample(frozenset(found), complete=False)
-    return Sample(frozenset(found), complete=True)
+            break
+    return Sample(_parsed(found), complete=len(found) < size)
 
 
 def sample_of_statements(
@@ -88,8 +89,8 @@ def sample_of_statements(
         f"SELECT DISTINCT s.id FROM ({said}) r JOIN classifier_scan s ON s.id = r.scan_id "
         f"WHERE {' AND '.join(where)} ORDER BY s.id LIMIT {size}"
     )
-    keys = _keys(sql, values)
-    return Sample(frozenset(keys), complete=len(keys) < size)
+    keys = _stored_keys(sql, values)
+    return Sample(_parsed(keys), complete=len(keys) < size)
 
 
 def among(keys: Iterable[UUID]) -> RawSQL:
@@ -101,8 +102,8 @@ def among(keys: Iterable[UUID]) -> RawSQL:
 
 def _smallest(
     scope: Scope, limit: UUID | None, *, size: int, team: int | None, since: datetime | None, until: datetime | None
-) -> list[UUID]:
-    """Return the `size` smallest keys of a selection, of those below a limit."""
+) -> list[Any]:
+    """Return the `size` smallest keys of a selection as the database stores them, of those below a limit."""
     teams = list(scope.teams) if team is None else [team]
     values = Values()
     parts = [_part(f"s.team_id = {values.add(key)}", limit, since, until, values) for key in teams]
@@ -111,7 +112,7 @@ def _smallest(
         if teams:
             own += f" AND (s.team_id IS NULL OR s.team_id NOT IN ({values.all(teams)}))"
         parts.append(_part(own, limit, since, until, values))
-    return _keys(f"SELECT id FROM ({' UNION ALL '.join(parts)}) found ORDER BY id LIMIT {size}", values)
+    return _stored_keys(f"SELECT id FROM ({' UNION ALL '.join(parts)}) found ORDER BY id LIMIT {size}", values)
 
 
 def _part(key: str, limit: UUID | None, since: datetime | None, until: datetime | None, values: Values) -> str:
@@ -120,7 +121,11 @@ def _part(key: str, limit: UUID | None, since: datetime | None, until: datetime 
     return f"SELECT s.id FROM classifier_scan s WHERE {' AND '.join(where)}"
 
 
-def _keys(sql: str, values: Values) -> list[UUID]:
+def _stored_keys(sql: str, values: Values) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values.found)
-        return [key if isinstance(key, UUID) else UUID(key) for (key,) in cursor.fetchall()]
+        return [key for (key,) in cursor.fetchall()]
+
+
+def _parsed(keys: list[Any]) -> frozenset[UUID]:
+    return frozenset(key if isinstance(key, UUID) else UUID(key) for key in keys)
