@@ -1,7 +1,7 @@
 """The statistics of readings: one's own, those of teams in sum, and the network's accuracy on confirmed diagnoses."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from django.http import HttpResponse
@@ -39,7 +39,7 @@ def statistics_page(request: SignedInRequest) -> HttpResponse:
 
 def month_label(month: str) -> str:
     """Return "2026-11" as "Nov 2026"."""
-    return f"{datetime.strptime(month, '%Y-%m'):%b %Y}"
+    return f"{date.fromisoformat(f'{month}-01'):%b %Y}"
 
 
 def _charts(figures: ReaderFigures) -> dict[str, Any]:
