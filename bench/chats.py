@@ -2,8 +2,8 @@
 
 `python -m bench.chats [--quick] [--servers]` starts an installation and a local server that streams answers slowly, one
 piece every half second. Fifty people have a conversation open, each with an answer that is being written or waits, and
-each page asks for news as a browser does. Meanwhile one more person reads pages. The same pages are read before, with
-nothing open. The language model is stood in for by the server; everything else is the product.
+each page polls for new text as a browser does. Meanwhile one more person reads pages. The same pages are read before,
+with nothing open. The server replaces the language model; everything else is the product.
 """
 
 import http.client
@@ -83,7 +83,7 @@ def read(url: str, session: str, page: str, *, seconds: float) -> list[float]:
 
 
 class OpenPages:
-    """Open pages of conversations, each in a thread, that ask for news as a browser does."""
+    """Open pages of conversations, each in a thread, that poll for new text as a browser does."""
 
     def __init__(self, url: str, chats: list[dict[str, str]]) -> None:
         self.written = 0
@@ -121,8 +121,8 @@ class OpenPages:
     def figures(self) -> dict[str, Any]:
         """Return the counts of the requests and how long they took.
 
-        `pieces` brought text, `waited` waited for the whole time without news, `at_once` were sent away because enough
-        requests were waiting.
+        `pieces` brought text, `waited` ended without new text after the whole time, `at_once` were answered at once
+        because enough requests were waiting.
         """
         return {
             "seconds": round(self._seconds, 1),

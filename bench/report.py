@@ -8,6 +8,7 @@ prints the tables of a quick run and leaves the document alone.
 import argparse
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from devtools.running import ROOT
 DOCUMENT = ROOT / "docs" / "performance.md"
 BLOCK = re.compile(r"(<!-- bench:([a-z]+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 NOT_MEASURED = "Not measured yet."
+WIDTH = 120
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
@@ -37,10 +39,21 @@ def block(name: str, *, results: Mapping[str, dict[str, Any]]) -> str:
     if name == "targets":
         return target_table(results)
     if name == "arithmetic":
-        return arithmetic(results) or NOT_MEASURED
+        return _wrapped(arithmetic(results)) or NOT_MEASURED
     sources, make = TABLES[name]
     parts = [f"{make(results[source])}\n\n{provenance(results[source])}" for source in sources if source in results]
-    return "\n\n".join(parts) or NOT_MEASURED
+    return _wrapped("\n\n".join(parts)) or NOT_MEASURED
+
+
+def _wrapped(text: str) -> str:
+    """Return the text with its prose wrapped; tables and code keep their lines."""
+    parts = text.split("\n\n")
+    return "\n\n".join(
+        part
+        if part.startswith(("|", "```", "#"))
+        else textwrap.fill(part, WIDTH, break_long_words=False, break_on_hyphens=False)
+        for part in parts
+    )
 
 
 def rendered(document: str, *, results: Mapping[str, dict[str, Any]]) -> str:

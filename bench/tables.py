@@ -232,7 +232,7 @@ def _above_capacity(result: Result) -> str:
 
 
 def chats(result: Result) -> str:
-    """Return how long pages took beside open conversations, and what became of the requests for news."""
+    """Return how long pages took beside open conversations, and the outcomes of their polls."""
     rows = [
         [f"`{page}`", *(f"{_pair(result[when][page])} / {_value(result[when][page], 'max')}" for when in MOMENTS)]
         for page in result["alone"]
@@ -240,10 +240,10 @@ def chats(result: Result) -> str:
     polls = result["polls"]
     return (
         f"{table(('page', *MOMENTS.values()), rows)}\n\n"
-        f"Milliseconds, p50 / p95 / max. {result['people']} people had a conversation open, and their pages asked "
-        f"for news {polls['milliseconds']['count']} times within {polls['seconds']:.0f} s: {polls['pieces']} requests "
-        f"brought text, {polls['waited']} waited without news, {polls['at_once']} were sent away to ask again later, "
-        f"and {polls['errors']} failed."
+        f"Milliseconds, p50 / p95 / max. {result['people']} people had a conversation open, and their pages polled "
+        f"{polls['milliseconds']['count']} times within {polls['seconds']:.0f} s: {polls['pieces']} requests "
+        f"brought text, {polls['waited']} ended without new text, {polls['at_once']} were answered at once to poll "
+        f"again later, and {polls['errors']} failed."
     )
 
 

@@ -59,8 +59,8 @@ class Reader:
                 return
             ours, theirs = socket.socketpair()
             with theirs:
-                # Not through `lifeline.py`: its signal comes when the starting thread ends, and this thread serves one
-                # request. The server learns from the socket when this process ends.
+                # Not `brainscan.processes.pdeathsig`: its signal comes when the starting thread ends, and this thread
+                # serves one request. The server learns from the socket when this process ends.
                 self._process = subprocess.Popen(
                     [*self._command, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,

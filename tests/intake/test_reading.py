@@ -1,4 +1,4 @@
-"""The way of an upload through intake, over the whole corpus."""
+"""How an upload flows through intake, over the whole corpus."""
 
 import io
 

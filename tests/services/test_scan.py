@@ -37,7 +37,7 @@ def test_stored_files_are_readable_by_the_process_only(owner, settings):
     assert {path.stat().st_mode & 0o777 for path in stored_files(settings)} == {0o600}
 
 
-def test_the_doorbell_rings_after_the_commit_only(owner, django_capture_on_commit_callbacks):
+def test_the_workers_are_notified_only_after_the_commit(owner, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks() as callbacks:
         service.submit_scan(owner=owner, file=png_bytes())
     assert len(callbacks) == 1

@@ -1,4 +1,4 @@
-"""The life of a worker process: its report, its rings, its end."""
+"""The life of a worker process: heartbeats, notifications, shutdown."""
 
 import shutil
 

@@ -1,6 +1,7 @@
 """Write the last figures into `docs/reliability.md`: `python -m tests.system.chaos.report`; `--check` compares."""
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,11 @@ def _origin(recorded: dict[str, Any]) -> str:
     servers = [f"{name} {version}" for kind in recorded["servers"].values() for name, version in kind.items()]
     packages = [f"{name} {version}" for name, version in machine["versions"].items()]
     settings = " ".join(f"`{name}={value}`" for name, value in recorded["environment"].items())
-    return (
+    text = (
         f"{recorded['date'][:10]}, {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory_gibibytes']} GiB; {', '.join(servers + packages)}. Settings: {settings}."
     )
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

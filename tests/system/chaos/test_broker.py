@@ -1,4 +1,4 @@
-"""The broker is killed, wiped and silent. Messages are only doorbells: uploads are taken and analyzed all the same."""
+"""The broker is killed, wiped and silent. Messages only notify: uploads are accepted and analyzed all the same."""
 
 import signal
 import time

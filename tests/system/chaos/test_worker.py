@@ -23,8 +23,8 @@ def test_a_killed_worker_loses_nothing(hurt, scenario, form):
         os.kill(hurt.worker(), signal.SIGKILL)
         scenario.kills += 1
     rows = scenario.conclude(seconds=300, failed=0 if form.kills < 3 else None)
-    assert max(row.attempts for row in rows) > 1, "no kill met work in hand"
-    # Somebody whose scan was in hand at three of the kills is told so.
+    assert max(row.attempts for row in rows) > 1, "no kill met work in flight"
+    # An analysis that was in flight at three of the kills fails with a message.
     assert {row.failure_code for row in rows if row.state == "failed"} <= {"worker_lost"}
     assert not any(upload.refusals for upload in scenario.load.uploads)
 
