@@ -1,12 +1,13 @@
 """Conversations with a language model about one result."""
 
 import uuid
-from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+
+from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 
 
 class Conversation(models.Model):
@@ -34,7 +35,7 @@ class Conversation(models.Model):
         return reverse("web:conversation", args=[self.scan_id, self.pk])
 
 
-class Message(models.Model):
+class Message(LeasedJob):
     """One question with its answer.
 
     ```
@@ -57,9 +58,6 @@ class Message(models.Model):
         FAILED = "failed", "Failed"
         STOPPED = "stopped", "Stopped"
 
-    ACTIVE: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     number = models.PositiveSmallIntegerField(help_text="1 for the first of the conversation.")
     question = models.TextField(max_length=1000)
@@ -67,38 +65,21 @@ class Message(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     chunk = models.PositiveIntegerField(default=0)
     blocked = models.JSONField(default=list, help_text="Reason of each sentence that was removed.")
-    failure_message = models.CharField(max_length=300, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_token = models.UUIDField(null=True, blank=True, editable=False)
-    lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("number",)
-        indexes = (
-            models.Index(fields=("created_at",), name="message_queue", condition=Q(state__in=("queued", "running"))),
-        )
+        indexes = (active_index("message_queue"),)
         constraints = (
             models.UniqueConstraint(fields=("conversation", "number"), name="message_number_once"),
             # One question at a time: a double click must send one request.
             models.UniqueConstraint(
                 fields=("conversation",), condition=Q(state__in=("queued", "running")), name="message_active_once"
             ),
-            models.CheckConstraint(
-                name="message_running_has_lease",
-                condition=Q(state="running", lease_token__isnull=False, lease_expires_at__isnull=False)
-                | (~Q(state="running") & Q(lease_token__isnull=True, lease_expires_at__isnull=True)),
-            ),
+            running_has_lease("message_running_has_lease"),
         )
 
     def __str__(self) -> str:
         return f"Message {self.number} of {str(self.conversation_id)[:8]}"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more comes."""
-        return self.state not in self.ACTIVE
 
     @property
     def is_fixed(self) -> bool:

@@ -1,16 +1,14 @@
 """Explanations: machine-written texts about one result."""
 
-import uuid
-from typing import ClassVar
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 from classifier.models.picture_check import PictureCheck
 
 
-class Explanation(models.Model):
+class Explanation(LeasedJob):
     """A machine-written text about the result of one analysis. It is deleted with its scan.
 
     ```
@@ -24,17 +22,6 @@ class Explanation(models.Model):
     that was sent is paid for, so a row gets two attempts at most.
     """
 
-    class State(models.TextChoices):
-        """The state in the queue."""
-
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        SUCCEEDED = "succeeded", "Succeeded"
-        FAILED = "failed", "Failed"
-
-    ACTIVE: ClassVar[tuple[str, ...]] = (State.QUEUED, State.RUNNING)
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     scan = models.ForeignKey("classifier.Scan", on_delete=models.CASCADE, related_name="explanations")
     analysis = models.ForeignKey("classifier.Analysis", on_delete=models.CASCADE, related_name="explanations")
     requested_by = models.ForeignKey(
@@ -44,17 +31,11 @@ class Explanation(models.Model):
     model = models.CharField(max_length=120, blank=True, help_text="The language model; empty for fixed sentences.")
     text = models.TextField(blank=True, help_text="Markdown without HTML.")
     parts = models.JSONField(default=list, help_text="The text in parts, as `classifier.assistant.statements` has it.")
-    created_at = models.DateTimeField(auto_now_add=True)
 
-    state = models.CharField(max_length=10, choices=State, default=State.SUCCEEDED)
+    state = models.CharField(max_length=10, choices=LeasedJob.State, default=LeasedJob.State.SUCCEEDED)
     with_image = models.BooleanField(default=False, help_text="Whether the image was sent.")
     fields = models.JSONField(default=list, help_text="Keys of the fields that were sent.")
     blocked = models.JSONField(default=list, help_text="Reason of each sentence that was removed.")
-    failure_message = models.CharField(max_length=300, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_token = models.UUIDField(null=True, blank=True, editable=False)
-    lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-    finished_at = models.DateTimeField(null=True, blank=True)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(null=True, blank=True, help_text="Time of the request to the provider.")
@@ -63,17 +44,11 @@ class Explanation(models.Model):
         ordering = ("-created_at", "-pk")
         indexes = (
             models.Index(fields=("scan", "-created_at"), name="explanation_of_scan"),
-            models.Index(
-                fields=("created_at",), name="explanation_queue", condition=Q(state__in=("queued", "running"))
-            ),
+            active_index("explanation_queue"),
             models.Index(fields=("requested_by", "-created_at"), name="explanation_by_user"),
         )
         constraints = (
-            models.CheckConstraint(
-                name="explanation_running_has_lease",
-                condition=Q(state="running", lease_token__isnull=False, lease_expires_at__isnull=False)
-                | (~Q(state="running") & Q(lease_token__isnull=True, lease_expires_at__isnull=True)),
-            ),
+            running_has_lease("explanation_running_has_lease"),
             # A double click must send one request.
             models.UniqueConstraint(
                 fields=("analysis", "requested_by"),
@@ -84,11 +59,6 @@ class Explanation(models.Model):
 
     def __str__(self) -> str:
         return f"Explanation {str(self.pk)[:8]} ({self.provider})"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it has succeeded or failed."""
-        return self.state not in self.ACTIVE
 
     @property
     def is_settled(self) -> bool:

@@ -1,8 +1,7 @@
-"""Rows that are jobs of a worker: claims under a lease, their ends, and what becomes of lost ones.
+"""Jobs of the worker (`LeasedJob`): claim a row under a lease, end it, and recover the lost ones.
 
-A table of jobs has the fields `state`, `attempts`, `lease_token`, `lease_expires_at`, `created_at`, `finished_at`, and
-`failure_message`. A claim is valid while its token stands in the row. Every write checks the token in the same
-statement, so a worker whose lease has passed to another one changes nothing.
+A claim is valid while the row holds its token. Every write checks the token in the same statement, so a worker whose
+lease has passed to another one changes nothing.
 """
 
 import uuid
@@ -12,12 +11,13 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-Row = TypeVar("Row", bound=Model)
-QUEUED, RUNNING, FAILED = "queued", "running", "failed"
-"""States that every table of jobs has."""
+from classifier.models.leased_job import LeasedJob
+
+Row = TypeVar("Row", bound=LeasedJob)
+QUEUED, RUNNING, FAILED = LeasedJob.State.QUEUED, LeasedJob.State.RUNNING, LeasedJob.State.FAILED
 MAX_FAILURE = 300
 """Characters of `failure_message`."""
 
