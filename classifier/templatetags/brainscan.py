@@ -7,6 +7,7 @@ from django import template
 from django.conf import settings
 from django.db import DatabaseError
 from django.forms import BaseForm, BoundField
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
@@ -121,6 +122,12 @@ def autofocus(form: BaseForm) -> str:
     if first is not None:
         first.field.widget.attrs["autofocus"] = True
     return ""
+
+
+@register.simple_block_tag
+def figures_table(content: SafeString, *headings: str) -> SafeString:
+    """Draw a table of figures around its rows. The columns after the first are aligned right."""
+    return render_to_string("web/_figures_table.html", {"headings": headings, "rows": content})
 
 
 @register.inclusion_tag("web/_first_steps.html", takes_context=True)
