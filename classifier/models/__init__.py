@@ -1,9 +1,10 @@
 """Database models, one module per aggregate."""
 
-from classifier.models.analysis import Analysis, ClassMaps
+from classifier.models.analysis import Analysis
 from classifier.models.api_token import ApiToken
 from classifier.models.assistant import AssistantProvider
 from classifier.models.batch import Batch, BatchFile
+from classifier.models.class_maps import ClassMaps
 from classifier.models.commissioning import (
     AcceptanceReport,
     Commissioning,

@@ -1,7 +1,7 @@
 """Analyses: a model's findings in a scan, and their state in the queue."""
 
 import uuid
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -19,35 +19,8 @@ from classifier.findings import (
     remaining,
 )
 from classifier.input_problems import blocking
-from classifier.models.sealing import SealingQuerySet
-
-
-class AnalysisQuerySet(SealingQuerySet["Analysis"]):
-    """Analyses."""
-
-    scan_path = "scan__"
-
-    def active(self) -> Self:
-        """Return queued and running analyses, through partial indexes that hold only these.
-
-        The states are literals, not parameters: SQLite uses a partial index only if the statement itself shows that no
-        other row is needed. With parameters it would scan the whole table.
-        """
-        states = ", ".join(f"'{state}'" for state in Analysis.ACTIVE)
-        return self.filter(
-            models.Func("state", template=f"%(expressions)s IN ({states})", output_field=models.BooleanField())
-        )
-
-
-AnalysisManager = models.Manager.from_queryset(AnalysisQuerySet)
-
-
-class OpenAnalyses(AnalysisManager["Analysis"]):
-    """The analyses that people may see: those of every read that does not ask for more. None is in shadow mode."""
-
-    def get_queryset(self) -> AnalysisQuerySet:
-        """Leave out shadow analyses."""
-        return AnalysisQuerySet(self.model, using=self._db).filter(commissioning__isnull=True)
+from classifier.models.analysis_query import AnalysisQuerySet, OpenAnalyses
+from classifier.models.leased_job import running_has_lease
 
 
 class Analysis(models.Model):
@@ -185,11 +158,7 @@ class Analysis(models.Model):
             ),
         )
         constraints = (
-            models.CheckConstraint(
-                name="analysis_running_has_lease",
-                condition=Q(state="running", lease_token__isnull=False, lease_expires_at__isnull=False)
-                | (~Q(state="running") & Q(lease_token__isnull=True, lease_expires_at__isnull=True)),
-            ),
+            running_has_lease("analysis_running_has_lease"),
             models.CheckConstraint(
                 name="analysis_outcome_when_succeeded",
                 condition=(Q(state="succeeded") & ~Q(outcome="")) | (~Q(state="succeeded") & Q(outcome="")),
@@ -309,21 +278,3 @@ class Analysis(models.Model):
     def tumor_probability(self) -> float | None:
         """Calibrated probability of a tumor of any kind; None without probabilities."""
         return None if not self.probabilities else 1.0 - self.probabilities[FINDINGS.index("notumor")]
-
-
-class ClassMaps(models.Model):
-    """The class activation maps of a succeeded analysis: float16, `(rows, columns, 4)`, C order.
-
-    They have their own table, so that lists of analyses never read them.
-    """
-
-    analysis = models.OneToOneField(Analysis, on_delete=models.CASCADE, related_name="class_maps", primary_key=True)
-    rows = models.PositiveSmallIntegerField()
-    columns = models.PositiveSmallIntegerField()
-    data = models.BinaryField()
-
-    class Meta:
-        verbose_name_plural = "class maps"
-
-    def __str__(self) -> str:
-        return f"Class maps of {self.analysis_id}"

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from classifier.inference.decision import Decision
 from classifier.models import Analysis, ClassMaps, SiteCalibration
-from classifier.models.analysis import AnalysisQuerySet
+from classifier.models.analysis_query import AnalysisQuerySet
 from classifier.queue.notify import notify_workers
 from classifier.queue.transitions import End, end_analyses
 
