@@ -3,6 +3,7 @@
 import pytest
 
 from classifier import wording
+from classifier.advice import advice
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis
 
@@ -48,9 +49,9 @@ def test_every_state_has_words_and_a_mark(state):
 @pytest.mark.parametrize("finding", ANSWERS)
 def test_advice_for_every_finding_ends_with_a_person(finding):
     analysis = Analysis(state="succeeded", outcome=Outcome.CLASSIFIED, finding=finding)
-    advice = wording.advice(analysis)
-    assert advice is not None
-    assert len(advice.steps) >= 3
+    advised = advice(analysis)
+    assert advised is not None
+    assert len(advised.steps) >= 3
 
 
 def test_a_measured_share_keeps_its_digits():

@@ -6,11 +6,12 @@ No language model takes part. Each number comes from the analysis, its class map
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from classifier.advice import advice
 from classifier.assistant.place import Area, Place
 from classifier.evidence import Ground, ground
 from classifier.explanation import reason
 from classifier.findings import FINDING_LABELS, TUMOR, Outcome
-from classifier.wording import SUCCEEDED, Result, advice, percent, probability, sentence
+from classifier.wording import SUCCEEDED, Result, percent, probability, sentence
 
 PROVIDER = "built-in"
 """Name of the built-in explanation among the providers of explanations."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from classifier import wording
+from classifier.advice import advice
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.inference.registry import ModelCard, Thresholds
 from classifier.inference.saliency import class_evidence
@@ -85,7 +86,7 @@ def canonical_json(content: Any) -> str:
 
 def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
     withheld = wording.withheld(analysis)
-    advice = None if withheld else wording.advice(analysis)
+    advised = None if withheld else advice(analysis)
     return {
         "id": str(analysis.pk),
         "state": analysis.state,
@@ -95,8 +96,8 @@ def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
         "short_sentence": wording.short_sentence(analysis),
         "mark": wording.mark(analysis),
         "reason": WITHHELD_ANSWER if withheld else analysis.failure_message,
-        "meaning": advice.meaning if advice else "",
-        "steps": list(advice.steps) if advice else [],
+        "meaning": advised.meaning if advised else "",
+        "steps": list(advised.steps) if advised else [],
         "queued_at": _time(analysis.queued_at),
         "finished_at": _time(analysis.finished_at),
         "probabilities": [] if withheld else _probabilities(analysis, None if card is None else card.thresholds),

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import wording
+from classifier.advice import advice
 from classifier.assistant.builtin import Section, explain
 from classifier.assistant.facts import facts_of
 from classifier.findings import FINDINGS
@@ -74,7 +75,7 @@ def scan_page(
         "probabilities": probabilities,
         "has_overlay": has_overlay,
         "explanation": sections,
-        "advice": None if analysis is None or withheld else wording.advice(analysis, has_overlay=has_overlay),
+        "advice": None if analysis is None or withheld else advice(analysis, has_overlay=has_overlay),
         "withheld": withheld,
         "input_problems": described(shown),
         "remaining": remaining,
