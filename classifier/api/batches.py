@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
+from classifier.api.analysis_serializers import URL, URL_OR_NULL
+from classifier.api.base import PrivateView
 from classifier.api.fields import TextField, WholeNumberField
 from classifier.api.pagination import NewestFirst
 from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.serializers import URL, URL_OR_NULL
-from classifier.api.views import PrivateView
 from classifier.models import Batch, Team
 from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, counts_of_batches, get_batch
 from classifier.wording import BATCH_LABELS

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.acceptance.limits import BY_KEY, InvalidLimits, Limits
+from classifier.api.base import PrivateView
 from classifier.api.commissioning_serializers import (
     AddedSerializer,
     CommissioningSerializer,
@@ -20,7 +21,6 @@ from classifier.api.commissioning_serializers import (
 )
 from classifier.api.reports import caller
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import PrivateView
 from classifier.models import Commissioning, Team
 from classifier.selectors.acceptance import acceptance_of
 from classifier.selectors.commissioning import commissionings_of, get_commissioning

@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED
 from classifier.api.fields import TextField
 from classifier.api.preferences import wait_seconds
 from classifier.api.reviews import LISTED, StatementViewSet, created
 from classifier.api.schema import RETRY_AFTER
-from classifier.api.views import PREFER, PREFERENCE_APPLIED, SEALED
 from classifier.assistant.builtin import PROVIDER
 from classifier.assistant.look import REASONS
 from classifier.assistant.look_words import look_of

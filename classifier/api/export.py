@@ -10,9 +10,9 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
+from classifier.api.base import PrivateView
 from classifier.api.queries import ScanFilterQuery
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import PrivateView
 from classifier.findings import FINDINGS
 from classifier.models import Scan
 from classifier.selectors.history import ScanFilter

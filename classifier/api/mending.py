@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from classifier.api.base import PrivateView
+from classifier.api.scan_serializers import ScanSerializer
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.serializers import ScanSerializer
-from classifier.api.views import PrivateView
 from classifier.models import Scan, User
 from classifier.selectors.scan import get_scan
 from classifier.services.mending import accept_input, blank_scan, turn_scan

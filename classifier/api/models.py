@@ -5,9 +5,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from classifier.api.base import PrivateView
 from classifier.api.model_serializers import ModelDetailSerializer, ModelSerializer, VersionInUseSerializer
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import PrivateView
 from classifier.selectors.comparison import compared_model, compared_models
 from classifier.selectors.in_use import models_in_use
 

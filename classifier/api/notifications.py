@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from classifier.api.base import PrivateView
 from classifier.api.fields import TextField, WholeNumberField
 from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import PrivateView
 from classifier.models import Notification
 from classifier.notification_text import text
 from classifier.selectors.notification import notifications_of

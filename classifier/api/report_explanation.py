@@ -9,11 +9,11 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from classifier.api.base import PrivateView
 from classifier.api.fields import TextField
 from classifier.api.report_serializers import ReportSerializer, draft_data
 from classifier.api.reports import CSRF, caller, own_report
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import PrivateView
 from classifier.assistant.report_section import choose, edit
 from classifier.models import Explanation, Report, Scan, User
 from classifier.models.report import MAX_TEXT

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier import report_files
+from classifier.api.base import PrivateView
 from classifier.api.errors import Unavailable
 from classifier.api.report_serializers import (
     ReportChangeSerializer,
@@ -20,7 +21,6 @@ from classifier.api.report_serializers import (
     signed_data,
 )
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import PrivateView
 from classifier.models import Report, Scan, SignedReport, User
 from classifier.reports.html import document, scan_report
 from classifier.reports.pdf import PdfFailed, PdfTimeout

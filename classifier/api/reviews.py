@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from classifier.api.base import SEALED, PrivateView
 from classifier.api.review_serializers import (
     NEW_REVIEW,
     DiagnosisSerializer,
@@ -21,7 +22,6 @@ from classifier.api.review_serializers import (
     new_review,
 )
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.views import SEALED, PrivateView
 from classifier.models import Analysis, Diagnosis, Impression, Review, Scan
 from classifier.selectors.analysis import get_analysis
 from classifier.selectors.review import statements_of

@@ -8,9 +8,9 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from classifier.api.analysis_serializers import AnalysisSerializer, SideBySideSerializer
+from classifier.api.base import SEALED, PrivateView
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.serializers import AnalysisSerializer, SideBySideSerializer
-from classifier.api.views import SEALED, PrivateView
 from classifier.models import Scan
 from classifier.selectors.scan import get_scan
 from classifier.selectors.side_by_side import side_by_side

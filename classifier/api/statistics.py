@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from classifier.api.analysis_serializers import probability
+from classifier.api.base import PrivateView
 from classifier.api.fields import IsoDateField, OwnTeamField, TextField
 from classifier.api.queries import QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.serializers import probability
-from classifier.api.views import PrivateView
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS
 from classifier.models.review import READING_CHOICES
 from classifier.reading_agreement import MIN_DIAGNOSES

@@ -6,6 +6,8 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from classifier.api.analyses import AnalysisViewSet
+from classifier.api.base import UnknownUrl
 from classifier.api.batches import BatchViewSet
 from classifier.api.commissioning import (
     AcceptanceReportView,
@@ -24,9 +26,9 @@ from classifier.api.notifications import NotificationViewSet
 from classifier.api.report_explanation import ReportExplanationView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
+from classifier.api.scans import ScanViewSet
 from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
 from classifier.api.statistics import StatisticsView
-from classifier.api.views import AnalysisViewSet, ScanViewSet, UnknownUrl
 
 app_name = "api"
 

@@ -140,7 +140,7 @@ def test_a_database_that_is_away_asks_for_patience(api, owner, monkeypatch):
     def away(**_):
         raise OperationalError("the connection was refused by db.internal")
 
-    monkeypatch.setattr("classifier.api.views.submit_scan", away)
+    monkeypatch.setattr("classifier.api.scans.submit_scan", away)
     response = upload(api(owner))
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response.json()["errors"][0]["code"] == "unavailable"

@@ -1,4 +1,4 @@
-"""REST views: parse, call one service or selector, render."""
+"""Scans: upload, list, read, delete, and their images and analyses."""
 
 from typing import Any
 from uuid import UUID
@@ -8,52 +8,33 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound
 from rest_framework.mixins import ListModelMixin
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from classifier import scan_files
+from classifier.api.analysis_serializers import AnalysisSerializer, NewAnalysisSerializer
+from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED, PrivateView
 from classifier.api.pagination import NewestFirst
-from classifier.api.preferences import MAX_WAIT_SECONDS, wait_seconds
+from classifier.api.preferences import wait_seconds
 from classifier.api.queries import QuerySerializer, SaliencyQuery, ScanQuery
+from classifier.api.scan_serializers import ScanSerializer, SubmittedScanSerializer, UploadSerializer
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.api.serializers import (
-    AnalysisSerializer,
-    NewAnalysisSerializer,
-    ScanSerializer,
-    SubmittedScanSerializer,
-    UploadSerializer,
-)
 from classifier.models import Analysis, Scan
 from classifier.queue.waiting_slots import waiting_slot
-from classifier.selectors.analysis import get_analysis, wait_until_finished
+from classifier.selectors.analysis import wait_until_finished
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.scan import get_scan, scan_analyses, visible_scans
-from classifier.services.analysis import cancel_analysis, request_analysis
+from classifier.services.analysis import request_analysis
 from classifier.services.batch import Place, open_batch
 from classifier.services.errors import Sealed
 from classifier.services.scan import delete_scan, submit_scan
 
 # An analysis takes about a second, so an earlier request would only repeat the answer.
 RETRY_AFTER_SECONDS = "1"
-PREFER = OpenApiParameter(
-    "Prefer",
-    str,
-    OpenApiParameter.HEADER,
-    description=f"`wait=N` answers when the analysis finishes, or after N seconds; N is at most {MAX_WAIT_SECONDS}.",
-)
-PREFERENCE_APPLIED = OpenApiParameter(
-    "Preference-Applied",
-    str,
-    OpenApiParameter.HEADER,
-    description="`wait=N` if the server waited. It is missing when too many requests are waiting already.",
-    response=[200],
-)
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     # The printable characters of ISO 8859-1: header values cannot hold others.
@@ -87,33 +68,11 @@ ETAG = OpenApiParameter(
     response=[200, 304],
 )
 IMAGE_PARAMETERS = [IF_NONE_MATCH, ETAG, RETRY_AFTER]
-SEALED = "The result is sealed until the caller has recorded an impression (code `sealed`)."
 PNG = {
     (200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, description="The image."),
     304: OpenApiResponse(description="The client has this version of the image."),
 }
 IMAGE_ACTIONS = ("image", "thumbnail", "saliency")
-
-
-class PrivateView(APIView):
-    """A view whose responses must not be cached. Images set their own cache policy."""
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Add the `Cache-Control` header unless the view has set one."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
-
-
-class UnknownUrl(PrivateView):
-    """Every other URL below `/api/v1/`, so that a mistyped one gets the API's own error."""
-
-    schema = None
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Raise `NotFound` for every method, after authentication."""
-        super().initial(request, *args, **kwargs)
-        raise NotFound("There is no such URL.")
 
 
 class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
@@ -295,34 +254,6 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         query = kind(data=self.request.query_params, context=self.get_serializer_context())
         query.is_valid(raise_exception=True)
         return dict(query.validated_data)
-
-
-class AnalysisViewSet(PrivateView, GenericViewSet[Analysis]):
-    """Analyses of visible scans."""
-
-    serializer_class = AnalysisSerializer
-    queryset = Analysis.objects.none()  # For the schema; requests read through the selector.
-
-    @extend_schema(
-        request=None,
-        parameters=[RETRY_AFTER],
-        responses={200: AnalysisSerializer}
-        | errors(
-            404, status_403="The session has no CSRF token.", status_409="The analysis has started or finished already."
-        ),
-    )
-    def cancel(self, request: Request, pk: UUID) -> Response:
-        """Cancel a queued analysis."""
-        try:
-            analysis = get_analysis(request.user, pk)  # type: ignore[arg-type]
-        except Analysis.DoesNotExist as error:
-            raise Http404 from error
-        cancel_analysis(analysis, by=request.user)  # type: ignore[arg-type]
-        try:
-            analysis.refresh_from_db()
-        except Analysis.DoesNotExist as error:
-            raise Http404 from error
-        return Response(self.get_serializer(analysis).data)
 
 
 def _waited_for(analysis: Analysis, *, seconds: float) -> Analysis:
