@@ -1,27 +1,23 @@
 """Make notifications from events, publish those of batches, and mark them as read."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from classifier.events import Kind
-from classifier.models import Analysis, Batch, BatchFile, Event, EventCursor, Notification, Scan, User
+from classifier.models import Analysis, Batch, BatchFile, Event, Notification, Scan, User
 from classifier.notification_choices import EMAIL, PAGE, wants, wants_any
+from classifier.services.event_reader import read_events
 
 logger = structlog.get_logger(__name__)
 
 CURSOR = "notifications"
-# Events read in one transaction. It is short, so that it holds up no other writer on SQLite.
+# Rows that are published in one step.
 CHUNK = 200
-# On PostgreSQL a transaction may commit after a later one that has higher identifiers. A missing identifier is waited
-# for until the next event is older than this; then its transaction was rolled back.
-GAP_SECONDS = 60
 # A script uploads the files of a batch one by one: the batch is finished if none has come for this long.
 QUIET_SECONDS = 15
 # Only people with uploads in this period are notified of a new version of a model.
@@ -32,40 +28,15 @@ ENDED = (Kind.ANALYSIS_SUCCEEDED, Kind.ANALYSIS_FAILED, Kind.ANALYSIS_CANCELLED)
 
 
 def make_notifications() -> int:
-    """Read new events and make their notifications. Return the number of events read.
-
-    Cursor and notifications are written in one transaction, and the row of the cursor is locked meanwhile: two workers,
-    or one that dies in between, neither skip an event nor handle one twice.
-    """
-    total = 0
-    while (read := _read_chunk()) == CHUNK:
-        total += read
+    """Read new events and make their notifications. Return the number of events read."""
+    total = read_events(CURSOR, _handle)
     publish_batches()
-    return total + read
+    return total
 
 
-def _read_chunk() -> int:
-    with transaction.atomic():
-        EventCursor.objects.get_or_create(name=CURSOR)
-        cursor = EventCursor.objects.select_for_update().get(name=CURSOR)
-        events = list(_settled(Event.objects.filter(pk__gt=cursor.event_id).order_by("pk")[:CHUNK], cursor.event_id))
-        if not events:
-            return 0
-        made = [row for row in _notifications(events) if wants_any(row.recipient, row.kind)]
-        Notification.objects.bulk_create(made, ignore_conflicts=True)
-        cursor.event_id = events[-1].pk
-        cursor.save(update_fields=["event_id"])
-    return len(events)
-
-
-def _settled(events: Iterable[Event], last: int) -> Iterable[Event]:
-    """Yield events up to the first gap that may still be filled."""
-    limit = timezone.now() - timedelta(seconds=GAP_SECONDS)
-    for event in events:
-        if event.pk != last + 1 and event.at > limit:
-            return
-        yield event
-        last = event.pk
+def _handle(events: list[Event]) -> None:
+    made = [row for row in _notifications(events) if wants_any(row.recipient, row.kind)]
+    Notification.objects.bulk_create(made, ignore_conflicts=True)
 
 
 def _notifications(events: list[Event]) -> list[Notification]:

@@ -14,6 +14,7 @@ from classifier.models import Batch, BatchFile, Event, EventCursor, Notification
 from classifier.notification_text import text
 from classifier.services import notification as service
 from classifier.services import notification_email
+from classifier.services.event_reader import GAP_SECONDS
 from classifier.services.model import record_model_version
 from classifier.services.review import submit_review
 from tests.factories import make_analysis, make_scan
@@ -119,7 +120,7 @@ def test_an_event_that_commits_late_is_not_skipped(scan, owner, teammate):
 def test_a_gap_that_stays_is_passed_after_a_while(scan, owner, teammate):
     first = record(Kind.SCAN_CREATED, scan, owner)
     EventCursor.objects.update_or_create(name=service.CURSOR, defaults={"event_id": first.pk})
-    old = timezone.now() - timedelta(seconds=service.GAP_SECONDS + 1)
+    old = timezone.now() - timedelta(seconds=GAP_SECONDS + 1)
     Event(pk=first.pk + 2, kind=Kind.REVIEW_CREATED, scan_id=scan.pk, actor=teammate, at=old).save(force_insert=True)
     service.make_notifications()
     assert len(texts(owner)) == 1
