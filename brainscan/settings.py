@@ -206,6 +206,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": NOTIFY_SECONDS,
         "options": {"expires": NOTIFY_SECONDS},
     },
+    "deliver-webhooks": {
+        "task": "classifier.deliver_webhooks",
+        "schedule": NOTIFY_SECONDS,
+        "options": {"expires": NOTIFY_SECONDS},
+    },
     "remove-orphaned-files": {
         "task": "classifier.remove_orphaned_files",
         "schedule": 3600,
@@ -223,6 +228,10 @@ ASSISTANT_NAME = env.str("ASSISTANT_NAME", "")
 ASSISTANT_MODEL = env.str("ASSISTANT_MODEL", "")
 ASSISTANT_ADDRESS = env.str("ASSISTANT_ADDRESS", "")
 ASSISTANT_KEY = env.str("ASSISTANT_KEY", "")
+
+# --- webhooks ---------------------------------------------------------------------------------------------------
+# Hosts in the operator's own network that webhooks may reach, also by http. All others need https and a public address.
+WEBHOOK_INTERNAL_HOSTS = frozenset(host.strip().lower() for host in env.list("WEBHOOK_INTERNAL_HOSTS", default=[]))
 
 # --- accounts ---------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "classifier.User"

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 
 from classifier.assistant import jobs
+from classifier.integrations.webhooks import messages, sending
 from classifier.queue import claim
 from classifier.reports import archive
 from classifier.selectors.model import default_model
@@ -59,6 +60,7 @@ def remove_orphaned_files() -> None:
     storage.remove_orphaned_files()
     report_archive.remove_orphaned_archives()
     notification.remove_old_notifications()
+    messages.remove_old_messages()
 
 
 @shared_task(name="classifier.make_report_archives")
@@ -78,6 +80,13 @@ def notify_people() -> None:
     """Make notifications of new events, and send those that people want by e-mail."""
     notification.make_notifications()
     notification_email.send_due_emails(site=settings.SITE_URL)
+
+
+@shared_task(name="classifier.deliver_webhooks")
+def deliver_webhooks() -> None:
+    """Make the messages to webhooks, and send those that are due."""
+    messages.make_messages(site=settings.SITE_URL)
+    sending.send_due_messages()
 
 
 @signals.worker_init.connect

@@ -8,7 +8,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from classifier.acceptance.limits import Limits
-from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Scan, Team
+from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Scan, Team, Webhook
 from classifier.selectors.scan import get_scan
 from classifier.services.commissioning import start_commissioning
 from classifier.services.conversation import ask, start_conversation
@@ -69,6 +69,7 @@ rules(
     "web:profile",
     "web:attention",
     "web:tokens",
+    "web:webhooks",
     "web:about",
     "web:models",
     "web:models_csv",
@@ -147,6 +148,10 @@ rules(
     "web:conversation_rename", "web:conversation_delete", "web:message_create", "web:message_stop",
 )  # fmt: skip
 rules(Rule(API, per_scan=True), "api:scan-conversations")
+rules(Rule(LOGIN, per_person=True), "web:webhook", "web:webhook_delete")
+rules(Rule(API), "api:webhook-list")
+rules(Rule(API, per_person=True), "api:webhook-detail", "api:webhook-deliveries")
+rules(Rule(API, method="post", per_person=True), "api:webhook-ping")
 rules(Rule(API, per_person=True), "api:scan-messages", "api:scan-message")
 rules(Rule(API, method="post", per_person=True), "api:scan-message-stop")
 rules(Rule(API, method="delete", per_person=True), "api:scan-conversation")
@@ -233,6 +238,8 @@ def address(owner, team) -> Callable[[str], str]:
         conversation = start_conversation(analysis, by=owner, provider=provider, with_image=False)
         message = ask(conversation, question="Why?", provider=provider, fields=[])
         values |= {"conversation_id": conversation.pk, "message_id": message.pk}
+        webhook, _ = Webhook.objects.get_or_create(owner=owner, url="https://ris.example.org/", events=["scan.created"])
+        values["webhook_id"] = webhook.pk
         values |= {"explanation_id": explanation.pk, "provider_id": provider.pk}
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name == "api:report-detail":

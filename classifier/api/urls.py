@@ -29,6 +29,7 @@ from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewVi
 from classifier.api.scans import ScanViewSet
 from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
 from classifier.api.statistics import StatisticsView
+from classifier.api.webhooks import WebhookDeliveryViewSet, WebhookPingViewSet, WebhookViewSet
 
 app_name = "api"
 
@@ -118,6 +119,18 @@ urlpatterns = [
     path("v1/models/in-use/", ModelsInUseView.as_view(), name="models-in-use"),
     path("v1/models/<str:name>/", ModelDetailView.as_view(), name="model-detail"),
     path("v1/statistics/", StatisticsView.as_view(), name="statistics"),
+    path("v1/webhooks/", WebhookViewSet.as_view(LISTED_AND_CREATED), name="webhook-list"),
+    path(
+        "v1/webhooks/<uuid:webhook_id>/",
+        WebhookViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="webhook-detail",
+    ),
+    path("v1/webhooks/<uuid:webhook_id>/ping/", WebhookPingViewSet.as_view({"post": "create"}), name="webhook-ping"),
+    path(
+        "v1/webhooks/<uuid:webhook_id>/deliveries/",
+        WebhookDeliveryViewSet.as_view({"get": "list"}),
+        name="webhook-deliveries",
+    ),
     # The `path` converter does not match a line break.
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", UnknownUrl.as_view(), name="unknown"),
     path("schema/", login_required(SpectacularAPIView.as_view()), name="schema"),

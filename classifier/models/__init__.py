@@ -25,6 +25,7 @@ from classifier.models.scan import Scan
 from classifier.models.scan_index import ScanCount, ScanText
 from classifier.models.team import Membership, Team
 from classifier.models.user import User
+from classifier.models.webhook import Webhook, WebhookDelivery
 from classifier.models.worker_process import WorkerProcess
 
 __all__ = [
@@ -64,5 +65,7 @@ __all__ = [
     "SiteCalibration",
     "Team",
     "User",
+    "Webhook",
+    "WebhookDelivery",
     "WorkerProcess",
 ]

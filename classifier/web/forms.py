@@ -18,6 +18,8 @@ from classifier.selectors.team import teams_of
 from classifier.services.batch import MAX_BATCH_FILES
 from classifier.services.scan import MAX_NOTES, PATIENT_REFERENCE
 from classifier.services.token import MAX_NAME as MAX_TOKEN_NAME
+from classifier.services.webhook import EVENTS as WEBHOOK_EVENTS
+from classifier.services.webhook import MAX_URL as MAX_WEBHOOK_URL
 
 PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
 
@@ -206,6 +208,20 @@ class TokenForm(StyledForm):
         label="Valid for",
         required=False,
         choices=[("", "No limit"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")],
+    )
+
+
+class WebhookForm(StyledForm):
+    """A new webhook."""
+
+    url = forms.CharField(
+        label="Address",
+        max_length=MAX_WEBHOOK_URL,
+        help_text="The program that receives the messages, for example https://ris.example.org/brainscan.",
+        widget=forms.URLInput(attrs={"autocomplete": "off"}),
+    )
+    events = forms.MultipleChoiceField(
+        label="Send a message when", choices=list(WEBHOOK_EVENTS.items()), widget=forms.CheckboxSelectMultiple
     )
 
 

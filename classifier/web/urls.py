@@ -27,6 +27,7 @@ from classifier.web.views import (
     teams,
     tokens,
     upload,
+    webhooks,
 )
 
 app_name = "web"
@@ -113,6 +114,9 @@ urlpatterns = [
     path("profile/notifications/", profile.notification_choices, name="notification_choices"),
     path("profile/file-names/", profile.file_names, name="file_names"),
     path("profile/sealed-reading/", profile.sealed_reading, name="sealed_reading"),
+    path("profile/webhooks/", webhooks.webhooks, name="webhooks"),
+    path("profile/webhooks/<uuid:webhook_id>/", webhooks.webhook, name="webhook"),
+    path("profile/webhooks/<uuid:webhook_id>/delete/", webhooks.webhook_delete, name="webhook_delete"),
     path("profile/tokens/", tokens.tokens, name="tokens"),
     path("profile/tokens/<int:token_id>/delete/", tokens.token_delete, name="token_delete"),
     path("about/", about.about, name="about"),

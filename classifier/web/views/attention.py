@@ -18,6 +18,7 @@ from classifier.selectors.attention import attention as find
 from classifier.selectors.installation import last_backup
 from classifier.selectors.model import default_model
 from classifier.selectors.notification import failed_emails
+from classifier.selectors.webhook import failing_webhooks
 from classifier.services.attention import dismiss, retry
 from classifier.services.errors import NotAllowed
 from classifier.services.notification_email import dismiss_emails, retry_emails
@@ -42,7 +43,12 @@ def attention(request: SignedInRequest) -> HttpResponse:
         ),
         ("Waiting for more than 5 minutes", "They will be analyzed as soon as a worker is available.", found.waiting),
     ]
-    context = {"groups": groups, "total": found.total, "system": _system() if request.user.is_staff else None}
+    context = {
+        "groups": groups,
+        "total": found.total,
+        "webhooks": failing_webhooks(request.user),
+        "system": _system() if request.user.is_staff else None,
+    }
     return render(request, "web/attention.html", context)
 
 

@@ -37,6 +37,7 @@ from classifier.services.report_template import save_template
 from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.services.team import add_member, create_team, set_role
 from classifier.services.token import issue_token
+from classifier.services.webhook import create_webhook, send_ping
 from tests.factories import PASSWORD, UserFactory, make_analysis, make_scan, make_shadow_case
 from tests.reports.conftest import signed_report
 
@@ -97,6 +98,9 @@ def populate() -> None:
         recipient=owner, kind="reviewed", key="event:0", scan_id=scan.pk, actor=teammate, published_at=timezone.now()
     )
 
+    webhook = create_webhook(owner, url="https://ris.example.org/brainscan", events=["analysis.succeeded"])
+    send_ping(webhook)
+
     commissioning = start_commissioning(
         team, by=owner, model="efficientnet-lite", limits=Limits({"sensitivity": 0.9}, least_cases=2), title="Scanner 2"
     )
@@ -120,6 +124,7 @@ def populate() -> None:
         "message_id": message.pk,
         "notification_id": notification.pk,
         "commissioning_id": commissioning.pk,
+        "webhook_id": webhook.pk,
         "name": "glioma-1",
         "number": 1,
         "kind": "html",

@@ -178,12 +178,15 @@ def test_forms_that_were_refused_and_other_special_states(size, visitor, populat
     window.visit("/", lambda page: page.click("summary[aria-label^=Account]"))
     window.visit("/profile/", lambda page: submit(page, "#id_email", "new@hospital.example"))
     window.visit("/profile/tokens/", lambda page: submit(page, "#id_name", "Archive"))
+    window.visit("/profile/webhooks/", lambda page: submit(page, "#id_url", "ris.example.org"))
     window.visit("/reports/templates/", lambda page: submit(page, "#id_name", "MR {unknown}"))
     team = population.arguments["team_id"]
     window.visit(f"/teams/{team}/", lambda page: submit(page, "#id_identifier", "nobody"))
     visitor(size, "teammate").visit(f"/scans/{population.states['meningioma']}/edit/")
     newcomer = visitor(size, "newcomer")
-    for path in ("/", "/scans/", "/batches/", "/attention/", "/reports/", "/teams/", "/profile/tokens/"):
+    for path in ("/", "/scans/", "/batches/", "/attention/", "/reports/", "/teams/"):
+        newcomer.visit(path)
+    for path in ("/profile/tokens/", "/profile/webhooks/"):
         newcomer.visit(path)
     anonymous = visitor(size)
     anonymous.visit("/accounts/login/", lambda page: submit(page, "#id_login", "nobody", "#id_password", "wrong"))

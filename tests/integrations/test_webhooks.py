@@ -1,0 +1,350 @@
+"""Webhooks: who is told of what, signatures, repetition, and hosts that must not be reached."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from classifier import tasks
+from classifier.events import Kind, record_events
+from classifier.integrations.webhooks import messages, sending
+from classifier.integrations.webhooks.signature import signed_headers
+from classifier.models import Event, EventCursor, Webhook, WebhookDelivery
+from classifier.services.errors import Conflict, Invalid
+from classifier.services.review import submit_review
+from classifier.services.webhook import (
+    EVENTS,
+    MAX_WEBHOOKS,
+    create_webhook,
+    retry_deliveries,
+    secret_of,
+    send_ping,
+    switch_webhook,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Receiver:
+    """A program that gets messages, and answers with `status`."""
+
+    url: str = ""
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver(settings) -> Iterator[Receiver]:
+    made = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            made.got.append(({key.lower(): value for key, value in self.headers.items()}, body))
+            self.send_response(made.status)
+            for key, value in made.headers.items():
+                self.send_header(key, value)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    made.url = f"http://localhost:{server.server_port}/hook?from=brainscan"
+    settings.WEBHOOK_INTERNAL_HOSTS = frozenset({"localhost"})
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def start(db) -> None:
+    """Let the cursor stand at the newest event. PostgreSQL continues identifiers from test to test."""
+    record(Kind.SCAN_CREATED)
+    EventCursor.objects.update_or_create(name=messages.CURSOR, defaults={"event_id": Event.objects.latest("pk").pk})
+
+
+def record(kind: Kind, scan=None, **fields) -> None:
+    with transaction.atomic():
+        record_events([Event(kind=kind, scan_id=scan.pk if scan else None, **fields)])
+
+
+def told() -> list[tuple[str, str]]:
+    """Return the owner and the event of every message, in their order."""
+    rows = WebhookDelivery.objects.order_by("pk").values_list("webhook__owner__username", "event")
+    return [(str(name), str(event)) for name, event in rows]
+
+
+def later(minutes: float) -> None:
+    """Let every message that waits be due, as if time had passed."""
+    WebhookDelivery.objects.filter(due_at__isnull=False).update(due_at=timezone.now() - timedelta(minutes=minutes))
+
+
+def test_a_review_reaches_the_receiver_signed_and_without_patient_data(receiver, settings, team_scan, owner, teammate):
+    settings.SITE_URL = "https://scans.example.org"
+    webhook = create_webhook(owner, url=receiver.url, events=[Kind.REVIEW_CREATED])
+    submit_review(team_scan.current_analysis, by=teammate, verdict="agree", certainty="high", comment="P-2 Ada")
+    tasks.deliver_webhooks()
+    [(headers, body)] = receiver.got
+    message = json.loads(body)
+    assert (message["type"], message["data"]["scan"]) == ("review.created", str(team_scan.pk))
+    assert message["data"]["scan_url"] == f"https://scans.example.org/api/v1/scans/{team_scan.pk}/"
+    assert not any(word in body.decode() for word in ("P-2", "Ada", "agree", team_scan.current_analysis.finding))
+    # As a receiver verifies it.
+    key = base64.b64decode(secret_of(webhook).removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    row = WebhookDelivery.objects.get()
+    assert (row.state, row.status, row.attempts, row.due_at) == ("delivered", 204, 1, None)
+    tasks.deliver_webhooks()
+    assert len(receiver.got) == 1
+
+
+def test_the_signature_is_that_of_the_specifications_example():
+    headers = signed_headers(
+        "whsec_plJ3nmyCDGBKInavdOK15jsl",
+        message_id="msg_loFOjxBNrRLzqYUf",
+        timestamp=1731705121,
+        body=b'{"event_type":"ping","data":{"success":true}}',
+    )
+    assert headers["webhook-signature"] == "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
+
+
+def test_only_those_who_may_see_a_scan_are_told(team_scan, owner, teammate, outsider):
+    for user in (owner, teammate, outsider):
+        create_webhook(user, url="https://ris.example.org/", events=[Kind.SCAN_CREATED, Kind.MODEL_CHANGED])
+    record(Kind.SCAN_CREATED, team_scan)
+    record(Kind.DIAGNOSIS_RECORDED, team_scan)
+    record(Kind.MODEL_CHANGED, payload={"model": "xception", "before": "1", "version": "2"})
+    messages.make_messages(site="")
+    messages.make_messages(site="")
+    assert sorted(told()) == [
+        ("outsider", "model.changed"),
+        ("owner", "model.changed"),
+        ("owner", "scan.created"),
+        ("teammate", "model.changed"),
+        ("teammate", "scan.created"),
+    ]
+    bodies = WebhookDelivery.objects.filter(event="model.changed").values_list("body__data", flat=True)
+    assert all(data == {"model": "xception", "before": "1", "version": "2"} for data in bodies)
+
+
+def test_what_happened_before_the_webhook_is_not_told(team_scan, owner):
+    record(Kind.SCAN_CREATED, team_scan)
+    create_webhook(owner, url="https://ris.example.org/", events=[Kind.SCAN_CREATED])
+    messages.make_messages(site="")
+    assert told() == []
+
+
+def test_a_first_reader_of_the_events_begins_with_the_newest(owner, scan):
+    EventCursor.objects.filter(name=messages.CURSOR).delete()
+    assert messages.make_messages(site="") == 0
+    create_webhook(owner, url="https://ris.example.org/", events=[Kind.SCAN_CREATED])
+    record(Kind.SCAN_CREATED, scan)
+    assert messages.make_messages(site="") == 1
+    assert told() == [("owner", "scan.created")]
+
+
+def test_a_receiver_that_fails_gets_the_same_message_again_and_is_then_left_alone(receiver, owner):
+    receiver.status = 500
+    webhook = create_webhook(owner, url=receiver.url, events=list(EVENTS))
+    send_ping(webhook)
+    for attempt in range(1, len(sending.PAUSES) + 2):
+        row = WebhookDelivery.objects.get()
+        assert (row.attempts, row.state) == (attempt - 1, "waiting")
+        later(minutes=1)
+        assert sending.send_due_messages() == 0
+        assert len(receiver.got) == attempt
+    row = WebhookDelivery.objects.get()
+    assert (row.state, row.status, row.error) == ("failed", 500, "The receiver answered with status 500.")
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+    webhook.refresh_from_db()
+    assert not webhook.is_active
+    assert webhook.failing_since is not None
+
+    receiver.status = 200
+    assert retry_deliveries(webhook) == 1
+    assert sending.send_due_messages() == 0  # It is off.
+    switch_webhook(webhook, on=True)
+    assert sending.send_due_messages() == 1
+    webhook.refresh_from_db()
+    assert (webhook.is_active, webhook.failing_since) == (True, None)
+
+
+def test_a_pause_follows_each_failure(receiver, owner):
+    receiver.status = 503
+    send_ping(create_webhook(owner, url=receiver.url, events=list(EVENTS)))
+    for minutes in sending.PAUSES:
+        later(minutes=0)
+        before = timezone.now()
+        sending.send_due_messages()
+        due = WebhookDelivery.objects.get().due_at
+        assert due is not None
+        assert timedelta(0) <= due - before - timedelta(minutes=minutes) < timedelta(minutes=1)
+
+
+def test_one_receiver_that_is_away_does_not_hold_up_the_others(receiver, owner, scan):
+    away = create_webhook(owner, url="http://localhost:1/", events=[Kind.SCAN_CREATED])
+    create_webhook(owner, url=receiver.url, events=[Kind.SCAN_CREATED])
+    for _ in range(3):
+        record(Kind.SCAN_CREATED, scan)
+    messages.make_messages(site="")
+    assert sending.send_due_messages() == 3
+    assert len(receiver.got) == 3
+    tried = away.deliveries.filter(attempts=1)
+    assert tried.count() == 1  # The others wait for the next run.
+    assert tried.get().error.startswith("The connection failed")
+
+
+def test_redirects_are_not_followed(receiver, owner):
+    receiver.status, receiver.headers = 307, {"Location": receiver.url}
+    send_ping(create_webhook(owner, url=receiver.url, events=list(EVENTS)))
+    assert sending.send_due_messages() == 0
+    assert len(receiver.got) == 1
+
+
+def test_a_claimed_message_is_not_sent_by_another_worker(receiver, owner, monkeypatch):
+    send_ping(create_webhook(owner, url=receiver.url, events=list(EVENTS)))
+    real = sending.send
+
+    def send_while_another_worker_looks(row: WebhookDelivery) -> int:
+        monkeypatch.setattr(sending, "send", real)
+        assert sending.send_due_messages() == 0
+        return real(row)
+
+    monkeypatch.setattr(sending, "send", send_while_another_worker_looks)
+    assert sending.send_due_messages() == 1
+    assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["https://localhost/", "https://127.0.0.1/", "https://10.0.0.5/", "https://169.254.169.254/latest/meta-data"]
+)
+def test_private_addresses_are_not_reached(url, owner):
+    webhook = create_webhook(owner, url=url, events=list(EVENTS))
+    row = send_ping(webhook)
+    with pytest.raises(sending.Refused, match="private network"):
+        sending.send(row)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "ris.example.org", "ftp://ris.example.org/", "https://", "https://a b/", "https://ris.example.org:0/",
+        "https://ris.example.org:70000/", "https://user:secret@ris.example.org/", "https://ris.example.org/#part",
+        "https://ris.example.org/\n", "https://[::1]/", "http://ris.example.org/", "https://r\u00e4s.example.org/",
+        "https://ris.example.org/" + "a" * 500,
+    ],
+)  # fmt: skip
+def test_addresses_that_cannot_be_used_are_refused(url, owner):
+    with pytest.raises(Invalid):
+        create_webhook(owner, url=url, events=list(EVENTS))
+
+
+def test_the_number_of_webhooks_is_limited_and_each_address_is_used_once(owner):
+    for number in range(MAX_WEBHOOKS):
+        create_webhook(owner, url=f"https://ris.example.org/{number}", events=list(EVENTS))
+    with pytest.raises(Conflict, match="already"):
+        create_webhook(owner, url="https://ris.example.org/0", events=list(EVENTS))
+    with pytest.raises(Conflict, match="20 webhooks"):
+        create_webhook(owner, url="https://ris.example.org/more", events=list(EVENTS))
+
+
+@pytest.mark.parametrize("events", [[], ["scan.deleted"], ["nothing"]])
+def test_events_must_be_offered_ones(events, owner):
+    with pytest.raises(Invalid):
+        create_webhook(owner, url="https://ris.example.org/", events=events)
+
+
+def test_a_deactivated_account_is_told_nothing(receiver, owner, scan):
+    create_webhook(owner, url=receiver.url, events=[Kind.SCAN_CREATED])
+    record(Kind.SCAN_CREATED, scan)
+    messages.make_messages(site="")
+    owner.is_active = False
+    owner.save()
+    record(Kind.SCAN_CREATED, scan)
+    messages.make_messages(site="")
+    assert sending.send_due_messages() == 0
+    assert (len(told()), receiver.got) == (1, [])
+
+
+def test_old_messages_are_deleted(owner):
+    webhook = create_webhook(owner, url="https://ris.example.org/", events=list(EVENTS))
+    old = send_ping(webhook)
+    WebhookDelivery.objects.filter(pk=old.pk).update(created_at=timezone.now() - messages.KEPT, due_at=None)
+    new = send_ping(webhook)
+    assert messages.remove_old_messages() == 1
+    assert list(WebhookDelivery.objects.all()) == [new]
+
+
+def test_pages_and_api_manage_the_same_webhooks(browse, api, owner):
+    client = browse(owner)
+    page = client.post("/profile/webhooks/", {"url": " https://ris.example.org/ ", "events": ["scan.created"]})
+    webhook = Webhook.objects.get()
+    secret = secret_of(webhook)
+    assert secret in page.content.decode()
+    assert secret not in client.get("/profile/webhooks/").content.decode()
+    assert secret not in client.get(f"/profile/webhooks/{webhook.pk}/").content.decode()
+
+    rest = api(owner)
+    [listed] = rest.get("/api/v1/webhooks/").json()
+    assert (listed["url"], listed["events"], "secret" in listed) == (
+        "https://ris.example.org/",
+        ["scan.created"],
+        False,
+    )
+    made = rest.post("/api/v1/webhooks/", {"url": "https://b.example.org/", "events": list(EVENTS)}, format="json")
+    assert made.status_code == 201
+    assert made.json()["secret"] == secret_of(Webhook.objects.get(pk=made.json()["id"]))
+    url = f"/api/v1/webhooks/{webhook.pk}/"
+    assert rest.post(f"{url}ping/").status_code == 202
+    assert rest.post(f"{url}ping/").json()["errors"][0]["code"] == "ping_waiting"
+    [delivery] = rest.get(f"{url}deliveries/").json()["results"]
+    assert (delivery["event"], delivery["state"], delivery["attempts"]) == ("ping", "waiting", 0)
+    assert rest.patch(url, {"is_active": False}, format="json").json()["is_active"] is False
+    assert rest.post(f"{url}ping/").json()["errors"][0]["code"] == "webhook_off"
+    assert "Off" in client.get(f"/profile/webhooks/{webhook.pk}/").content.decode()
+    client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "on"})
+    assert rest.get(url).json()["is_active"] is True
+    assert "Delete this webhook?" in client.get(f"/profile/webhooks/{webhook.pk}/delete/").content.decode()
+    assert rest.delete(url).status_code == 204
+    assert Webhook.objects.count() == 1
+
+
+def test_an_invalid_form_says_what_is_wrong(browse, owner):
+    page = browse(owner).post("/profile/webhooks/", {"url": "http://ris.example.org/", "events": ["scan.created"]})
+    assert page.status_code == 400
+    assert "Use https." in page.content.decode()
+    assert Webhook.objects.count() == 0
+
+
+def test_failing_webhooks_need_attention(receiver, browse, owner):
+    receiver.status = 500
+    webhook = create_webhook(owner, url=receiver.url, events=list(EVENTS))
+    row = send_ping(webhook)
+    WebhookDelivery.objects.filter(pk=row.pk).update(attempts=len(sending.PAUSES))
+    sending.send_due_messages()
+    page = browse(owner).get("/attention/").content.decode()
+    assert "Webhooks that fail (1)" in page
+    assert "Off after failures" in page
+    client = browse(owner)
+    client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "retry"})
+    client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "on"})
+    assert "Webhooks that fail" not in client.get("/attention/").content.decode()
