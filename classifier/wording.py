@@ -102,12 +102,14 @@ def probability(value: float) -> str:
 
 
 def duration(milliseconds: float | None) -> str:
-    """Return a time as "85 ms" or "1.4 s"; "" for None."""
+    """Return a time as "85 ms", "1.4 s" or, from two minutes on, "12 min"; "" for None."""
     if milliseconds is None:
         return ""
     if milliseconds < 1000:
         return f"{max(1, round(milliseconds))}{NBSP}ms"
-    return f"{milliseconds / 1000:.1f}{NBSP}s"
+    if milliseconds < 120_000:
+        return f"{milliseconds / 1000:.1f}{NBSP}s"
+    return f"{milliseconds / 60_000:,.0f}{NBSP}min"
 
 
 def megabytes(size: int) -> str:
@@ -214,7 +216,7 @@ def mark(result: Result | None) -> str:
 
 
 def batch_state(result: Result | None) -> str:
-    """Return what became of a stored file: a key of `BATCH_LABELS`."""
+    """Return the outcome of a stored file: a key of `BATCH_LABELS`."""
     if result is None or result.state == CANCELLED:
         return CANCELLED
     if result.state != SUCCEEDED:

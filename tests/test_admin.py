@@ -5,6 +5,7 @@ import re
 import pytest
 
 from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
+from classifier.wording import NBSP
 from classifier.worker.measurements import Measurements
 from tests.factories import make_analysis, make_scan, make_worker_process
 
@@ -37,7 +38,7 @@ def test_a_worker_shows_what_it_runs_and_how_it_goes(browse, staff):
     assert re.fullmatch(r"now|\d+\s(second|seconds) ago|a second ago", row["last_report"])
     assert row["succeeded"] == "1234"
     assert row["images_per_batch"] == "2.5"
-    assert row["network_time"] == "400 ms"
+    assert row["network_time"] == f"400{NBSP}ms"
 
 
 def test_one_that_has_measured_nothing_shows_dashes(browse, staff):
@@ -60,8 +61,8 @@ def test_one_that_has_fallen_silent_is_shown_as_dead_below_the_live(browse, staf
 def test_its_page_gives_the_mean_of_every_step_that_was_measured(browse, staff):
     worker = make_worker_process(measurements=measured())
     page = browse(staff).get(f"{WORKERS}{worker.pk}/change/").content.decode()
-    assert "the network: 400 ms a batch" in page
-    assert "waiting for a worker: 10 min an analysis" in page
+    assert f"the network: 400{NBSP}ms a batch" in page
+    assert f"waiting for a worker: 10{NBSP}min an analysis" in page
     assert "storing results" not in page
 
 

@@ -22,7 +22,8 @@ def test_percentages_are_whole_and_never_none_or_all(value, shown):
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "shown"), [(None, ""), (0.2, "1 ms"), (85.4, "85 ms"), (999.4, "999 ms"), (1440, "1.4 s")]
+    ("milliseconds", "shown"),
+    [(None, ""), (0.2, "1 ms"), (85.4, "85 ms"), (999.4, "999 ms"), (1440, "1.4 s"), (720_000, "12 min")],
 )
 def test_durations(milliseconds, shown):
     assert wording.duration(milliseconds) == shown.replace(" ", NBSP)

@@ -14,6 +14,7 @@ from classifier.admin.read_only import ReadOnlyAdmin
 from classifier.models import WorkerProcess
 from classifier.queue.heartbeat import HEARTBEAT_TIMEOUT
 from classifier.queue.state import queue_state
+from classifier.wording import duration
 
 
 @admin.register(WorkerProcess)
@@ -68,7 +69,7 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
         state = queue_state()
         line = f"{state.queued:,} queued, {state.running:,} running"
         if state.oldest_seconds:
-            line += f", the oldest waiting for {_span(state.oldest_seconds)}"
+            line += f", the oldest waiting for {duration(1000 * state.oldest_seconds)}"
         if state.expired_leases:
             line += f", {state.expired_leases:,} left behind by their worker"
         return super().changelist_view(request, {"subtitle": line, **(extra_context or {})})
@@ -125,13 +126,13 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
     def network_time(self, row: WorkerProcess) -> str | None:
         """Return the mean time of a forward pass since its start."""
         mean = _mean(row, "forward_seconds")
-        return None if mean is None else _span(mean)
+        return None if mean is None else duration(1000 * mean)
 
     @admin.display(description="mean times", empty_value="–")
     def times(self, row: WorkerProcess) -> SafeString | None:
         """Return the mean time of each step since its start."""
         means = [(words, each, _mean(row, name)) for name, words, each in self.STEPS]
-        rows = [(words, _span(mean), each) for words, each, mean in means if mean is not None]
+        rows = [(words, duration(1000 * mean), each) for words, each, mean in means if mean is not None]
         if not rows:
             return None
         return format_html("<ul>{}</ul>", format_html_join("", "<li>{}: {} {}</li>", rows))
@@ -145,12 +146,3 @@ def _mean(row: WorkerProcess, name: str) -> float | None:
     """Return the mean of a measurement; None if there are no observations yet."""
     histogram = row.measurements.get(name) or {"count": 0}
     return histogram["sum"] / histogram["count"] if histogram["count"] else None
-
-
-def _span(seconds: float) -> str:
-    """Return a duration for people, in a suitable unit."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:,.0f} min"

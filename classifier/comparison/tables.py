@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from classifier.comparison.differences import Difference
 from classifier.comparison.figures import Figure
+from classifier.wording import percent
 
 CSV_COLUMNS = (
     "model", "version", "protocol", "set", "measure", "value", "low", "high", "images", "patients", "higher_is_better",
@@ -115,7 +116,7 @@ def formatted(figure: Figure) -> str:
 
 def amount(value: float, *, is_share: bool) -> str:
     """Return a share as percent with one decimal, another number with three."""
-    return f"{100 * value:.1f}%" if is_share else f"{value:.3f}"
+    return percent(value, digits=1) if is_share else f"{value:.3f}"
 
 
 def escape(text: str) -> str:

@@ -12,6 +12,7 @@ from classifier.acceptance.signature import fingerprint_of
 from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.models import AcceptanceReport
 from classifier.reports.html import style
+from classifier.wording import percent
 
 SENTENCES: dict[str, str] = {
     Verdict.MET: "The model met every limit that was set beforehand.",
@@ -111,6 +112,6 @@ def _changes(fit: dict[str, Any] | None) -> list[tuple[str, str, str]]:
         return []
 
     def text(key: str, value: float) -> str:
-        return f"{value:.3f}" if key in ("ece", "nll") else f"{100 * value:.1f}%"
+        return f"{value:.3f}" if key in ("ece", "nll") else percent(value, digits=1)
 
     return [(label, text(key, fit["before"][key]), text(key, fit["after"][key])) for key, label in CHANGES]

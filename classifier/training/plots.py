@@ -9,6 +9,7 @@ import numpy as np
 
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.training import metrics
+from classifier.wording import percent
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def plot_pairs(path: Path, *, pairs: list[tuple[np.ndarray, np.ndarray, float, f
         for offset, (pixels, probability) in enumerate(((whole, before), (erased, after))):
             axes = figure.add_subplot(2 * rows, columns, (2 * row + offset) * columns + column + 1)
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-            axes.set_title(f"{100 * probability:.0f}%", fontsize=7, color="white", pad=2)
+            axes.set_title(percent(probability), fontsize=7, color="white", pad=2)
             axes.axis("off")
     figure.tight_layout(pad=0.3)
     figure.savefig(path, dpi=100)
