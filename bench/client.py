@@ -262,7 +262,7 @@ def run_client(load: Load, *, meanwhile: Callable[[], None] | None = None) -> li
 
 
 def main() -> None:
-    """Read a load, run it, print what became of it."""
+    """Read a load, run it, and print the outcome."""
     fields = json.load(sys.stdin)
     fields["streams"] = [Stream(**stream) for stream in fields["streams"]]
     load = Load(**fields)

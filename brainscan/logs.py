@@ -15,7 +15,7 @@ SHARED_PROCESSORS: list[Processor] = [
 ]
 
 
-# Said by every page that waits and every supervisor that asks: nothing anybody would look for.
+# Requests of waiting pages and of health checks, which are not worth a line.
 ROUTINE_PATHS = ("/static/", "/metrics")
 # A failing check is logged once, when its state changes, not with every request.
 HEALTH = "/health/"

@@ -192,7 +192,7 @@ SWEEP_SECONDS = setting("SWEEP_SECONDS", 10, number(minimum=1, maximum=3600))
 LEASE_SECONDS = setting("LEASE_SECONDS", 30, number(minimum=5, maximum=86400))
 # No step of a batch takes this long on any machine that can be used: after it a worker counts as hanging and is ended.
 STUCK_SECONDS = setting("STUCK_SECONDS", 60, number(minimum=5, maximum=86400))
-# Soon enough to be news, rarely enough to cost nothing.
+# Often enough for notifications, seldom enough to cost nothing.
 NOTIFY_SECONDS = 10
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

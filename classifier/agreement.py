@@ -1,4 +1,4 @@
-"""How far the answers of several models agree, in words. Works on plain data, for every edge."""
+"""The agreement between the answers of several models, in words. Works on plain data, for every edge."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum

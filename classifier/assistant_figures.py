@@ -1,4 +1,4 @@
-"""How well a language model does: sums over explanations, in use or on the samples."""
+"""Figures of a language model: sums over explanations, in use or on the samples."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

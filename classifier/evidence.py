@@ -1,4 +1,4 @@
-"""Tell on which grounds an answer was given. Works on plain data, for every layer."""
+"""State the grounds of an answer. Works on plain data, for every layer."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum

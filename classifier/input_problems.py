@@ -22,7 +22,7 @@ WITHHELD: dict[str, str] = {
     TURNED: "Check the image first: it looks turned",
     CROPPED: "Check the image first: the head is cut off",
 }
-"""What stands in the place of the answer while it is withheld."""
+"""Sentences shown in place of a withheld answer."""
 
 WITHHELD_ANSWER = "The answer is withheld until the image is mended, or a person says that it is right."
 

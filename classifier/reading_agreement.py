@@ -14,7 +14,7 @@ from typing import TypeVar
 from classifier.findings import FINDINGS, OTHER_DISEASE, TUMOR, TUMORS
 
 MIN_DIAGNOSES = 20
-"""Confirmed diagnoses from which on sensitivity and specificity are told. With fewer, the intervals say nothing."""
+"""Least number of confirmed diagnoses for sensitivity and specificity. With fewer, the intervals say nothing."""
 
 Reader = TypeVar("Reader", bound=Hashable)
 
@@ -103,7 +103,7 @@ class Flips:
 
 @dataclass(frozen=True, slots=True)
 class FindingAccuracy:
-    """How well answers tell one finding from the others.
+    """Counts of answers for one finding against the others.
 
     Attributes:
         finding: One of `FINDINGS`, or `TUMOR` for a tumor of any kind.

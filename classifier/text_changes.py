@@ -1,4 +1,4 @@
-"""What changed between two versions of a text, word by word."""
+"""Differences between two versions of a text, word by word."""
 
 import re
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ FEW_PATIENTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a report says of its cases beside their answers. All are numbers of cases.
+    """The facts in a report about its cases besides their answers. All are numbers of cases.
 
     Attributes:
         without_truth: Truth unknown at closing.

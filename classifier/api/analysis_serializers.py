@@ -152,7 +152,7 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
 
 
 class SideBySideSerializer(serializers.Serializer[SideBySide]):
-    """What several models say of one scan."""
+    """The answers of several models for one scan."""
 
     agreement = serializers.ChoiceField(
         choices=[(kind.value, kind.value) for kind in Agreement],

@@ -35,7 +35,9 @@ class BatchFileSerializer(serializers.Serializer[Entry]):
     name = serializers.CharField(
         allow_blank=True, read_only=True, help_text="Name of the file; empty unless the owner has names stored."
     )
-    state = serializers.ChoiceField(choices=list(BATCH_LABELS.items()), read_only=True, help_text="What became of it.")
+    state = serializers.ChoiceField(
+        choices=list(BATCH_LABELS.items()), read_only=True, help_text="Outcome of the file."
+    )
     scan = serializers.SerializerMethodField(
         help_text="URL of the scan; null if the file was refused, or the scan is deleted or not visible to the caller."
     )
@@ -59,7 +61,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
         read_only=True, allow_null=True, help_text="Number of the team that the batch is shared with."
     )
     url = serializers.SerializerMethodField(help_text="URL of the batch.")
-    counts = serializers.SerializerMethodField(help_text="Number of files by what became of them.")
+    counts = serializers.SerializerMethodField(help_text="Number of files by outcome.")
 
     class Meta:
         model = Batch

@@ -71,7 +71,7 @@ class NewCommissioningSerializer(serializers.Serializer[Any]):
 
 
 class ProgressSerializer(serializers.Serializer[Any]):
-    """How far the analyses are. It says nothing of their answers."""
+    """The progress of the analyses. It reveals none of their answers."""
 
     cases = serializers.IntegerField()
     waiting = serializers.IntegerField()
@@ -144,7 +144,7 @@ class NewCasesSerializer(serializers.Serializer[Any]):
 
 
 class AddedSerializer(serializers.Serializer[Any]):
-    """What became of new cases."""
+    """The outcome of adding cases."""
 
     added = serializers.IntegerField(source="number")
     problems = serializers.ListField(

@@ -80,7 +80,7 @@ class ScanExportView(PrivateView):
 
 
 class _Line:
-    """What `csv.writer` writes to: it keeps the line that was written last."""
+    """A target for `csv.writer` that keeps the last line."""
 
     text = ""
 

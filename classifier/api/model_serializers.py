@@ -39,7 +39,7 @@ class ProtocolSerializer(serializers.Serializer[Any]):
 
 
 class CostsSerializer(serializers.Serializer[Any]):
-    """What a model costs; null where nothing was measured."""
+    """The costs of a model; null where nothing was measured."""
 
     parameters = serializers.IntegerField(allow_null=True)
     file_bytes = serializers.IntegerField()

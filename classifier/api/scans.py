@@ -125,7 +125,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         | errors(
             *(400, 413, 415, 422, 503, 507),
             status_403="The session has no CSRF token.",
-            status_404="The batch belongs to somebody else.",
+            status_404="The batch belongs to someone else.",
             status_409="The Idempotency-Key was used for another image.",
         ),
     )

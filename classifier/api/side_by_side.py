@@ -39,7 +39,7 @@ class AnalyzeAllView(PrivateView):
 
 
 class ComparisonView(PrivateView):
-    """What several models say of one scan."""
+    """The answers of several models for one scan."""
 
     @extend_schema(
         operation_id="v1_scans_comparison_retrieve",

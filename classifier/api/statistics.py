@@ -127,7 +127,7 @@ class ReaderFiguresSerializer(serializers.Serializer[Any]):
 
 
 class FindingAccuracySerializer(serializers.Serializer[Any]):
-    """How well the network tells one finding. `tumor` is a tumor of any kind."""
+    """The network's performance on one finding. `tumor` is a tumor of any kind."""
 
     finding = serializers.ChoiceField(choices=[(name, FINDING_LABELS[name]) for name in ANSWERS], read_only=True)
     sensitivity = ShareSerializer(read_only=True)

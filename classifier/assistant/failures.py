@@ -1,4 +1,4 @@
-"""What goes wrong with a provider, in sentences for people that repeat nothing the provider sent."""
+"""Failures of a provider, in sentences for people that repeat nothing the provider sent."""
 
 from classifier.services.assistant import Connection
 

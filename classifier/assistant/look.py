@@ -42,7 +42,7 @@ _SIDES = re.compile(r"\b(left|right)\b(?! away)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What a second look found about one statement.
+    """The result of the picture check for one statement.
 
     Attributes:
         text: the statement.

@@ -1,4 +1,4 @@
-"""What people read about the check of statements about a picture."""
+"""Texts for people about the picture check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

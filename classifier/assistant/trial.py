@@ -26,7 +26,7 @@ HOPELESS = ("authentication", "not_found", "unreachable", "quota")
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a provider did with one image.
+    """The result of a provider for one image.
 
     Attributes:
         name: name of the image.

@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a model said of some images, as arrays of length N.
+    """A model's answers for some images, as arrays of length N.
 
     Attributes:
         images: Identity of each image: part, source, file, and whether it was mirrored.

@@ -36,7 +36,7 @@ class Figure:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes figures of two models comparable."""
+        """The key by which figures of two models are compared."""
         return self.part.key, self.measure.key
 
 

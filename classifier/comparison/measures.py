@@ -1,4 +1,4 @@
-"""What is measured on which images."""
+"""Measures, and the images that each is computed on."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

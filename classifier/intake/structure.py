@@ -146,7 +146,7 @@ def png_essentials(data: bytes) -> Essentials:
 
 
 def png_has_all_rows(data: bytes) -> bool:
-    """Tell whether the pixel data of a PNG inflates to every row its header promises.
+    """Return whether the pixel data of a PNG inflates to all the rows that its header declares.
 
     Decoders take the end of a stream for the end of the image, and leave the rows that are missing black. At most one
     megabyte is inflated at a time, and nothing beyond the last row.

@@ -25,7 +25,7 @@ class AppendOnlyModel(models.Model):
     """A row that is stored once and never changed.
 
     Attributes:
-        DELETED_WITH_SCAN: whether the row may be deleted once its scan is gone. Other rows stay for good.
+        DELETED_WITH_SCAN: whether the row may be deleted once its scan is gone. Other rows stay permanently.
     """
 
     DELETED_WITH_SCAN: ClassVar[bool] = True

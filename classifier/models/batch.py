@@ -8,7 +8,7 @@ from django.urls import reverse
 
 
 class Batch(models.Model):
-    """Files that one person uploaded together, with what became of each.
+    """Files that one person uploaded together, with the outcome of each.
 
     The client chooses the identifier, so that every request of an upload, and every repetition of one, finds the batch.
     """

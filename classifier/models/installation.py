@@ -1,4 +1,4 @@
-"""What staff set for the whole installation."""
+"""Settings that staff make for the whole installation."""
 
 from typing import ClassVar
 

@@ -18,7 +18,7 @@ class ReportArchive(LeasedJob):
                                                     └─ third attempt, or the disk is full ──► failed ──► removed
     ```
 
-    The rows are the queue, like those of `Analysis`: a message only tells a worker to look. The reports that are made
+    The rows are the queue, like those of `Analysis`: a message only notifies a worker. The reports that are made
     stay on the disk, so that another worker continues where a killed one stopped.
     """
 

@@ -1,4 +1,4 @@
-"""What lists and counts are read from: one row a scan would be too many.
+"""The tables behind lists and counts, with far fewer rows than scans.
 
 The database's triggers write these rows in the transaction of the scan's or the analysis's own change
 (`classifier.models.derived`), so that no code can forget it. `manage.py check_counts` verifies and repairs them.
@@ -22,7 +22,7 @@ SUCCEEDED: tuple[str, ...] = (*ANSWERS, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """What filters ask of a scan, in one indexed column. There are some dozens of facets among millions of scans.
+    """The values that filters need of a scan, in one indexed column. Millions of scans have some dozens of facets.
 
     Attributes:
         model: name of the model of the current analysis.

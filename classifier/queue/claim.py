@@ -1,6 +1,6 @@
 """Workers' side of the queue: claims under a lease, results, and the sweep that recovers rows of dead workers.
 
-A claim is valid while its token stands in the row. Every write checks the token in the same statement, so a worker
+A claim is valid while the row holds its token. Every write checks the token in the same statement, so a worker
 whose lease has passed to another one changes nothing.
 """
 
@@ -150,7 +150,7 @@ def finish_analyses(results: Sequence[Result]) -> int:
 
 
 def fail_analysis(claim: Claim, *, code: str, message: str) -> bool:
-    """End a claimed analysis for good, with a sentence for people. Return True if the claim still held."""
+    """Fail a claimed analysis permanently, with a sentence for people. Return True if the claim still held."""
     return bool(end_analyses([_failure(claim.analysis, claim.is_held, code=code, message=message)]))
 
 

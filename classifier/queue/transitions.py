@@ -32,7 +32,7 @@ class End:
         state: succeeded, failed or cancelled.
         fields: other columns to set.
         payload: Content of the event, without patient data.
-        in_shadow: Whether the analysis runs in shadow mode. Then no event tells of it, since events become
+        in_shadow: Whether the analysis runs in shadow mode. Then no event records it, since events become
             notifications, and nobody waits for it.
     """
 
@@ -46,7 +46,7 @@ class End:
 
 
 def end_analyses(ends: Iterable[End], *, actor: User | None = None, now: datetime | None = None) -> list[UUID]:
-    """End analyses in one transaction, record an event for each, and tell the waiters on commit.
+    """End analyses in one transaction, record an event for each, and notify the waiters on commit.
 
     Args:
         ends: the analyses to end.

@@ -1,4 +1,4 @@
-"""What an acceptance report is made of, and the reports of closed commissionings."""
+"""The data of an acceptance report, and the reports of closed commissionings."""
 
 from collections import Counter
 from uuid import UUID

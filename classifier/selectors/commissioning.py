@@ -14,7 +14,7 @@ from classifier.selectors.model import model_card
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the analyses of a commissioning are. It says nothing of their answers.
+    """The progress of a commissioning's analyses. It reveals none of their answers.
 
     Attributes:
         cases: Cases whose scan belongs to the team.

@@ -26,7 +26,7 @@ BENCH_RESULTS = Path(settings.BASE_DIR) / "bench" / "results"
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a model costs. None where nothing was measured.
+    """The costs of a model. None where nothing was measured.
 
     Attributes:
         parameters: Number of weights.

@@ -1,4 +1,4 @@
-"""What is recorded about the whole installation. It names no patient, so it is not scoped to a user."""
+"""Records about the whole installation. They name no patient, so they are not scoped to a user."""
 
 from dataclasses import dataclass
 from datetime import datetime

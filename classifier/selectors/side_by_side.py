@@ -12,7 +12,7 @@ from classifier.selectors.scan import scan_analyses
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """What several models say of one scan.
+    """The answers of several models for one scan.
 
     Attributes:
         analyses: The newest analysis of each model, that of the current analysis first. A failed or canceled one stands
@@ -34,7 +34,7 @@ class SideBySide:
 
     @property
     def state(self) -> str:
-        """What changes when an analysis does, to tell whether a page is up to date."""
+        """A value that changes with the analyses, by which a page knows whether it is up to date."""
         return "-".join(f"{str(analysis.pk)[:8]}.{analysis.state}" for analysis in self.analyses)
 
 

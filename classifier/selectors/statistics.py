@@ -164,7 +164,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """What one reader said about one scan.
+    """One reader's readings of one scan.
 
     Attributes:
         scan: The scan.

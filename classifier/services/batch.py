@@ -1,4 +1,4 @@
-"""Batches: record what became of each file of an upload."""
+"""Batches: record the outcome of each file of an upload."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -36,7 +36,7 @@ def open_batch(batch_id: UUID, *, owner: User, team: Team | None = None, patient
     """Return the batch with this identifier, created on first use.
 
     Raises:
-        NotFound: if the batch belongs to somebody else.
+        NotFound: if the batch belongs to someone else.
     """
     batch = Batch.objects.filter(pk=batch_id).first()
     if batch is None:

@@ -44,7 +44,7 @@ class NewCase:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of new cases: how many were added, and a sentence for each that was not."""
+    """The outcome of adding cases: how many were added, and a sentence for each that was not."""
 
     number: int
     problems: tuple[str, ...]

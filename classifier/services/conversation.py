@@ -199,7 +199,7 @@ def _record(conversation: Conversation, fields: Sequence[str]) -> None:
 
 
 def _published(claim: MessageClaim, *, changed: bool) -> bool:
-    """Tell the waiting clients that an answer has grown or ended. Return `changed`."""
+    """Notify the waiting clients that an answer has grown or ended. Return `changed`."""
     if changed:
         publish_finished([claim.row.pk])
     return changed

@@ -219,7 +219,7 @@ def check_provider(provider: AssistantProvider, *, with_image: bool) -> None:
 
 
 def _published(claim: ExplanationClaim, *, ended: bool) -> bool:
-    """Tell the waiting clients that an explanation has ended. Return `ended`."""
+    """Notify the waiting clients that an explanation has ended. Return `ended`."""
     if ended:
         publish_finished([claim.row.pk])
     return ended

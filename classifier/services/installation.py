@@ -1,4 +1,4 @@
-"""What is recorded about the whole installation."""
+"""Records about the whole installation."""
 
 from typing import Any
 

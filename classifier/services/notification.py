@@ -93,7 +93,7 @@ def _email_due(user: User, kind: str, now: datetime) -> datetime | None:
 
 
 def notify_of_archive(owner: User, archive_id: UUID, *, failed: bool) -> None:
-    """Tell a person that their ZIP file of reports is ready, or could not be made."""
+    """Notify a person that their ZIP file of reports is ready, or could not be made."""
     now = timezone.now()
     Notification.objects.get_or_create(
         recipient=owner,

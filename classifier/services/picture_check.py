@@ -94,7 +94,7 @@ def sweep_checks(*, now: datetime | None = None) -> None:
 
 
 def _published(claim: CheckClaim, *, ended: bool) -> bool:
-    """Tell the waiting clients that a check has ended. Return `ended`."""
+    """Notify the waiting clients that a check has ended. Return `ended`."""
     if ended:
         publish_finished([claim.row.explanation_id])
     return ended

@@ -149,7 +149,7 @@ def finish_archive(claim: ArchiveClaim, *, size: int) -> bool:
 
 
 def fail_archive(claim: ArchiveClaim, message: str) -> bool:
-    """End the archive for good, with a sentence for people. Return True if the claim still held."""
+    """Fail the archive permanently, with a sentence for people. Return True if the claim still held."""
     with transaction.atomic():
         ended = leases.fail(claim, message, left_out=claim.row.left_out)
         return _notified(claim, ended=ended, failed=True)

@@ -1,4 +1,4 @@
-"""Makes and updates model cards. Texts are written by people, numbers only by commands."""
+"""Make and update model cards. People write the texts; only commands write numbers."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Makes a manifest from the public folder layout, so that anyone can repeat the figures with their own copy.
+"""Make a manifest from the public folder layout, so that anyone can repeat the figures with their own copy.
 
 The layout is that of the Kaggle "Brain Tumor MRI Dataset": `Training/<class>/<file>` and `Testing/<class>/<file>`.
 Patients are not known there, so near-duplicates stand in for them: images that look alike, mirrored or not, are

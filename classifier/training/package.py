@@ -1,4 +1,4 @@
-"""Makes a model folder from a finished run: weights, card, and the run's own record."""
+"""Make a model folder from a finished run: weights, card, and the run's own record."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Keeps an evaluation beside the model that it measured: figures, plots, card entry and page."""
+"""Store an evaluation with the model that it measured: figures, plots, card entry and page."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the page of a scan shows of several models."""
+"""Several models on the page of a scan."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -142,7 +142,7 @@ def test_a_temporary_folder_that_others_may_write_to_is_not_trusted(card, tmp_pa
     planted = tmp_path / f"brainscan-exports-{os.getuid()}"
     planted.mkdir()
     planted.chmod(0o777)
-    with pytest.raises(ModelError, match="belongs to somebody else"):
+    with pytest.raises(ModelError, match="belongs to someone else"):
         prepare(card, engine=ENGINE, exports=None)
 
 

@@ -1,4 +1,4 @@
-"""However an analysis ends: one event in the same transaction, and the waiters are told."""
+"""Every end of an analysis records one event in the same transaction and notifies the waiters."""
 
 import time
 import uuid

@@ -53,7 +53,7 @@ def test_the_text_is_marked_as_machine_written(browse, owner, scan, provider):
     row = Explanation.objects.get()
     write("### Summary\n\nIt is **clear**. <script>x</script> ![a](http://h/)")
     page = client.get(f"{url(scan)}{row.pk}/?seen=queued-0").content.decode()
-    for words in ("AI-generated", "local, llama3", "<strong>clear</strong>", "no diagnosis", "without the image"):
+    for words in ("AI-generated", "local, llama3", "<strong>clear</strong>", "not a diagnosis", "without the image"):
         assert words in page
     assert "<script" not in page
     assert "<img" not in page
@@ -74,7 +74,7 @@ def test_a_failure_is_said_beside_the_built_in_text(browse, owner, scan, provide
     jobs.run_explanation()
     page = page_of(client, scan)
     assert "The provider local cannot be reached." in page
-    assert "The built-in explanation above holds." in page
+    assert "The built-in explanation above still applies." in page
     assert "Explain again" in page
     assert "explanation-heading" in page
 

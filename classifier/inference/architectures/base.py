@@ -1,4 +1,4 @@
-"""What the rest of the program needs to know of an architecture."""
+"""The interface of an architecture to the rest of the program."""
 
 import re
 from collections.abc import Callable

@@ -27,7 +27,7 @@ SMALLEST = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What `members.json` states of a member: name, version, and SHA-256 of its weights."""
+    """An entry of `members.json`: name, version, and SHA-256 of its weights."""
 
     name: str
     version: str

@@ -164,7 +164,7 @@ def _writable(exports: Path | None, *, name: str) -> Path:
     temporary.mkdir(mode=0o700, exist_ok=True)
     facts = temporary.lstat()
     if temporary.is_symlink() or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
-        raise ModelError(f"{temporary} belongs to somebody else. Remove it, or set EXPORTS_DIR.")
+        raise ModelError(f"{temporary} belongs to someone else. Remove it, or set EXPORTS_DIR.")
     (temporary / name).mkdir(exist_ok=True)
     return temporary
 

@@ -68,7 +68,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an analysis ended with."""
+    """The result of an analysis."""
 
     state: str
     outcome: str = ""

@@ -97,7 +97,7 @@ class ArchiveWriter:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a verified archive holds.
+    """The contents of a verified archive.
 
     Attributes:
         manifest: What it is.

@@ -203,7 +203,7 @@ def _publish(draft: Path, target: Path) -> None:
 
 
 def _record(backup: Backup) -> None:
-    """Tell administrators: in the database for the pages of every host, and in a file for monitoring."""
+    """Record the backup: in the database for the pages of every host, and in a file for monitoring."""
     facts = {
         "at": backup.at.isoformat(timespec="seconds"),
         "path": str(backup.path.resolve()),

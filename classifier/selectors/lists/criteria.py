@@ -1,4 +1,4 @@
-"""What a list of scans is narrowed to."""
+"""The criteria of a list of scans."""
 
 import base64
 import binascii

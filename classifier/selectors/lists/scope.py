@@ -1,4 +1,4 @@
-"""What a person may see, as keys of the indexes, with the time from which results are sealed."""
+"""The scans that a person may see, as keys of the indexes, with the time from which results are sealed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def batches(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 def batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
-    """Show what became of each file."""
+    """Show the outcome of each file."""
     shown = _batch_or_404(request, batch_id)
     entries = batch_entries(request.user, [shown])[shown.pk]
     positions = queue_positions()

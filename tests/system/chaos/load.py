@@ -35,7 +35,7 @@ class Refusal:
 
 @dataclass
 class Upload:
-    """What became of one upload.
+    """The outcome of one upload.
 
     Attributes:
         scan: the accepted scan.
