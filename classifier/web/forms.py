@@ -35,7 +35,7 @@ class StyledForm(forms.Form):
 
 def style(field: forms.Field) -> None:
     """Set the CSS class of the widget of `field`."""
-    if isinstance(field.widget, forms.CheckboxInput):
+    if isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
         name = "form-check-input"
     elif isinstance(field.widget, forms.Select):
         name = "form-select"
