@@ -123,6 +123,8 @@ rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "we
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
+# No model disagrees with itself.
+rules(Rule(API, nothing=True), "api:model-disagreements")
 rules(Rule(API), "api:statistics", "api:scan-export")
 rules(Rule(API, method="post"), "api:notifications-read")
 rules(Rule(API, method="post", nothing=True), "api:notification-read")
@@ -230,7 +232,7 @@ def address(owner, team) -> Callable[[str], str]:
         values |= {"notification_id": 0, "name": "glioma-1", "uidb36": "a", "key": "b", "rest": "nothing/here"}
         values |= {"batch_id": batch.pk, "archive_id": archive.pk, "template_id": template.pk, "kind": "html"}
         if "model" in name:
-            values |= {"name": "xception", "number": 0}
+            values |= {"name": "xception", "other": "xception", "number": 0}
         explanation = store_explanation(analysis, by=owner, provider="built-in", text="It is.")
         provider, _ = AssistantProvider.objects.get_or_create(
             name="local", kind="compatible", model="m", address="http://h/v1", enabled=True

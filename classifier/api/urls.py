@@ -18,6 +18,7 @@ from classifier.api.commissioning import (
     SiteCalibrationView,
 )
 from classifier.api.conversations import ConversationViewSet, MessageViewSet
+from classifier.api.disagreements import DisagreementsView
 from classifier.api.explanations import ExplanationView, ExplanationViewSet
 from classifier.api.export import ScanExportView
 from classifier.api.mending import MendViewSet
@@ -118,6 +119,11 @@ urlpatterns = [
     path("v1/models/", ModelListView.as_view(), name="model-list"),
     path("v1/models/in-use/", ModelsInUseView.as_view(), name="models-in-use"),
     path("v1/models/<str:name>/", ModelDetailView.as_view(), name="model-detail"),
+    path(
+        "v1/models/<str:name>/disagreements/<str:other>/",
+        DisagreementsView.as_view(),
+        name="model-disagreements",
+    ),
     path("v1/statistics/", StatisticsView.as_view(), name="statistics"),
     path("v1/webhooks/", WebhookViewSet.as_view(LISTED_AND_CREATED), name="webhook-list"),
     path(
