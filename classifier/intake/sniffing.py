@@ -49,7 +49,7 @@ def source_format(data: bytes) -> SourceFormat | None:
 
 
 def describe(data: bytes) -> str:
-    """Name a file that is not one of ours, with its article, to stand after "The file is …"."""
+    """Describe a file of another type, to follow "The file is …"."""
     for offset, mark, name in _OTHERS:
         if data.startswith(mark, offset):
             return name
@@ -58,4 +58,4 @@ def describe(data: bytes) -> str:
         for mark, name in _MARKUP:
             if mark in head:
                 return name
-    return "not an image of a kind that can be read here"
+    return "of an unsupported type"

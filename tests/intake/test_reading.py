@@ -144,7 +144,7 @@ def test_pixels_cannot_be_changed_afterwards():
         (b"<html></html>", "a web page"),
         (b"PK\x03\x04....", "a ZIP archive"),
         (b"....ftypheic", "a HEIC photograph"),
-        (b"hello", "not an image of a kind that can be read here"),
+        (b"hello", "of an unsupported type"),
     ],
 )
 def test_the_sentence_names_what_the_file_is(data: bytes, words: str):
