@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from classifier.advice import advice
 from classifier.evidence import SPLIT_FROM, AnswerRule, Ground, ground
 from classifier.explanation import reason, remaining_reasons
 from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, Outcome, likely_kinds, remaining
 from classifier.inference.decision import answer, possible_findings
 from classifier.inference.registry import Thresholds
-from classifier.wording import ResultData, advice, alternatives, remaining_findings, sentence
+from classifier.wording import ResultData, alternatives, remaining_findings, sentence
 
 RULE = AnswerRule(
     finding=0.55,
