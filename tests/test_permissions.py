@@ -152,6 +152,7 @@ rules(
 rules(Rule(API, per_scan=True), "api:scan-conversations")
 rules(Rule(LOGIN, per_person=True), "web:webhook", "web:webhook_delete")
 rules(Rule(API), "api:webhook-list")
+rules(Rule(API, method="post", incomplete=True), "api:commissioning-compare")
 rules(Rule(API, per_person=True), "api:webhook-detail", "api:webhook-deliveries")
 rules(Rule(API, method="post", per_person=True), "api:webhook-ping")
 rules(Rule(API, per_person=True), "api:scan-messages", "api:scan-message")

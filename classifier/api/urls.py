@@ -29,6 +29,7 @@ from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, Sc
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
 from classifier.api.scans import ScanViewSet
 from classifier.api.side_by_side import AnalyzeAllView, ComparisonView
+from classifier.api.site_comparison import SiteComparisonView
 from classifier.api.statistics import StatisticsView
 from classifier.api.webhooks import WebhookDeliveryViewSet, WebhookPingViewSet, WebhookViewSet
 
@@ -111,6 +112,7 @@ urlpatterns = [
     path("v1/batches/", BatchViewSet.as_view({"get": "list"}), name="batch-list"),
     path("v1/batches/<uuid:pk>/", BatchViewSet.as_view({"get": "retrieve"}), name="batch-detail"),
     path("v1/commissionings/", CommissioningListView.as_view(), name="commissioning-list"),
+    path("v1/commissionings/compare/", SiteComparisonView.as_view(), name="commissioning-compare"),
     path("v1/commissionings/<uuid:pk>/", CommissioningDetailView.as_view(), name="commissioning-detail"),
     path("v1/commissionings/<uuid:pk>/cases/", CommissioningCasesView.as_view(), name="commissioning-cases"),
     path("v1/commissionings/<uuid:pk>/close/", CommissioningCloseView.as_view(), name="commissioning-close"),

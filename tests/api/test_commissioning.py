@@ -1,5 +1,7 @@
 """Commissionings over the API."""
 
+import json
+
 import pytest
 
 from classifier.acceptance.signature import read_signed
@@ -81,3 +83,38 @@ def test_members_read_and_outsiders_find_nothing(started, api, teammate, outside
     assert api(outsider).get(BASE).json() == []
     for address in (started, f"{started}acceptance/"):
         assert api(outsider).get(address).status_code == 404
+
+
+@pytest.fixture
+def signed(started, api, owner, team) -> dict:
+    """The signed report of a closed commissioning with one case."""
+    client = api(owner)
+    scan = make_scan(owner, team=team)
+    client.post(f"{started}cases/", {"cases": [{"scan": str(scan.pk), "finding": "glioma"}]}, format="json")
+    case = CommissioningCase.objects.get()
+    commissioning = case.commissioning
+    case.analysis.delete()
+    make_shadow_case(commissioning, scan, answer="glioma", truth="glioma")
+    client.post(f"{started}close/")
+    return client.get(f"{started}acceptance/").json()
+
+
+def test_signed_reports_of_several_sites_are_compared(signed, api, outsider) -> None:
+    changed = json.loads(json.dumps(signed))
+    changed["report"]["counts"]["with_truth"] = 1000
+    response = api(outsider).post(f"{BASE}compare/", {"reports": [signed, changed, {}, signed]}, format="json")
+    assert response.status_code == 200
+    body = response.json()
+    assert body["compared"] == [1, 4]
+    figures = {row["label"]: row["values"] for row in body["figures"]}
+    assert figures["Cases with truth"] == ["1", "1"]
+    assert any(label.startswith("Sensitivity") for label in figures)
+    assert body["problems"] == [
+        "Report 2: The signature does not fit: the file was changed after it was signed.",
+        "Report 3: The file is no signed acceptance report.",
+    ]
+
+
+@pytest.mark.parametrize("reports", [None, [], [{}] * 11, ["text"]])
+def test_a_comparison_needs_one_to_ten_reports(reports, api, owner) -> None:
+    assert api(owner).post(f"{BASE}compare/", {"reports": reports}, format="json").status_code == 400
