@@ -14,6 +14,7 @@ from classifier.queue import claim
 from classifier.reports import archive
 from classifier.selectors.model import default_model
 from classifier.services import (
+    assistant,
     conversation,
     explanation,
     notification,
@@ -52,6 +53,7 @@ def sweep() -> None:
     explanation.sweep_explanations()
     conversation.sweep_messages()
     picture_check.sweep_checks()
+    assistant.fail_interrupted_tests()
 
 
 @shared_task(name="classifier.remove_orphaned_files")

@@ -7,7 +7,7 @@ from classifier.assistant.allowlist import IMAGE, QUESTION, context_of
 from classifier.assistant.builtin import Facts
 from classifier.assistant.check import check, complete_sentences, said_of_blocked
 from classifier.assistant.facts import facts_of, image_of
-from classifier.assistant.failures import empty
+from classifier.assistant.failures import CUT_OFF, ProviderFailed, empty
 from classifier.assistant.prompts import CHAT, data_of
 from classifier.assistant.references import references_of, render
 from classifier.models import Conversation, Message, Scan, User
@@ -27,6 +27,7 @@ REFUSAL = (
 )
 OFF = "The language model of this conversation was switched off. Nothing was sent."
 CLOSED = "The result is no longer open to you. Nothing was sent."
+CUT = "*The answer ends here because it reached the limit of its length.*"
 CONTRADICTED = "The answer contradicted the analysis and is not shown. Try again, or ask in other words."
 
 _ASKS = re.compile(
@@ -117,20 +118,25 @@ def answer(claim: MessageClaim) -> None:
         question=claim.row.question,
         image=image,
     )
-    written = ""
-    for written in pieces:
-        checked = check(complete_sentences(written), facts=facts, references=references, asserts=None)
-        if not write_answer(claim, render(checked.text, references)):
-            # The person has stopped it, or another worker has taken over.
-            pieces.close()
-            return
+    written, notes = "", []
+    try:
+        for written in pieces:
+            checked = check(complete_sentences(written), facts=facts, references=references, asserts=None)
+            if not write_answer(claim, render(checked.text, references)):
+                # The person has stopped it, or another worker has taken over.
+                pieces.close()
+                return
+    except ProviderFailed as failure:
+        if failure.code != CUT_OFF or not written:
+            raise
+        notes.append(CUT)
     checked = check(written, facts=facts, references=references, asserts=None)
     if not checked.text:
         fail_answer(claim, CONTRADICTED if checked.blocked else empty(provider.name))
         return
-    note = said_of_blocked(checked.blocked)
+    notes.append(said_of_blocked(checked.blocked))
     text = render(checked.text, references)
-    finish_answer(claim, f"{text}\n\n{note}" if note else text, blocked=checked.blocked)
+    finish_answer(claim, "\n\n".join([text, *filter(None, notes)]), blocked=checked.blocked)
 
 
 def _facts(scan: Scan, conversation: Conversation) -> Facts:

@@ -2,6 +2,9 @@
 
 from classifier.services.assistant import Connection
 
+CUT_OFF = "cut_off"
+"""The code of an answer that reached the limit of its length."""
+
 
 class ProviderFailed(Exception):
     """A provider gave no usable answer; the message is a sentence for people, without anything the provider sent.
@@ -30,7 +33,7 @@ def failure_of(error: Exception, connection: Connection) -> ProviderFailed:
         ((e.ModelUnavailableError, e.ModelServerError), "server_error", _DOWN),
         ((e.ModelConnectionError,), "unreachable", _UNREACHABLE),
         ((e.ContentFilterError,), "refused", _FILTERED),
-        ((e.OutputTokenLimitExceeded,), "cut_off", _CUT),
+        ((e.OutputTokenLimitExceeded,), CUT_OFF, _CUT),
         ((e.ModelRequestRejectedError, e.ModelHTTPError), "rejected", _REJECTED),
         ((e.UnexpectedModelBehavior, e.UsageLimitExceeded), "malformed", _MALFORMED),
         ((e.ModelAPIError,), "unreachable", _UNREACHABLE),

@@ -107,7 +107,8 @@ def stream(
         image: PNG file to send; None sends none.
 
     Raises:
-        ProviderFailed: if there is no usable answer within the time of the provider.
+        ProviderFailed: if there is no usable answer within the time of the provider; with the code `CUT_OFF` after the
+            last piece of an answer that reached the limit of its length.
     """
     pieces: Queue[str | ProviderFailed | None] = Queue()
     closed = Event()
@@ -192,6 +193,7 @@ async def _stream(
     closed: Event,
 ) -> Answer:
     from pydantic_ai import Agent, BinaryContent
+    from pydantic_ai.exceptions import OutputTokenLimitExceeded
     from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
 
     history: list[ModelMessage] = []
@@ -209,6 +211,9 @@ async def _stream(
                 pieces.put(text)
                 if closed.is_set():
                     return Answer()
+            if result.response.finish_reason == "length":
+                # Text that was cut off is no error of the library.
+                raise OutputTokenLimitExceeded("The answer reached the limit of its length.")
     return Answer()
 
 

@@ -12,7 +12,7 @@ class AssistantProvider(models.Model):
     """A language model that people may choose for explanations, once staff have enabled it.
 
     The key is stored encrypted (`classifier.services.secrets`) and never shown. A connection test is a job of the
-    worker: `test_state` goes from `waiting` to `succeeded` or `failed`.
+    worker: `test_state` goes from `waiting` to `running` and then to `succeeded` or `failed`.
     """
 
     class Kind(models.TextChoices):
@@ -28,9 +28,11 @@ class AssistantProvider(models.Model):
 
         NONE = "", "Not tested"
         WAITING = "waiting", "Waiting for a worker"
+        RUNNING = "running", "Testing"
         SUCCEEDED = "succeeded", "Connected"
         FAILED = "failed", "Failed"
 
+    TESTING: ClassVar[tuple[str, ...]] = (Test.WAITING, Test.RUNNING)
     NAME: ClassVar[str] = r"^[a-z0-9][a-z0-9-]{0,31}$"
 
     name = models.CharField(

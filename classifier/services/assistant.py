@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +36,8 @@ EDITABLE = (
 ENVIRONMENT_NAME = "environment"
 # Fields of a provider that the environment gives.
 FROM_ENVIRONMENT = ("name", "kind", "model", "address")
+MAX_TEST = timedelta(minutes=6)
+"""A connection test that began earlier has no worker any more: an answer may take five minutes."""
 KEY_LOST = "The stored key cannot be read, because SECRET_KEY has changed. Enter the key again."
 
 
@@ -148,11 +150,18 @@ def claim_test() -> AssistantProvider | None:
         row = waiting.select_for_update(skip_locked=True).first()
         if row is None:
             return None
-        # Taken: if the worker dies, staff test again.
         AssistantProvider.objects.filter(pk=row.pk).update(
-            test_state=AssistantProvider.Test.FAILED, test_message="The test was interrupted. Test again."
+            test_state=AssistantProvider.Test.RUNNING, tested_at=timezone.now()
         )
         return row
+
+
+def fail_interrupted_tests(*, now: datetime | None = None) -> None:
+    """End connection tests whose worker died."""
+    begun_before = (now or timezone.now()) - MAX_TEST
+    AssistantProvider.objects.filter(test_state=AssistantProvider.Test.RUNNING, tested_at__lt=begun_before).update(
+        test_state=AssistantProvider.Test.FAILED, test_message="The test was interrupted. Test again."
+    )
 
 
 def finish_test(provider: AssistantProvider, *, succeeded: bool, message: str) -> None:

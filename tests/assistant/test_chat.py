@@ -275,7 +275,8 @@ def test_an_interrupted_answer_fails_after_two_attempts(talk):
     assert (row.state, row.failure_message) == ("failed", "The answer was interrupted. Try again.")
 
 
-def test_the_wire_format_of_a_stream(make_provider, scan, owner, monkeypatch):
+@pytest.mark.parametrize(("finish_reason", "note"), [("stop", ""), ("length", f"\n\n{chat.CUT}")])
+def test_the_wire_format_of_a_stream(make_provider, scan, owner, monkeypatch, finish_reason, note):
     monkeypatch.setattr(llm, "WRITE_SECONDS", None)
     pieces = ["A meningioma ", "is reported. ", "The grade is unknown."]
     chunks = [
@@ -285,10 +286,10 @@ def test_the_wire_format_of_a_stream(make_provider, scan, owner, monkeypatch):
         }
         for piece in pieces
     ]  # fmt: skip
-    chunks.append(chunks[0] | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    chunks.append(chunks[0] | {"choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]})
     body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     _, server = make_provider(raw(body.encode(), content_type="text/event-stream"))
     talk = start_conversation(get_scan(owner, scan.pk), by=owner, provider="local", with_image=False)
     row = answered(ask(talk))
-    assert row.answer == "".join(pieces)
+    assert (row.state, row.answer) == ("succeeded", "".join(pieces) + note)
     assert server.requests[0][2]["stream"] is True

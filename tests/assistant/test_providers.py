@@ -2,14 +2,16 @@
 
 import json
 import logging
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from classifier.assistant import jobs
 from classifier.assistant.requests import request_explanation
 from classifier.models import AssistantProvider, Event, Explanation
 from classifier.selectors.scan import get_scan
-from classifier.services.assistant import request_test
+from classifier.services.assistant import claim_test, fail_interrupted_tests, request_test
 from tests.assistant.conftest import CANARY, GOOD, KEY
 from tests.assistant.fake_providers import answered, failing, raw, slow
 
@@ -114,6 +116,18 @@ def test_a_connection_is_tested_without_data(make_provider, staff, kind):
     assert (provider.test_state, "answered within" in provider.test_message) == ("succeeded", True)
     assert len(server.requests) == 1
     assert not jobs.run_test()
+
+
+def test_a_test_that_runs_is_no_failed_one_until_its_worker_has_died(make_provider, staff, browse):
+    provider, _ = make_provider(failing(401))
+    request_test(provider, by=staff)
+    claim_test()
+    assert claim_test() is None
+    fail_interrupted_tests()
+    assert "Testing" in browse(staff).get("/settings/assistant/").content.decode()
+    fail_interrupted_tests(now=timezone.now() + timedelta(minutes=7))
+    provider.refresh_from_db()
+    assert (provider.test_state, provider.test_message) == ("failed", "The test was interrupted. Test again.")
 
 
 def test_a_failed_test_says_why(make_provider, staff):

@@ -123,7 +123,7 @@ def _provider_page(request: SignedInRequest, row: AssistantProvider | None) -> H
         "check_label": CHECK_LABEL,
         "never": NEVER,
         "scores": scores(),
-        "is_testing": any(each.test_state == AssistantProvider.Test.WAITING for each in rows),
+        "is_testing": any(each.test_state in AssistantProvider.TESTING for each in rows),
     }
     return render(request, "web/assistant_providers.html", context, status=400 if form.errors else 200)
 
