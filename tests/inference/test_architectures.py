@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from classifier.inference.architectures import find_architecture
-from classifier.inference.architectures.compact_cnn import Layer, cost, plan
+from classifier.inference.architectures.compact_cnn import SIZE, Layer, cost, plan
 from classifier.inference.architectures.efficientnet_lite import SPECS, blocks
 from classifier.inference.network import (
     backbone_of,
@@ -86,14 +86,14 @@ def test_the_receptive_field_of_the_stem_is_what_was_counted_by_hand():
     for layer in list(plan(224))[:3]:
         field, stride = field + (layer.kernel - 1) * stride, stride * layer.stride
     assert (field, stride) == (9, 2)
-    assert cost()["receptive_field"] >= 224
+    assert cost()["receptive_field"] >= SIZE
     assert cost()["stride"] == 16
 
 
 def test_the_compact_network_keeps_to_its_limits(networks):
-    counted = network_cost("compact-cnn", size=224)
+    counted = network_cost("compact-cnn", size=SIZE)
     head = 256 * 4
-    assert counted["multiply_adds"] == cost(224)["multiply_adds"] + head <= 600_000_000
+    assert counted["multiply_adds"] == cost()["multiply_adds"] + head <= 600_000_000
     assert counted["parameters"] == cost()["parameters"] + head + 4 <= 2_000_000
     assert networks["compact-cnn"].count_params() == counted["parameters"]
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-SIZE = 224
+SIZE = 160
+"""Pixels a side."""
 STEM = (16, 32)
 """Channels of the two convolutions of the stem, at the full and at half the side."""
 STAGES = ((64, 2), (128, 3), (256, 4))
@@ -77,14 +78,14 @@ def build() -> Any:
     """Build the backbone with random weights.
 
     Returns:
-        A Keras model from `(N, S, S, 1)` to feature maps `(N, S/16, S/16, 256)`, which are 14×14 at 224 pixels.
+        A Keras model from `(N, S, S, 1)` to feature maps `(N, S/16, S/16, 256)`, which are 10×10 at 160 pixels.
     """
     import keras
 
     layers = keras.layers
     conv: Any = standardized_convolution()
     inputs = keras.Input((None, None, 1))
-    # MR intensities have no unit: each image gets mean 0 and variance 1. In float32, since it sums up 50,000 pixels.
+    # MR intensities have no unit: each image gets mean 0 and variance 1. In float32, since it sums up 25,600 pixels.
     maps = layers.GroupNormalization(1, scale=False, center=False, dtype="float32", name="stem_standardize")(inputs)
     maps = layers.ReLU(name="stem_relu1")(conv(STEM[0], 3, name="stem_conv1")(maps))
     maps = blurred_half(maps, name="stem_blur1")
