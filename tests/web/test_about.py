@@ -99,7 +99,7 @@ def test_about_counts_each_finding(browse, owner, models):
     (models / "xception" / "evaluation").mkdir()
     (models / "xception" / "evaluation" / "patient.json").write_text(json.dumps(evaluation))
     page = " ".join(browse(owner).get("/about/").content.decode().split())
-    assert "Of 100 images with a meningioma, 50 have another most probable finding." in page
+    assert "Of 100 images with a meningioma, the network ranks another finding first in 50." in page
     assert "8 of 10" in page
     assert "1 of 40" in page
     assert "97.5%" in page
