@@ -20,4 +20,5 @@ def test_pictures_without_a_scan_are_removed_by_beat(owner, settings):
     assert not orphan.exists()
     assert Path(kept.image.path).exists()
     names = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    assert names == {tasks.sweep.name, tasks.notify_people.name, tasks.remove_orphaned_files.name}
+    periodic = (tasks.sweep, tasks.notify_people, tasks.deliver_webhooks, tasks.remove_orphaned_files)
+    assert names == {task.name for task in periodic}
