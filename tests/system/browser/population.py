@@ -126,6 +126,7 @@ def populate() -> None:
         "commissioning_id": commissioning.pk,
         "webhook_id": webhook.pk,
         "name": "glioma-1",
+        "other": "efficientnet-lite",
         "number": 1,
         "kind": "html",
         "pk": scan.pk,
