@@ -1,4 +1,4 @@
-"""Webhooks: who is told of what, signatures, repetition, and hosts that must not be reached."""
+"""Webhooks: recipients of messages, signatures, retries, and hosts that must not be reached."""
 
 import base64
 import hashlib
