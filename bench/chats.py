@@ -41,8 +41,8 @@ def main() -> None:
     """Measure and write."""
     options = arguments(__doc__, kinds=True)
     people, seconds = (QUICK_PEOPLE, QUICK_SECONDS) if options.quick else (PEOPLE, SECONDS)
-    with streaming_provider() as address, installation(options.kind) as running:
-        setup = json.loads(_inside(running, "setup", str(people), address))
+    with streaming_provider() as url, installation(options.kind) as running:
+        setup = json.loads(_inside(running, "setup", str(people), url))
         running.wait_until_idle()
         reader = setup["reader"]
         before_load = conditions()
@@ -155,7 +155,7 @@ class OpenPages:
 
 @contextmanager
 def streaming_provider() -> Iterator[str]:
-    """Run a server that streams a long answer slowly, in OpenAI's format. Yield its address."""
+    """Run a server that streams a long answer slowly, in OpenAI's format. Yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -221,7 +221,7 @@ def _inside(running: Installation, *arguments: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def inside(step: str, people: int, address: str = "") -> None:
+def inside(step: str, people: int, url: str = "") -> None:
     """Store people with a scan each and the provider (`setup`), or let them ask (`ask`); print what was made."""
     import django
 
@@ -248,7 +248,7 @@ def inside(step: str, people: int, address: str = "") -> None:
         for number in range(people):
             submit_scan(owner=person(f"person-{number}"), file=sample)
         AssistantProvider.objects.create(
-            name="slow", kind="compatible", model="slow", address=address, enabled=True, max_tokens=16000,
+            name="slow", kind="compatible", model="slow", url=url, enabled=True, max_tokens=16000,
             timeout_seconds=300,
         )  # fmt: skip
         print(json.dumps({"reader": session(person("reader"))}))

@@ -226,7 +226,7 @@ WEB_CONCURRENCY = setting("WEB_CONCURRENCY", 1, number(minimum=1, maximum=256))
 ASSISTANT_KIND = setting("ASSISTANT_KIND", "", one_of("", "google", "openai", "anthropic", "compatible"))
 ASSISTANT_NAME = env.str("ASSISTANT_NAME", "")
 ASSISTANT_MODEL = env.str("ASSISTANT_MODEL", "")
-ASSISTANT_ADDRESS = env.str("ASSISTANT_ADDRESS", "")
+ASSISTANT_URL = env.str("ASSISTANT_URL", "")
 ASSISTANT_KEY = env.str("ASSISTANT_KEY", "")
 
 # --- webhooks ---------------------------------------------------------------------------------------------------

@@ -236,7 +236,7 @@ def address(owner, team) -> Callable[[str], str]:
             values |= {"name": "xception", "other": "xception", "number": 0}
         explanation = store_explanation(analysis, by=owner, provider="built-in", text="It is.")
         provider, _ = AssistantProvider.objects.get_or_create(
-            name="local", kind="compatible", model="m", address="http://h/v1", enabled=True
+            name="local", kind="compatible", model="m", url="http://h/v1", enabled=True
         )
         conversation = start_conversation(analysis, by=owner, provider=provider, with_image=False)
         message = ask(conversation, question="Why?", provider=provider, fields=[])

@@ -27,7 +27,7 @@ def _google(connection: Connection, client: Any) -> Any:
     provider = GoogleProvider(
         api_key=connection.key,
         http_client=client,
-        base_url=connection.address or None,
+        base_url=connection.url or None,
         retry_options=HttpRetryOptions(attempts=1),
     )
     return GoogleModel(connection.model, provider=provider)
@@ -40,7 +40,7 @@ def _openai(connection: Connection, client: Any) -> Any:
 
     # A server without keys needs some text in the header.
     provider = OpenAIProvider(
-        base_url=connection.address or "https://api.openai.com/v1", api_key=connection.key or "none", http_client=client
+        base_url=connection.url or "https://api.openai.com/v1", api_key=connection.key or "none", http_client=client
     )
     if connection.kind == "compatible":
         profile = OpenAIModelProfile(supports_json_schema_output=True, openai_supports_strict_tool_definition=False)
@@ -52,7 +52,7 @@ def _anthropic(connection: Connection, client: Any) -> Any:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    provider = AnthropicProvider(api_key=connection.key, base_url=connection.address or None, http_client=client)
+    provider = AnthropicProvider(api_key=connection.key, base_url=connection.url or None, http_client=client)
     return AnthropicModel(connection.model, provider=provider)
 
 

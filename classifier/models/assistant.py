@@ -43,7 +43,7 @@ class AssistantProvider(models.Model):
     )
     kind = models.CharField(max_length=16, choices=Kind)
     model = models.CharField(max_length=120, help_text="Name of the model, as the provider spells it.")
-    address = models.URLField(max_length=300, blank=True, help_text="Base URL. Empty: the provider's own.")
+    url = models.URLField(max_length=300, blank=True, help_text="Base URL. Empty: the provider's own.")
     key = models.TextField(blank=True, editable=False, help_text="API key, encrypted.")
     from_environment = models.BooleanField(default=False, editable=False)
     enabled = models.BooleanField(default=False)

@@ -25,7 +25,7 @@ EDITABLE = (
     "name",
     "kind",
     "model",
-    "address",
+    "url",
     "enabled",
     "image_allowed",
     "picture_check",
@@ -35,7 +35,7 @@ EDITABLE = (
 )
 ENVIRONMENT_NAME = "environment"
 # Fields of a provider that the environment gives.
-FROM_ENVIRONMENT = ("name", "kind", "model", "address")
+FROM_ENVIRONMENT = ("name", "kind", "model", "url")
 MAX_TEST = timedelta(minutes=6)
 """A connection test that began earlier has no worker any more: an answer may take five minutes."""
 KEY_LOST = "The stored key cannot be read, because SECRET_KEY has changed. Enter the key again."
@@ -52,7 +52,7 @@ class Connection:
     name: str
     kind: str
     model: str
-    address: str
+    url: str
     max_tokens: int
     timeout_seconds: int
     key: str = field(repr=False)
@@ -71,7 +71,7 @@ def connection_of(provider: AssistantProvider) -> Connection:
         name=provider.name,
         kind=provider.kind,
         model=provider.model,
-        address=provider.address,
+        url=provider.url,
         max_tokens=provider.max_tokens,
         timeout_seconds=provider.timeout_seconds,
         key=key,
@@ -95,14 +95,14 @@ def save_provider(
     """
     _require_staff(by)
     row = provider or AssistantProvider()
-    old_address, was_enabled = row.address, row.enabled
+    old_url, was_enabled = row.url, row.enabled
     for name, value in fields.items():
         if name in EDITABLE and not (row.from_environment and name in FROM_ENVIRONMENT):
             setattr(row, name, value)
     if key is not None and not row.from_environment:
         row.key = encrypt(key.strip())
-    elif row.address != old_address and not row.from_environment and row.pk:
-        # Otherwise a changed address would receive a key that was entered for another one.
+    elif row.url != old_url and not row.from_environment and row.pk:
+        # Otherwise a changed URL would receive a key that was entered for another one.
         row.key = ""
     _check(row)
     row.changed_by = by
@@ -180,7 +180,7 @@ def adopt_environment() -> None:
         "name": settings.ASSISTANT_NAME or ENVIRONMENT_NAME,
         "kind": settings.ASSISTANT_KIND,
         "model": settings.ASSISTANT_MODEL,
-        "address": settings.ASSISTANT_ADDRESS,
+        "url": settings.ASSISTANT_URL,
     }
     row = AssistantProvider.objects.filter(from_environment=True).first()
     if row is None:
@@ -199,11 +199,11 @@ def adopt_environment() -> None:
 def _check(row: AssistantProvider) -> None:
     if not re.fullmatch(AssistantProvider.NAME, row.name) or row.name == "built-in":
         raise Invalid("A name has lower-case letters, digits, and hyphens, 32 at most.", code="invalid_name")
-    if row.kind == AssistantProvider.Kind.COMPATIBLE and not row.address:
-        raise Invalid("Enter the address of the server, for example http://127.0.0.1:11434/v1.", code="invalid_address")
-    parts = urlsplit(row.address)
-    if row.address and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query):
-        raise Invalid("An address begins with https:// or http:// and holds no password.", code="invalid_address")
+    if row.kind == AssistantProvider.Kind.COMPATIBLE and not row.url:
+        raise Invalid("Enter the URL of the server, for example http://127.0.0.1:11434/v1.", code="invalid_url")
+    parts = urlsplit(row.url)
+    if row.url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query):
+        raise Invalid("A URL begins with https:// or http:// and holds no password.", code="invalid_url")
     needs_key = row.kind != AssistantProvider.Kind.COMPATIBLE
     if row.enabled and needs_key and not row.key and not row.from_environment:
         raise Invalid("Enter the API key before you enable this provider.", code="no_key")

@@ -21,10 +21,10 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
         required=False,
         max_length=400,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
-        help_text="Stored encrypted and never shown again. Empty keeps the stored key, unless the address changes.",
+        help_text="Stored encrypted and never shown again. Empty keeps the stored key, unless the URL changes.",
     )
 
-    field_order = ("name", "kind", "model", "address", "key")
+    field_order = ("name", "kind", "model", "url", "key")
 
     class Meta:
         model = AssistantProvider
@@ -32,7 +32,7 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
             "name",
             "kind",
             "model",
-            "address",
+            "url",
             "requests_per_hour",
             "max_tokens",
             "timeout_seconds",
@@ -42,6 +42,7 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
         )
         labels = {  # noqa: RUF012 - as Django documents it
             "kind": "Interface",
+            "url": "URL",
             "requests_per_hour": "Requests per person and hour",
             "max_tokens": "Longest answer, in tokens",
             "timeout_seconds": "Time for an answer, in seconds",
@@ -62,9 +63,9 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
         for field in self.fields.values():
             style(field)
         if self.instance.from_environment:
-            for name in ("name", "kind", "model", "address", "key"):
+            for name in ("name", "kind", "model", "url", "key"):
                 self.fields[name].disabled = True
-            self.fields["key"].help_text = "The environment sets this provider's name, model, address, and key."
+            self.fields["key"].help_text = "The environment sets this provider's name, model, URL, and key."
 
     @property
     def values(self) -> dict[str, Any]:

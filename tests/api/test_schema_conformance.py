@@ -78,7 +78,7 @@ def scans(owner, team) -> list[Scan]:
 def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
     """Return a function that replaces valid but random references of a request by real ones."""
     AssistantProvider.objects.create(
-        name="local", kind="compatible", model="m", address="http://127.0.0.1:9/v1", enabled=True, image_allowed=True
+        name="local", kind="compatible", model="m", url="http://127.0.0.1:9/v1", enabled=True, image_allowed=True
     )
 
     def real_id(case: schemathesis.Case) -> UUID:

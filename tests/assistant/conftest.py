@@ -34,9 +34,9 @@ def make_provider(staff: User, serve):
 
     def make(reply: Reply, *, kind: str = "compatible", **fields: object) -> tuple[AssistantProvider, FakeProvider]:
         server = serve(reply)
-        address = f"{server.url}/v1" if kind in ("openai", "compatible") else server.url
+        url = f"{server.url}/v1" if kind in ("openai", "compatible") else server.url
         values = {"name": "local", "model": "gpt-test", "enabled": True, "timeout_seconds": 20} | fields
-        return save_provider(None, by=staff, key=KEY, kind=kind, address=address, **values), server
+        return save_provider(None, by=staff, key=KEY, kind=kind, url=url, **values), server
 
     return make
 

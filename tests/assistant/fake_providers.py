@@ -17,7 +17,7 @@ class FakeProvider:
     """A running server.
 
     Attributes:
-        url: its base address.
+        url: its base URL.
         requests: path, headers in lower case, and body of each request.
     """
 

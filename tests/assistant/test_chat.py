@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def provider(db):
     return AssistantProvider.objects.create(
-        name="local", kind="compatible", model="llama3", address="http://127.0.0.1:9/v1", enabled=True,
+        name="local", kind="compatible", model="llama3", url="http://127.0.0.1:9/v1", enabled=True,
         image_allowed=True,
     )  # fmt: skip
 

@@ -69,13 +69,13 @@ def test_no_page_shows_the_key(browse, staff, caplog):
     assert KEY not in repr(list(Event.objects.values()))
 
 
-def test_an_empty_field_keeps_the_key_and_a_new_address_removes_it(browse, staff):
+def test_an_empty_field_keeps_the_key_and_a_new_url_removes_it(browse, staff):
     row = save_provider(None, by=staff, key=KEY, **FIELDS)
     client = browse(staff)
     client.post(f"{PAGE}{row.pk}/", FORM | {"model": "gemini-3-pro", "key": ""})
     row.refresh_from_db()
     assert (row.model, connection_of(row).key) == ("gemini-3-pro", KEY)
-    client.post(f"{PAGE}{row.pk}/", FORM | {"address": "https://other.example/", "key": ""})
+    client.post(f"{PAGE}{row.pk}/", FORM | {"url": "https://other.example/", "key": ""})
     row.refresh_from_db()
     assert connection_of(row).key == ""
 
@@ -85,10 +85,10 @@ def test_an_empty_field_keeps_the_key_and_a_new_address_removes_it(browse, staff
     [
         ({"name": "built-in"}, "invalid_name"),
         ({"name": "Two words"}, "invalid_name"),
-        ({"kind": "compatible"}, "invalid_address"),
-        ({"address": "ftp://host/"}, "invalid_address"),
-        ({"address": "https://user:password@host/"}, "invalid_address"),
-        ({"address": "file:///etc/passwd"}, "invalid_address"),
+        ({"kind": "compatible"}, "invalid_url"),
+        ({"url": "ftp://host/"}, "invalid_url"),
+        ({"url": "https://user:password@host/"}, "invalid_url"),
+        ({"url": "file:///etc/passwd"}, "invalid_url"),
         ({"enabled": True}, "no_key"),
         ({"kind": "other"}, "invalid_provider"),
         ({"timeout_seconds": 100000}, "invalid_provider"),
@@ -141,15 +141,15 @@ class TestEnvironment:
         assert connection_of(row).key == KEY
         assert KEY not in page
 
-    def test_its_address_is_not_changed_on_the_page(self, staff):
+    def test_its_url_is_not_changed_on_the_page(self, staff):
         adopt_environment()
         row = save_provider(AssistantProvider.objects.get(), by=staff, model="other", enabled=True)
         assert (row.model, row.enabled) == ("gpt-5", True)
 
-    def test_another_address_switches_it_off(self, staff, settings):
+    def test_another_url_switches_it_off(self, staff, settings):
         adopt_environment()
         save_provider(AssistantProvider.objects.get(), by=staff, enabled=True)
-        settings.ASSISTANT_ADDRESS = "https://elsewhere.example/v1"
+        settings.ASSISTANT_URL = "https://elsewhere.example/v1"
         adopt_environment()
         assert AssistantProvider.objects.get().enabled is False
 
@@ -163,5 +163,5 @@ def test_the_page_says_field_by_field_what_leaves_the_house(browse, staff):
 
 
 def test_a_connection_shows_no_key():
-    shown = repr(Connection(name="a", kind="google", model="m", address="", max_tokens=1, timeout_seconds=1, key=KEY))
+    shown = repr(Connection(name="a", kind="google", model="m", url="", max_tokens=1, timeout_seconds=1, key=KEY))
     assert KEY not in shown

@@ -37,7 +37,7 @@ def _other_scan(outsider, owner):
     for user in (outsider, owner):
         make_analysis(make_scan(user, patient_reference=OTHER, notes=OTHER), state="succeeded", finding="glioma")
     AssistantProvider.objects.create(
-        name="local", kind="compatible", model="m", address="http://127.0.0.1:9/v1", key=encrypt(KEY), enabled=True,
+        name="local", kind="compatible", model="m", url="http://127.0.0.1:9/v1", key=encrypt(KEY), enabled=True,
         image_allowed=True,
     )  # fmt: skip
 

@@ -103,7 +103,7 @@ def test_a_slow_provider_is_given_up(make_provider, scan, owner):
 
 def test_a_server_that_is_not_there_is_a_sentence(make_provider, scan, owner, staff):
     provider, _ = make_provider(answered("compatible", GOOD))
-    AssistantProvider.objects.filter(pk=provider.pk).update(address="http://127.0.0.1:9/v1")
+    AssistantProvider.objects.filter(pk=provider.pk).update(url="http://127.0.0.1:9/v1")
     assert "cannot be reached" in explain(scan, owner).failure_message
 
 

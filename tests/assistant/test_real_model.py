@@ -29,7 +29,7 @@ KEY = "only-for-the-test"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """SmolLM2-135M-Instruct behind an OpenAI-compatible address."""
+    """SmolLM2-135M-Instruct behind an OpenAI-compatible URL."""
     import xllamacpp
 
     # The package's own import loads a library that is not installed.
@@ -56,7 +56,7 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def provider(server, staff) -> AssistantProvider:
     return save_provider(
-        None, by=staff, key=KEY, name="smollm2", kind="compatible", model="smollm2", address=server, enabled=True,
+        None, by=staff, key=KEY, name="smollm2", kind="compatible", model="smollm2", url=server, enabled=True,
         max_tokens=300, timeout_seconds=200,
     )  # fmt: skip
 

@@ -94,13 +94,13 @@ def test_a_limit_sends_fewer_images(make_provider, check):  # noqa: F811
     [
         ({"image_allowed": True}, "other", "There is no provider 'other'. Providers on this installation: local."),
         ({}, "local", "gets no image"),
-        ({"image_allowed": True, "address": "http://127.0.0.1:9/v1"}, "local", "cannot be reached"),
+        ({"image_allowed": True, "url": "http://127.0.0.1:9/v1"}, "local", "cannot be reached"),
     ],
 )
 def test_a_provider_that_cannot_be_checked_is_a_sentence(make_provider, check, fields, provider, said):  # noqa: F811
     made, _ = make_provider(looks("compatible", SAID), image_allowed=fields.get("image_allowed", False))
-    if "address" in fields:
-        AssistantProvider.objects.filter(pk=made.pk).update(address=fields["address"])
+    if "url" in fields:
+        AssistantProvider.objects.filter(pk=made.pk).update(url=fields["url"])
     with pytest.raises(CommandError, match=said):
         check(provider=provider)
     assert not AssistantTrial.objects.exists()

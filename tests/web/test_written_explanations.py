@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def provider(db):
     """An enabled provider that may get the image. No test here reaches it."""
     return AssistantProvider.objects.create(
-        name="local", kind="compatible", model="llama3", address="http://127.0.0.1:9/v1", enabled=True,
+        name="local", kind="compatible", model="llama3", url="http://127.0.0.1:9/v1", enabled=True,
         image_allowed=True,
     )  # fmt: skip
 
@@ -81,7 +81,7 @@ def test_a_failure_is_said_beside_the_built_in_text(browse, owner, scan, provide
 
 def test_the_choice_is_remembered(browse, owner, scan, provider):
     AssistantProvider.objects.create(
-        name="a-first", kind="compatible", model="m", address="http://127.0.0.1:9/v1", enabled=True
+        name="a-first", kind="compatible", model="m", url="http://127.0.0.1:9/v1", enabled=True
     )
     client = browse(owner)
     client.post(url(scan), {"provider": "local", "with_image": "on"})
@@ -93,7 +93,7 @@ def test_the_choice_is_remembered(browse, owner, scan, provider):
 
 
 def test_only_enabled_providers_are_offered(browse, owner, scan, provider):
-    AssistantProvider.objects.create(name="off", kind="compatible", model="m", address="http://127.0.0.1:9/v1")
+    AssistantProvider.objects.create(name="off", kind="compatible", model="m", url="http://127.0.0.1:9/v1")
     page = page_of(browse(owner), scan)
     assert 'value="local"' in page
     assert 'value="off"' not in page

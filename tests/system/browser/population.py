@@ -84,7 +84,7 @@ def populate() -> None:
     record_impression(get_scan(reader, opened.pk), by=reader, finding="meningioma", certainty="medium", comment="Dural")
 
     provider = AssistantProvider.objects.create(
-        name="local", kind="compatible", model="llama3.2", address="http://127.0.0.1:9/v1", enabled=True
+        name="local", kind="compatible", model="llama3.2", url="http://127.0.0.1:9/v1", enabled=True
     )
     explanation = Explanation.objects.create(
         scan=scan, analysis=analysis, requested_by=owner, provider="local", model="llama3.2", text="### Summary\n\nSo."
