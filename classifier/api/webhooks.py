@@ -20,10 +20,10 @@ from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Webhook, WebhookDelivery
 from classifier.selectors.webhook import deliveries_of, get_webhook, webhooks_of
 from classifier.services.webhook import (
-    ADDRESS,
     EVENTS,
     MAX_URL,
     PING,
+    URL_PATTERN,
     create_webhook,
     delete_webhook,
     secret_of,
@@ -36,13 +36,13 @@ DELIVERY_CHOICES = [*EVENT_CHOICES, (PING, "A test message")]
 STATES = ("waiting", "delivered", "failed")
 
 
-@extend_schema_field({"type": "string", "pattern": f"^https{ADDRESS}$", "maxLength": MAX_URL})
-class AddressField(TextField):
-    """The address of a receiver."""
+@extend_schema_field({"type": "string", "pattern": f"^https{URL_PATTERN}$", "maxLength": MAX_URL})
+class WebhookURLField(TextField):
+    """The URL of a receiver."""
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """An address that gets a signed message about events on scans that the caller may see."""
+    """A URL that gets a signed message about events on scans that the caller may see."""
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=EVENT_CHOICES), read_only=True)
     failed_deliveries = serializers.IntegerField(
@@ -76,10 +76,10 @@ class CreatedWebhookSerializer(WebhookSerializer):
 class NewWebhookSerializer(serializers.Serializer[Any]):
     """A webhook to create."""
 
-    url = AddressField(
+    url = WebhookURLField(
         required=True,
         allow_blank=False,
-        help_text="An https address. Hosts that the operator lists as internal may have a private address, and http.",
+        help_text="An https URL. Hosts that the operator lists as internal may have a private address, and http.",
     )
     events = serializers.ListField(child=serializers.ChoiceField(choices=EVENT_CHOICES), min_length=1, max_length=100)
 
@@ -157,7 +157,7 @@ class WebhookViewSet(WebhookView):
         | errors(
             *(400, 413, 415),
             status_403="The session has no CSRF token.",
-            status_409="The caller has a webhook with this address, or too many.",
+            status_409="The caller has a webhook with this URL, or too many.",
         ),
     )
     def create(self, request: Request) -> Response:

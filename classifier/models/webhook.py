@@ -1,4 +1,4 @@
-"""Webhooks: addresses of other programs that are told about events, and the messages to them."""
+"""Webhooks: URLs of other programs that are told about events, and the messages to them."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class Webhook(models.Model):
-    """An address that gets a signed message about each event of some kinds that its owner may see."""
+    """A URL that gets a signed message about each event of some kinds that its owner may see."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")

@@ -34,8 +34,8 @@ PING = "ping"
 """The event of a test message."""
 
 _PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-ADDRESS = f'://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:{_PORT})?(/[!-"$-~]*)?'
-"""What follows the scheme: a host, a port, and a path with its query; no user name, password, or fragment."""
+URL_PATTERN = f'://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:{_PORT})?(/[!-"$-~]*)?'
+"""A URL after its scheme: a host, a port, and a path with its query; no user name, password, or fragment."""
 
 MAX_WEBHOOKS = 20
 MAX_URL = Webhook._meta.get_field("url").max_length or 500
@@ -48,12 +48,12 @@ def create_webhook(owner: User, *, url: str, events: Iterable[str]) -> Webhook:
 
     Args:
         owner: the account whose view of the scans it has.
-        url: an `https` address; `http` is accepted for a host of the setting `WEBHOOK_INTERNAL_HOSTS`.
+        url: an `https` URL; `http` is accepted for a host of the setting `WEBHOOK_INTERNAL_HOSTS`.
         events: kinds of `EVENTS`; at least one.
 
     Raises:
-        Invalid: if the address or a kind is not accepted.
-        Conflict: if the account has too many webhooks, or one with this address.
+        Invalid: if the URL or a kind is not accepted.
+        Conflict: if the account has too many webhooks, or one with this URL.
     """
     url = checked_url(url)
     wanted = set(events)
@@ -66,7 +66,7 @@ def create_webhook(owner: User, *, url: str, events: Iterable[str]) -> Webhook:
         User.objects.select_for_update().get(pk=owner.pk)
         own = Webhook.objects.filter(owner=owner)
         if own.filter(url=url).exists():
-            raise Conflict("You already have a webhook with this address.")
+            raise Conflict("You already have a webhook with this URL.")
         if own.count() >= MAX_WEBHOOKS:
             raise Conflict(f"You have {MAX_WEBHOOKS} webhooks. Delete one that is no longer used.")
         webhook = Webhook.objects.create(owner=owner, url=url, events=[kind for kind in EVENTS if kind in wanted])
@@ -75,9 +75,9 @@ def create_webhook(owner: User, *, url: str, events: Iterable[str]) -> Webhook:
 
 
 def checked_url(url: str) -> str:
-    """Return the address. Raise `Invalid` if nothing can be sent to it."""
-    if len(url) > MAX_URL or not re.fullmatch(f"https?{ADDRESS}", url):
-        raise Invalid(f"Enter an address like https://example.org/hook, with at most {MAX_URL} characters.", code="url")
+    """Return the URL. Raise `Invalid` if nothing can be sent to it."""
+    if len(url) > MAX_URL or not re.fullmatch(f"https?{URL_PATTERN}", url):
+        raise Invalid(f"Enter a URL like https://example.org/hook, with at most {MAX_URL} characters.", code="url")
     if url.startswith("http:") and not is_internal(urlsplit(url)):
         raise Invalid("Use https. Only hosts that the operator lists as internal can be reached by http.", code="url")
     return url

@@ -215,7 +215,7 @@ class WebhookForm(StyledForm):
     """A new webhook."""
 
     url = forms.CharField(
-        label="Address",
+        label="URL",
         max_length=MAX_WEBHOOK_URL,
         help_text="The program that receives the messages, for example https://ris.example.org/brainscan.",
         widget=forms.URLInput(attrs={"autocomplete": "off"}),

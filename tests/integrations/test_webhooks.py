@@ -253,12 +253,12 @@ def test_private_addresses_are_not_reached(url, owner):
         "https://ris.example.org/" + "a" * 500,
     ],
 )  # fmt: skip
-def test_addresses_that_cannot_be_used_are_refused(url, owner):
+def test_urls_that_cannot_be_used_are_refused(url, owner):
     with pytest.raises(Invalid):
         create_webhook(owner, url=url, events=list(EVENTS))
 
 
-def test_the_number_of_webhooks_is_limited_and_each_address_is_used_once(owner):
+def test_the_number_of_webhooks_is_limited_and_each_url_is_used_once(owner):
     for number in range(MAX_WEBHOOKS):
         create_webhook(owner, url=f"https://ris.example.org/{number}", events=list(EVENTS))
     with pytest.raises(Conflict, match="already"):

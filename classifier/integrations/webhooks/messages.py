@@ -22,7 +22,7 @@ def make_messages(*, site: str) -> int:
     """Read new events and queue the messages about them. Return the number of events read.
 
     Args:
-        site: address of the installation, without a slash at the end; "" if it is not known.
+        site: URL of the installation, without a slash at the end; "" if it is not known.
     """
 
     def handle(events: list[Event]) -> None:
