@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench.markdown import table
-from classifier.wording import percent
+from classifier.wording import percent, with_interval
 
 Result = dict[str, Any]
 
@@ -65,7 +65,7 @@ def peer_accuracy(result: Result) -> str:
 
 
 def _interval(value: dict[str, float]) -> str:
-    return f"{_percent(value['value'])} ({100 * value['low']:.1f}–{100 * value['high']:.1f})"
+    return with_interval(value["value"], value["low"], value["high"], digits=1)
 
 
 def _percent(share: float) -> str:
@@ -75,4 +75,4 @@ def _percent(share: float) -> str:
 def _area(row: dict[str, Any]) -> str:
     if row["area_within"] is None:
         return ""
-    return f"{row['area_within']:.2f} ({row['area_within_low']:.2f}–{row['area_within_high']:.2f})"
+    return with_interval(row["area_within"], row["area_within_low"], row["area_within_high"], digits=2, is_share=False)

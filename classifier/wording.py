@@ -101,6 +101,27 @@ def probability(value: float) -> str:
     return ">99%" if value > 0.99 else percent(value)
 
 
+def interval(low: float, high: float, *, digits: int = 0, is_share: bool = True) -> str:
+    """Return the bounds of a figure that is never negative: "81–93" for a share in percent, "0.93–0.99" for another."""
+    factor = 100 if is_share else 1
+    return f"{factor * low:.{digits}f}–{factor * high:.{digits}f}"
+
+
+def signed_interval(low: str, high: str) -> str:
+    """Return bounds that may carry a sign, which a dash would hide: "−0.20 to 0.49"."""
+    return f"{low} to {high}"
+
+
+def with_interval(
+    value: float, low: float | None, high: float | None, *, digits: int = 0, is_share: bool = True
+) -> str:
+    """Return a figure with its interval: "86.7% (80.2–92.7)", "0.964 (0.934–0.986)"; alone if a bound is None."""
+    text = percent(value, digits=digits) if is_share else f"{value:.{digits}f}"
+    if low is None or high is None:
+        return text
+    return f"{text} ({interval(low, high, digits=digits, is_share=is_share)})"
+
+
 def duration(milliseconds: float | None) -> str:
     """Return a time as "85 ms", "1.4 s" or, from two minutes on, "12 min"; "" for None."""
     if milliseconds is None:

@@ -55,6 +55,13 @@ def test_advice_for_every_finding_ends_with_a_person(finding):
     assert len(advised.steps) >= 3
 
 
+def test_figures_have_their_intervals_in_brackets():
+    assert wording.with_interval(0.8671, 0.8018, 0.9266, digits=1) == "86.7% (80.2–92.7)"
+    assert wording.with_interval(0.8671, 0.8018, 0.9266) == "87% (80–93)"
+    assert wording.with_interval(0.9642, 0.934, 0.986, digits=3, is_share=False) == "0.964 (0.934–0.986)"
+    assert wording.with_interval(0.9642, None, None, digits=3, is_share=False) == "0.964"
+
+
 def test_a_measured_share_keeps_its_digits():
     assert wording.percent(0.9994) == "100%"
     assert wording.percent(0.9994, digits=1) == "99.9%"

@@ -6,7 +6,7 @@ from typing import Any
 
 from classifier.acceptance.limits import VERDICT_LABELS
 from classifier.acceptance.signature import SignedFile
-from classifier.wording import percent
+from classifier.wording import with_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def figure_text(figure: dict[str, Any] | None) -> str:
     """Return a figure with its interval: "94.1% (88.0–97.6)"; "not measured" without one."""
     if figure is None or figure["value"] is None:
         return "not measured"
-    return f"{percent(figure['value'], digits=1)} ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})"
+    return with_interval(figure["value"], figure["low"], figure["high"], digits=1)
 
 
 def _prevalence(value: float | None) -> str:

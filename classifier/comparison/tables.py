@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from classifier.comparison.differences import Difference
 from classifier.comparison.figures import Figure
-from classifier.wording import percent
+from classifier.wording import percent, with_interval
 
 CSV_COLUMNS = (
     "model", "version", "protocol", "set", "measure", "value", "low", "high", "images", "patients", "higher_is_better",
@@ -105,13 +105,8 @@ def to_latex(columns: Sequence[Column], *, caption: str) -> str:
 
 def formatted(figure: Figure) -> str:
     """Return a figure with its interval: "86.7% (80.2–92.7)", "0.964 (0.934–0.986)"."""
-    text = amount(figure.value, is_share=figure.measure.is_share)
-    if figure.low is None or figure.high is None:
-        return text
-    low, high = (
-        amount(bound, is_share=figure.measure.is_share).removesuffix("%") for bound in (figure.low, figure.high)
-    )
-    return f"{text} ({low}–{high})"
+    is_share = figure.measure.is_share
+    return with_interval(figure.value, figure.low, figure.high, digits=1 if is_share else 3, is_share=is_share)
 
 
 def amount(value: float, *, is_share: bool) -> str:

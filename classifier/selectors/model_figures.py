@@ -11,7 +11,7 @@ from typing import Any
 
 from classifier.findings import FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.registry import ModelCard
-from classifier.wording import Result, percent
+from classifier.wording import Result, interval, percent
 
 SMALLEST_GROUP = 5
 
@@ -210,7 +210,7 @@ def _elsewhere_results(hospitals: Mapping[str, Any], result: Result) -> str:
 def _own(entry: Mapping[str, Any]) -> str:
     text = f"{entry.get('images', 0):,} images: {_share(entry['accuracy'])} of the most probable findings are right"
     if "accuracy_low" in entry and "accuracy_high" in entry:
-        text += f" (95% CI {100 * entry['accuracy_low']:.1f} to {100 * entry['accuracy_high']:.1f}%)"
+        text += f" (95% CI {interval(entry['accuracy_low'], entry['accuracy_high'], digits=1)})"
     text += "."
     if "coverage" in entry and "selective_accuracy" in entry:
         text += (

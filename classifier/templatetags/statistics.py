@@ -2,10 +2,10 @@
 
 from django import template
 
+from classifier import wording
 from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.reading_agreement import Kappa, Share
 from classifier.web.views.statistics import month_label
-from classifier.wording import percent
 
 register = template.Library()
 
@@ -15,17 +15,17 @@ register.filter("month", month_label)
 @register.filter
 def share(value: Share) -> str:
     """Return a share as "82%"; "none" without cases."""
-    return "none" if value.value is None else percent(value.value)
+    return "none" if value.value is None else wording.percent(value.value)
 
 
 @register.filter
 def interval(value: Share | Kappa | None) -> str:
-    """Return the interval of a share as "67 to 91%", or that of kappa as "0.20 to 0.49"; "" if there is none."""
+    """Return the interval of a share as "67–91", or that of kappa as "−0.20 to 0.49"; "" if there is none."""
     if value is None or value.low is None or value.high is None:
         return ""
     if isinstance(value, Kappa):
-        return f"{_signed(value.low)} to {_signed(value.high)}"
-    return f"{100 * value.low:.0f} to {100 * value.high:.0f}%"
+        return wording.signed_interval(_signed(value.low), _signed(value.high))
+    return wording.interval(value.low, value.high)
 
 
 @register.filter

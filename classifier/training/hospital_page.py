@@ -4,6 +4,7 @@ from typing import Any
 
 from classifier.inference.prevalence import predictive_values
 from classifier.training.markdown import percent, table
+from classifier.wording import with_interval
 
 PREVALENCES = (0.05, 0.1, 0.3, 0.5)
 
@@ -34,7 +35,7 @@ def hospitals_section(hospitals: dict[str, Any] | None) -> list[str]:
                     row["set"],
                     row["sequence"],
                     f"{row['images']} ({row['patients']})",
-                    _with_interval(row, "area_within"),
+                    _area(row["area_within"], row["area_within_low"], row["area_within_high"]),
                     _area(row["area"]),
                     percent(row["sensitivity"]),
                     percent(row["specificity"]),
@@ -64,7 +65,7 @@ def hospitals_section(hospitals: dict[str, Any] | None) -> list[str]:
             f"**Counterfactual check.** The tumor was taken out of {erased['pairs']} slices of the test fold. "
             f"{percent(erased['original_called_tumor'])} of the originals are called a tumor, and "
             f"{percent(erased['still_called_tumor'])} still are without it. Area of with against without: "
-            f"{_with_interval(erased, 'area')}."
+            f"{_area(erased['area'], erased['area_low'], erased['area_high'])}."
         )
     parts += [
         f"On all these images sensitivity is {percent(every['sensitivity'])} and specificity "
@@ -86,9 +87,5 @@ def hospitals_section(hospitals: dict[str, Any] | None) -> list[str]:
     return parts
 
 
-def _area(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _with_interval(row: dict[str, Any], name: str) -> str:
-    return f"{_area(row[name])} ({_area(row[f'{name}_low'])} to {_area(row[f'{name}_high'])})"
+def _area(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    return "–" if value is None else with_interval(value, low, high, digits=3, is_share=False)

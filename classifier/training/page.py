@@ -9,6 +9,7 @@ from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.training.cards import CALIBRATION_NAME, read_card
 from classifier.training.hospital_page import hospitals_section
 from classifier.training.markdown import percent, table
+from classifier.wording import with_interval
 
 EVALUATIONS = "evaluation"
 PAGE_NAME = "README.md"
@@ -43,7 +44,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
     possible = figures["possible"]
     controls, saliency, refusal = figures["controls"], figures["saliency"], figures["refusal"]
     rows: list[tuple[str, str]] = [
-        ("Accuracy (95% CI, resampled by patient group)", f"{percent(accuracy['value'])} ({_interval(accuracy)})"),
+        ("Accuracy (95% CI, resampled by patient group)", _with_interval(accuracy, "value")),
         ("Accuracy, one image of each twin group", percent(accuracy["one_of_each_twin"])),
         ("Pixel nearest neighbor, no training", percent(controls["pixel_neighbour_accuracy"])),
         ("Negative log likelihood", f"{figures['probabilities']['nll']:.3f}"),
@@ -59,7 +60,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         ("Tumors called some tumor", percent(shortcut["tumor_sensitivity"])),
     ]
     if other := shortcut.get("other_scanners"):
-        text = f"{percent(other['sensitivity'])} ({_interval(other)}; {other['images']} images)"
+        text = f"{_with_interval(other, 'sensitivity')}, {other['images']} images"
         rows.append(("Tumors of other scanners called some tumor", text))
     rows += [
         (f"Tumor or not, area under the ROC curve, source {name}", f"{area:.3f}")
@@ -67,7 +68,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
     ]
     rows.append(("The same from brightness and shape alone", f"{controls['low_level_tumor_or_not']['auroc']:.3f}"))
     if saliency["images"]:
-        text = f"{percent(saliency['pointing_game'])} ({_interval(saliency)}; {saliency['images']} images)"
+        text = f"{_with_interval(saliency, 'pointing_game')}, {saliency['images']} images"
         rows += [
             ("Saliency: strongest place in the tumor's box", text),
             ("Saliency: box overlap", f"{saliency['box_iou']:.2f}"),
@@ -163,8 +164,8 @@ def _pair(calibration: dict[str, Any]) -> str:
     return f"{calibration.get('tumor_slope', 1.0):.3f}, {calibration.get('tumor_offset', 0.0):.3f}"
 
 
-def _interval(scores: dict[str, Any]) -> str:
-    return f"{percent(scores['low'])} to {percent(scores['high'])}"
+def _with_interval(scores: dict[str, Any], name: str) -> str:
+    return with_interval(scores[name], scores["low"], scores["high"], digits=1)
 
 
 def _bullets(items: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from classifier.findings import FINDINGS
 from classifier.inference.prevalence import predictive_values
 from classifier.inference.registry import ModelCard
 from classifier.selectors.model_figures import finding_counts, reliability
-from classifier.wording import percent
+from classifier.wording import interval, percent, with_interval
 
 # Key in the card → label on the page.
 SHARES = {
@@ -100,7 +100,7 @@ def _interval(entry: dict[str, Any], key: str) -> str:
     low, high = entry.get(f"{key}_low"), entry.get(f"{key}_high")
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return ""
-    return f" (95% CI {100 * low:.1f}–{100 * high:.1f})"
+    return f" (95% CI {interval(low, high, digits=1)})"
 
 
 DEFAULT_PREVALENCE = 10
@@ -184,8 +184,7 @@ def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> H
 
 
 def _area(row: dict[str, Any]) -> str:
-    low, high = row["area_within_low"], row["area_within_high"]
-    return f"{row['area_within']:.2f} ({low:.2f}–{high:.2f})"
+    return with_interval(row["area_within"], row["area_within_low"], row["area_within_high"], digits=2, is_share=False)
 
 
 def _healthy_name(row: dict[str, Any]) -> str:

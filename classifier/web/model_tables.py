@@ -20,7 +20,7 @@ from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.selectors.comparison import ComparedModel, Costs
 from classifier.selectors.model_figures import SMALLEST_GROUP
 from classifier.training.predictions import TEST
-from classifier.wording import duration, percent
+from classifier.wording import duration, percent, signed_interval
 
 NOT_MEASURED = "not measured"
 CURVE_PARTS = {TEST: "Test images of the protocol", HOSPITALS: "Other hospitals, all"}
@@ -74,8 +74,7 @@ def difference_rows(differences: Sequence[Difference], *, by_set: bool = False) 
             "difference": _signed(row.difference, is_share=row.measure.is_share),
             "interval": ""
             if row.low is None or row.high is None
-            else f"{_signed(row.low, is_share=row.measure.is_share)} to "
-            f"{_signed(row.high, is_share=row.measure.is_share)}",
+            else signed_interval(*(_signed(bound, is_share=row.measure.is_share) for bound in (row.low, row.high))),
             "verdict": VERDICTS[row.verdict],
             "kind": row.verdict,
             "images": f"{row.images:,}",

@@ -89,10 +89,7 @@
             displayColors: false,
             filter: (item) => item.datasetIndex === 0,
             callbacks: {
-              label: (item) => {
-                const row = rows[item.dataIndex];
-                return `${percent(row.value)} (${percent(row.low)} to ${percent(row.high)})`;
-              },
+              label: (item) => rows[item.dataIndex].text,
             },
           },
         },

@@ -35,7 +35,7 @@ def test_one_review_is_a_share_with_its_interval(browse, owner):
     page = page_of(browse, owner)
     assert "Only you see these figures" in page
     assert "100%" in page
-    assert "(21 to 100%)" in page
+    assert "(21–100)" in page
     assert "not defined" in page
     assert f"Too few (0 of {MIN_DIAGNOSES})" in page
     assert "in sum" not in page

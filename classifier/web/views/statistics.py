@@ -9,11 +9,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from classifier.findings import FINDING_LABELS
-from classifier.reading_agreement import MIN_DIAGNOSES
+from classifier.reading_agreement import MIN_DIAGNOSES, Share
 from classifier.reading_figures import MIN_READERS, AgreementRow, FlipsRow, ReaderFigures
 from classifier.selectors.statistics import StatisticsFilter, statistics
 from classifier.web.forms import StatisticsForm
 from classifier.web.http import SignedInRequest
+from classifier.wording import with_interval
 
 
 @require_safe
@@ -60,9 +61,15 @@ def _agreement(rows: Sequence[AgreementRow]) -> list[dict[str, Any]]:
             "value": row.share and row.share.value,
             "low": row.share and row.share.low,
             "high": row.share and row.share.high,
+            "text": _share_text(row.share),
         }
         for row in rows
     ]
+
+
+def _share_text(share: Share | None) -> str:
+    """Return a share with its interval: "82% (67–91)"; "" if it is withheld or has no cases."""
+    return "" if share is None or share.value is None else with_interval(share.value, share.low, share.high)
 
 
 def _flips(rows: Sequence[tuple[str, FlipsRow]]) -> list[dict[str, Any]]:
