@@ -120,10 +120,10 @@ def _day(ago: int) -> str:
 
 def _cursor(rng: random.Random) -> str:
     """Return the cursor of a page anywhere in the history."""
-    from classifier.web.pagination import Cursor
+    from classifier.selectors.lists.criteria import Place
 
     at = datetime.now(UTC) - timedelta(days=DAYS * rng.random())
-    return Cursor(at, UUID(int=rng.getrandbits(128)), newer=False).encode()
+    return Place(at, UUID(int=rng.getrandbits(128)), newer=False).encode()
 
 
 def _url(path: str, query: dict[str, str]) -> str:

@@ -13,9 +13,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.analysis_serializers import URL, URL_OR_NULL
 from classifier.api.base import PrivateView
-from classifier.api.fields import TextField, WholeNumberField
 from classifier.api.pagination import NewestFirst
-from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
+from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Batch, Team
 from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, counts_of_batches, get_batch
@@ -99,15 +98,6 @@ class BatchDetailSerializer(BatchSerializer):
         return list(BatchFileSerializer(entries, many=True, context=self.context).data)
 
 
-class BatchQuery(QuerySerializer):
-    """The page of `GET batches/`."""
-
-    cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
-    page_size = WholeNumberField(
-        required=False, min_value=1, max_value=MAX_PAGE_SIZE, help_text="Batches per page; 50 by default."
-    )
-
-
 class BatchViewSet(PrivateView, GenericViewSet[Batch]):
     """Batches of the caller and of the caller's teams."""
 
@@ -116,12 +106,12 @@ class BatchViewSet(PrivateView, GenericViewSet[Batch]):
     pagination_class = NewestFirst
 
     @extend_schema(
-        parameters=[BatchQuery, RETRY_AFTER],
+        parameters=[PageQuery, RETRY_AFTER],
         responses={200: BatchSerializer(many=True)} | errors(400, status_404="The cursor is not one of this API."),
     )
     def list(self, request: Request) -> Response:
         """List the batches that the caller can see, newest first."""
-        BatchQuery(data=request.query_params).is_valid(raise_exception=True)
+        PageQuery(data=request.query_params).is_valid(raise_exception=True)
         page: Any = self.paginate_queryset(BatchList(request.user)) or []  # type: ignore[arg-type]
         context = {**self.get_serializer_context(), "counts": counts_of_batches(request.user, page)}  # type: ignore[arg-type]
         return self.get_paginated_response(BatchSerializer(page, many=True, context=context).data)

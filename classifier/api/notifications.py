@@ -3,14 +3,13 @@
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.base import PrivateView
-from classifier.api.fields import TextField, WholeNumberField
-from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
+from classifier.api.pagination import CursorPages
+from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Notification
 from classifier.notification_text import text
@@ -44,21 +43,9 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
         return row.read_at is not None
 
 
-class NotificationsQuery(QuerySerializer):
-    """The page of `GET notifications/`."""
-
-    cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
-    page_size = WholeNumberField(
-        required=False, min_value=1, max_value=MAX_PAGE_SIZE, help_text="Notifications per page; 50 by default."
-    )
-
-
-class NewestPublished(CursorPagination):
+class NewestPublished(CursorPages):
     """Pages in the order of publication."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = MAX_PAGE_SIZE
     ordering = ("-published_at", "-pk")
 
 
@@ -67,16 +54,16 @@ class NotificationViewSet(PrivateView, GenericViewSet[Notification]):
 
     serializer_class = NotificationSerializer
     queryset = Notification.objects.none()  # For the schema; every request reads through the selector.
-    pagination_class: type[CursorPagination] = NewestPublished
+    pagination_class: type[CursorPages] = NewestPublished
 
     @extend_schema(
-        parameters=[NotificationsQuery, RETRY_AFTER],
+        parameters=[PageQuery, RETRY_AFTER],
         responses={200: NotificationSerializer(many=True)}
         | errors(400, status_404="The cursor is not one of this API."),
     )
     def list(self, request: Request) -> Response:
         """List the notifications of the caller, newest first."""
-        NotificationsQuery(data=request.query_params).is_valid(raise_exception=True)
+        PageQuery(data=request.query_params).is_valid(raise_exception=True)
         page = self.paginate_queryset(notifications_of(request.user)) or []  # type: ignore[arg-type]
         return self.get_paginated_response(NotificationSerializer(page, many=True).data)
 

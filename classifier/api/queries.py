@@ -11,7 +11,9 @@ from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
 from classifier.models import Analysis
 from classifier.models.review import READING_CHOICES
 
+PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+"""More rows would make one request hold a database connection for long."""
 
 
 class QuerySerializer(serializers.Serializer[Any]):
@@ -30,6 +32,18 @@ class QuerySerializer(serializers.Serializer[Any]):
         if errors:
             raise ValidationError(errors)
         return super().to_internal_value(data.dict())
+
+
+class PageQuery(QuerySerializer):
+    """The page of a list."""
+
+    cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
+    page_size = WholeNumberField(
+        required=False,
+        min_value=1,
+        max_value=MAX_PAGE_SIZE,
+        help_text=f"Rows per page; {PAGE_SIZE} by default.",
+    )
 
 
 class ScanFilterQuery(QuerySerializer):
@@ -61,13 +75,8 @@ class ScanFilterQuery(QuerySerializer):
     )
 
 
-class ScanQuery(ScanFilterQuery):
+class ScanQuery(ScanFilterQuery, PageQuery):
     """Filters and pages of `GET scans/`."""
-
-    cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
-    page_size = WholeNumberField(
-        required=False, min_value=1, max_value=MAX_PAGE_SIZE, help_text="Scans per page; 50 by default."
-    )
 
 
 class SaliencyQuery(QuerySerializer):

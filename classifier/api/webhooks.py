@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,8 +13,9 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.base import PrivateView
-from classifier.api.fields import TextField, WholeNumberField
-from classifier.api.queries import MAX_PAGE_SIZE, QuerySerializer
+from classifier.api.fields import TextField
+from classifier.api.pagination import CursorPages
+from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Webhook, WebhookDelivery
 from classifier.selectors.webhook import deliveries_of, get_webhook, webhooks_of
@@ -106,21 +106,9 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
         read_only_fields = fields
 
 
-class DeliveriesQuery(QuerySerializer):
-    """The page of `GET webhooks/{id}/deliveries/`."""
-
-    cursor = TextField(help_text="The position of a page. Follow `next` and `previous` instead of building it.")
-    page_size = WholeNumberField(
-        required=False, min_value=1, max_value=MAX_PAGE_SIZE, help_text="Messages per page; 50 by default."
-    )
-
-
-class NewestDeliveries(CursorPagination):
+class NewestDeliveries(CursorPages):
     """Pages of messages, newest first."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = MAX_PAGE_SIZE
     ordering = "-id"
 
 
@@ -131,7 +119,7 @@ class WebhookView(PrivateView, GenericViewSet[Webhook]):
     serializer_class: type[serializers.BaseSerializer[Any]] = WebhookSerializer
     queryset = Webhook.objects.none()  # For the schema; requests read through the selector.
     # A person has few webhooks: no pages, no filters.
-    pagination_class: type[CursorPagination] | None = None
+    pagination_class: type[CursorPages] | None = None
     filterset_class = None
 
     def webhook(self, webhook_id: UUID) -> Webhook:
@@ -226,12 +214,12 @@ class WebhookDeliveryViewSet(WebhookView):
     pagination_class = NewestDeliveries
 
     @extend_schema(
-        parameters=[DeliveriesQuery, RETRY_AFTER],
+        parameters=[PageQuery, RETRY_AFTER],
         responses={200: DeliverySerializer(many=True)}
         | errors(400, status_404="There is no such webhook of the caller, or the cursor is not one of this API."),
     )
     def list(self, request: Request, webhook_id: UUID) -> Response:
         """List the messages of the last 30 days to a webhook, newest first."""
-        DeliveriesQuery(data=request.query_params).is_valid(raise_exception=True)
+        PageQuery(data=request.query_params).is_valid(raise_exception=True)
         rows: Any = deliveries_of(self.webhook(webhook_id))
         return self.get_paginated_response(DeliverySerializer(self.paginate_queryset(rows) or [], many=True).data)

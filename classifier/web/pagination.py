@@ -1,60 +1,28 @@
-"""Keyset pagination: every page costs as much as the first, however deep."""
+"""Pages of lists. Every view with a list reads its place in it here."""
 
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.paginator import Page as NumberedPage
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from classifier.selectors.lists.criteria import Place
+from classifier.selectors.lists.pages import Page, Row, RowList, page_of
 
-# Fills about one screen, and its thumbnails load quickly on a slow connection.
 PAGE_LENGTH = 25
+"""Rows with thumbnails: about one screen, which loads quickly on a slow connection."""
 
-Cursor = Place
-"""A position between two scans."""
-
-
-Row = TypeVar("Row", bound=Any)
+TEXT_PAGE_LENGTH = 50
+"""Rows of one line of text."""
 
 
-class RowList(Protocol[Row]):
-    """A list that can be loaded from a place on."""
-
-    def load(self, limit: int, *, place: Place | None = None) -> list[Row]:
-        """Return the next rows, in the order of the place."""
+def keyset_page(found: RowList[Row], *, cursor: str) -> Page[Row]:
+    """Return the page at a cursor; the first page for an empty or invalid cursor."""
+    return page_of(found, length=PAGE_LENGTH, place=Place.decode(cursor) if cursor else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
-    """One page of rows, newest first, and the cursors of its neighbors ("" if there is none)."""
-
-    rows: list[Row]
-    newer: str
-    older: str
-
-    @property
-    def scans(self) -> list[Row]:
-        """The rows of a page of scans."""
-        return self.rows
-
-
-def page_of(found: RowList[Row], *, cursor: str = "", length: int = PAGE_LENGTH) -> Page[Row]:
-    """Return the page of a list at `cursor`; the first page for an empty or invalid cursor.
-
-    Args:
-        found: a list of scans, or of batches.
-        cursor: `Page.newer` or `Page.older` of another page.
-        length: rows per page.
-    """
-    place = Place.decode(cursor) if cursor else None
-    backwards = place is not None and place.newer
-    rows = found.load(length + 1, place=place)
-    more = len(rows) > length
-    rows = rows[:length]
-    if backwards:
-        rows.reverse()
-    if not rows:
-        return Page([], "", "")
-    has_newer = more if backwards else place is not None
-    has_older = True if backwards else more
-    newer = Place(rows[0].created_at, rows[0].pk, newer=True).encode() if has_newer else ""
-    older = Place(rows[-1].created_at, rows[-1].pk, newer=False).encode() if has_older else ""
-    return Page(rows, newer, older)
+def numbered_page(rows: Sequence[Any] | QuerySet[Any], request: HttpRequest, *, length: int) -> NumberedPage[Any]:
+    """Return the page whose number is the query parameter `page`; the first page without a valid one."""
+    return Paginator(rows, length).get_page(request.GET.get("page"))

@@ -10,8 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from classifier import wording
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan
+from classifier.selectors.lists.criteria import Place
+from classifier.selectors.lists.pages import page_of
 from classifier.selectors.lists.scan_list import ScanList
-from classifier.web.pagination import PAGE_LENGTH, Cursor, page_of
+from classifier.web.pagination import PAGE_LENGTH
 from tests.factories import make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
@@ -146,12 +148,12 @@ def test_pages_lead_to_older_scans_and_back(browse, owner):
     first = client.get(HISTORY).context["page"]
     second = client.get(HISTORY, {"cursor": first.older}).context["page"]
     third = client.get(HISTORY, {"cursor": second.older}).context["page"]
-    assert [str(scan.pk) for page in (first, second, third) for scan in page.scans] == made
+    assert [str(scan.pk) for page in (first, second, third) for scan in page.rows] == made
     assert (first.newer, third.older) == ("", "")
     back = client.get(HISTORY, {"cursor": third.newer}).context["page"]
-    assert [scan.pk for scan in back.scans] == [scan.pk for scan in second.scans]
+    assert [scan.pk for scan in back.rows] == [scan.pk for scan in second.rows]
     top = client.get(HISTORY, {"cursor": back.newer}).context["page"]
-    assert [scan.pk for scan in top.scans] == [scan.pk for scan in first.scans]
+    assert [scan.pk for scan in top.rows] == [scan.pk for scan in first.rows]
     assert top.newer == ""
 
 
@@ -159,8 +161,8 @@ def test_scans_of_the_same_moment_are_each_shown_once(owner):
     made = rows(owner, 7, moments=[NOON] * 7)
     seen, cursor = [], ""
     while True:
-        page = page_of(ScanList(owner), cursor=cursor, length=2)
-        seen += [scan.pk for scan in page.scans]
+        page = page_of(ScanList(owner), length=2, place=Place.decode(cursor) if cursor else None)
+        seen += [scan.pk for scan in page.rows]
         cursor = page.older
         if not cursor:
             break
@@ -175,7 +177,7 @@ def test_pages_keep_the_filters(browse, owner):
 
 
 def test_a_page_whose_scans_are_gone_leads_to_the_first_one(browse, owner, scan):
-    nowhere = Cursor(NOON - timedelta(days=9000), scan.pk, newer=False).encode()
+    nowhere = Place(NOON - timedelta(days=9000), scan.pk, newer=False).encode()
     response = browse(owner).get(HISTORY, {"cursor": nowhere, "result": "meningioma"})
     assert response.status_code == 302
     assert response.url == f"{HISTORY}?result=meningioma"

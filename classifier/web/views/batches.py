@@ -22,16 +22,14 @@ from classifier.selectors.batch import (
 )
 from classifier.services.batch import retry_failed
 from classifier.web.http import SignedInRequest
-from classifier.web.pagination import page_of
+from classifier.web.pagination import keyset_page
 from classifier.web.progress import progress_of
-
-PAGE_LENGTH = 25
 
 
 @require_safe
 def batches(request: SignedInRequest) -> HttpResponse:
     """List the uploads of several files, newest first."""
-    page = page_of(BatchList(request.user), cursor=request.GET.get("cursor", ""), length=PAGE_LENGTH)
+    page = keyset_page(BatchList(request.user), cursor=request.GET.get("cursor", ""))
     counts = counts_of_batches(request.user, page.rows)
     rows = [{"batch": row, "summary": wording.batch_summary(counts[row.pk])} for row in page.rows]
     return render(request, "web/batches.html", {"rows": rows, "page": page})

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
@@ -33,9 +32,8 @@ from classifier.services.team import is_owner
 from classifier.web.commissioning_forms import CommissioningForm
 from classifier.web.confirm import ask, is_confirmed
 from classifier.web.http import SignedInRequest, team_or_404
+from classifier.web.pagination import PAGE_LENGTH, numbered_page
 from classifier.web.uploads import MAX_FILES
-
-PAGE_LENGTH = 25
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -100,7 +98,7 @@ def _page(request: SignedInRequest, shown: Commissioning, *, added: Added | None
     report = acceptance_of(shown)
     cases = in_review_order(shown)
     truths = truths_of(shown, cases)
-    page = Paginator(cases, PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = numbered_page(cases, request, length=PAGE_LENGTH)
     context = {
         "team": shown.team,
         "is_owner": is_owner(shown.team, request.user),

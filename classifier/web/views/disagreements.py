@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -11,6 +10,7 @@ from classifier.comparison.disagreements import Disagreements, disagreements_of,
 from classifier.selectors.comparison import ComparedModel, compared_models, protocols_of
 from classifier.selectors.disagreements import read_disagreements
 from classifier.web.http import SignedInRequest
+from classifier.web.pagination import numbered_page
 from classifier.web.views.model_images import picture_folders
 
 PAGE_LENGTH = 24
@@ -50,7 +50,7 @@ def _measured(request: SignedInRequest, base: ComparedModel, other: ComparedMode
     rows = [item for item, picture in pairs if picture is None]
     return {
         "found": found,
-        "pictures": Paginator(shown, PAGE_LENGTH).get_page(request.GET.get("page")),
+        "pictures": numbered_page(shown, request, length=PAGE_LENGTH),
         "rows": rows[:MAX_ROWS],
         "hidden": len(rows),
         "left": max(0, len(rows) - MAX_ROWS),

@@ -15,7 +15,7 @@ from classifier.selectors.review import unread_count
 from classifier.selectors.scan import visible_scans
 from classifier.web.filters import HistoryFilter
 from classifier.web.http import SignedInRequest
-from classifier.web.pagination import page_of
+from classifier.web.pagination import keyset_page
 
 
 @require_safe
@@ -24,9 +24,9 @@ def history(request: SignedInRequest) -> HttpResponse:
     query = request.GET.copy()
     cursor = str(query.pop("cursor", [""])[-1])
     filters = HistoryFilter(query, queryset=visible_scans(request.user), request=request)
-    page = page_of(filters.scan_list(), cursor=cursor)
+    page = keyset_page(filters.scan_list(), cursor=cursor)
     kept = {name: value for name, value in query.items() if value}
-    if cursor and not page.scans:
+    if cursor and not page.rows:
         # The scans of this page have been deleted.
         return redirect(f"{request.path}?{urlencode(kept)}")
     figures = dashboard(request.user)
@@ -43,7 +43,7 @@ def history(request: SignedInRequest) -> HttpResponse:
             "uploads": [uploads for _, uploads in figures.per_day],
         },
         "uploads_30_days": sum(uploads for _, uploads in figures.per_day),
-        "is_active": any(scan.current_analysis and not scan.current_analysis.is_finished for scan in page.scans),
+        "is_active": any(scan.current_analysis and not scan.current_analysis.is_finished for scan in page.rows),
     }
     return render(request, "web/history.html", context)
 

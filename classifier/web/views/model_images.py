@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -14,6 +13,7 @@ from classifier.comparison.pictures import cell_pictures, picture
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.selectors.comparison import ComparedModel, compared_model
 from classifier.web.http import SignedInRequest
+from classifier.web.pagination import numbered_page
 from classifier.wording import probability
 
 PAGE_LENGTH = 48
@@ -30,7 +30,7 @@ def model_images(request: SignedInRequest, name: str) -> HttpResponse:
         raise Http404("There is no such cell.")
     found = cell_pictures(evaluation, label=label, called=called, folders=picture_folders())
     visible = [item for item in found if item.path is not None]
-    page = Paginator(visible, PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = numbered_page(visible, request, length=PAGE_LENGTH)
     context: dict[str, Any] = {
         "model": shown,
         "protocol": evaluation.protocol,

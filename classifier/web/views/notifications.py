@@ -1,6 +1,5 @@
 """Notifications of the user."""
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -9,14 +8,13 @@ from classifier.notification_text import text
 from classifier.selectors.notification import links_of, notifications_of, unread_notifications
 from classifier.services.notification import mark_all_read, mark_read
 from classifier.web.http import SignedInRequest
-
-PAGE_LENGTH = 50
+from classifier.web.pagination import TEXT_PAGE_LENGTH, numbered_page
 
 
 @require_safe
 def notifications(request: SignedInRequest) -> HttpResponse:
     """List the notifications, newest first."""
-    page = Paginator(notifications_of(request.user), PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = numbered_page(notifications_of(request.user), request, length=TEXT_PAGE_LENGTH)
     rows = list(page.object_list)
     links = links_of(request.user, rows)
     shown = [{"row": row, "text": text(row), "has_link": bool(links[row.pk])} for row in rows]

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,8 +24,8 @@ from classifier.services.webhook import (
 from classifier.web.confirm import ask, is_confirmed
 from classifier.web.forms import WebhookForm
 from classifier.web.http import SignedInRequest
+from classifier.web.pagination import TEXT_PAGE_LENGTH, numbered_page
 
-PAGE_LENGTH = 50
 NAMES = EVENTS | {PING: "Test message"}
 
 
@@ -56,7 +55,7 @@ def webhook(request: SignedInRequest, webhook_id: UUID) -> HttpResponse:
     if request.method == "POST":
         _apply(request, row)
         return redirect("web:webhook", row.pk)
-    page = Paginator(deliveries_of(row), PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = numbered_page(deliveries_of(row), request, length=TEXT_PAGE_LENGTH)
     shown = [{"row": delivery, "name": NAMES.get(delivery.event, delivery.event)} for delivery in page.object_list]
     names = [EVENTS.get(kind, kind) for kind in row.events]
     return render(request, "web/webhook.html", {"webhook": row, "names": names, "page": page, "rows": shown})
