@@ -92,7 +92,7 @@ def test_filters_that_reveal_nothing_find_it(api, owner, scan):
 def test_the_history_finds_it_under_its_own_name(browse, owner, scan):
     for result, number in (("meningioma", 0), ("withheld", 1)):
         page = browse(owner).get(f"/scans/?result={result}")
-        assert len(page.context["page"].scans) == number
+        assert len(page.context["page"].rows) == number
     assert "Check the image first" in page.content.decode()
 
 

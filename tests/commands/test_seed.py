@@ -22,7 +22,7 @@ def test_a_seeded_installation_is_whole(browse):
     client = browse(User.objects.get(username="seed-1"))
     page = client.get("/scans/")
     assert page.context["figures"].total > 0
-    scan = page.context["page"].scans[0]
+    scan = page.context["page"].rows[0]
     assert client.get(scan.get_absolute_url()).status_code == 200
     assert client.get(f"{scan.get_absolute_url()}thumbnail.png").status_code == 200
 

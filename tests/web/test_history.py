@@ -34,7 +34,7 @@ def rows(owner, number: int, *, moments: list[datetime] | None = None, **fields)
 def listed(client, **query) -> list[str]:
     response = client.get(HISTORY, query)
     assert response.status_code == 200
-    return [str(scan.pk) for scan in response.context["page"].scans] if response.context["figures"].total else []
+    return [str(scan.pk) for scan in response.context["page"].rows] if response.context["figures"].total else []
 
 
 def test_an_empty_history_says_what_to_do_first(browse, owner):

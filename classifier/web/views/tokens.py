@@ -31,6 +31,7 @@ def tokens(request: SignedInRequest) -> HttpResponse:
         except ServiceError as error:
             form.add_error("name", str(error))
     context = {
+        "heading": "API tokens",
         "form": TokenForm() if text else form,
         "tokens": tokens_of(request.user),
         "text": text,

@@ -40,6 +40,7 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
         except ServiceError as error:
             form.add_error("url", str(error))
     context = {
+        "heading": "Webhooks",
         "form": WebhookForm() if created else form,
         "webhooks": webhooks_of(request.user),
         "created": created,
