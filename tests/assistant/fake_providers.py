@@ -3,13 +3,22 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Reply = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]
+from tests.assistant.wire import EVENTS, WHOLE
+
+Reply = Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes | Iterable[bytes]]]
+"""Answer a body with a status, headers, and the bytes, in pieces if the answer is streamed. A piece `BREAK` ends the
+connection in the middle."""
+STREAM = "stream"
+"""The key of a body that asks for a stream. The server adds it for Gemini, which asks in the path."""
+BREAK = b"break"
+PIECE = 16
+"""Characters of a piece of a stream."""
 
 
 @dataclass
@@ -26,13 +35,41 @@ class FakeProvider:
 
 
 def answered(kind: str, content: dict[str, Any] | str, *, finish: str = "") -> Reply:
-    """Answer with a structured content, or with text, as the provider of this kind does."""
+    """Answer with a structured content, or with text, as the provider of this kind does; in a stream if asked to."""
 
-    def reply(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    def reply(body: dict[str, Any]) -> tuple[int, dict[str, str], bytes | Iterable[bytes]]:
         text = content if isinstance(content, str) else json.dumps(content)
-        return 200, {}, json.dumps(_WIRE[kind](body, text, finish)).encode()
+        if body.get(STREAM):
+            pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)] or [""]
+            return streamed(kind, pieces, finish=finish)(body)
+        return 200, {}, json.dumps(WHOLE[kind](body, text, finish)).encode()
 
     return reply
+
+
+def streamed(kind: str, pieces: Sequence[str], *, finish: str = "", broken: bool = False) -> Reply:
+    """Answer with a stream of these pieces of a text.
+
+    Args:
+        kind: of the provider.
+        pieces: of the text.
+        finish: the reason of the end; "" for the usual one.
+        broken: whether the connection breaks before the last piece.
+    """
+
+    def reply(body: dict[str, Any]) -> tuple[int, dict[str, str], Iterable[bytes]]:
+        events = EVENTS[kind](body, pieces, finish)
+        if broken:
+            last = next(number for number, event in enumerate(events) if json.dumps(pieces[-1])[1:-1].encode() in event)
+            events[last:] = [BREAK]
+        return 200, {"Content-Type": "text/event-stream"}, events
+
+    return reply
+
+
+def unless_streamed(reply: Reply, otherwise: Reply) -> Reply:
+    """Answer with `reply`, but requests for a stream with `otherwise`."""
+    return lambda body: (otherwise if body.get(STREAM) else reply)(body)
 
 
 def failing(status: int, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> Reply:
@@ -55,51 +92,13 @@ def raw(data: bytes, *, content_type: str = "application/json") -> Reply:
     return lambda _: (200, {"Content-Type": content_type}, data)
 
 
-def _openai(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1_700_000_000,
-        "model": body["model"],
-        "choices": [{"index": 0, "finish_reason": finish or "stop", "message": {"role": "assistant", "content": text}}],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-    }
-
-
-def _google(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
-    return {
-        "candidates": [
-            {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": finish or "STOP", "index": 0}
-        ],
-        "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 7, "totalTokenCount": 18},
-        "modelVersion": "fake",
-    }
-
-
-def _anthropic(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
-    tools = body.get("tools")
-    if tools and text.startswith("{"):
-        content = [{"type": "tool_use", "id": "toolu_1", "name": tools[0]["name"], "input": json.loads(text)}]
-    else:
-        content = [{"type": "text", "text": text}]
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": body["model"],
-        "content": content,
-        "stop_reason": finish or ("tool_use" if tools else "end_turn"),
-        "stop_sequence": None,
-        "usage": {"input_tokens": 11, "output_tokens": 7},
-    }
-
-
-_WIRE: dict[str, Callable[[dict[str, Any], str, str], dict[str, Any]]] = {
-    "openai": _openai,
-    "compatible": _openai,
-    "google": _google,
-    "anthropic": _anthropic,
-}
+def _chunked(data: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a body as HTTP/1.1 sends one of unknown length. Raise `OSError` at `BREAK`."""
+    for piece in data:
+        if piece == BREAK:
+            raise OSError("The connection breaks.")
+        yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
+    yield b"0\r\n\r\n"
 
 
 @contextmanager
@@ -108,21 +107,33 @@ def fake_provider(reply: Reply) -> Iterator[FakeProvider]:
     provider = FakeProvider("")
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             provider.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            status, headers, data = reply(body)
+            is_stream = bool(body.get(STREAM)) or "streamGenerateContent" in self.path
+            status, headers, data = reply(body | {STREAM: is_stream})
             try:
                 self.send_response(status)
                 if "Content-Type" not in headers:
                     self.send_header("Content-Type", "application/json")
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
+                if isinstance(data, bytes):
+                    self.send_header("Content-Length", str(len(data)))
+                    data = [data]
+                else:
+                    self.send_header("Transfer-Encoding", "chunked")
+                    data = _chunked(data)
+                self.send_header("Connection", "close")
                 self.end_headers()
-                self.wfile.write(data)
+                for piece in data:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
             except OSError:
-                pass  # The client has given up.
+                pass  # The client has given up, or the answer breaks off.
+            self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
             pass
