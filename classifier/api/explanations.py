@@ -104,7 +104,11 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
         )
         read_only_fields = fields
         extra_kwargs = {  # noqa: RUF012 - as Django REST framework documents it
-            "failure_message": {"help_text": "Why there is no text; empty otherwise."}
+            "text": {
+                "help_text": "Markdown; empty until `state` is `succeeded`. Pages show finished sentences of a text "
+                "that is still being written; responses never contain them."
+            },
+            "failure_message": {"help_text": "Why there is no text; empty otherwise."},
         }
 
     def get_ai_generated(self, row: Explanation) -> bool:

@@ -31,7 +31,9 @@ from classifier.services.explanation import (
     claim_explanation,
     fail_explanation,
     finish_explanation,
+    write_explanation,
 )
+from classifier.services.leases import ClaimLost
 from classifier.services.picture_check import CheckClaim, claim_check, fail_check, finish_check
 
 logger = structlog.get_logger(__name__)
@@ -41,6 +43,7 @@ MAX_THREADS = 4
 OFF = "This provider was switched off before the request was sent. Nothing was sent."
 CLOSED = "The result is no longer open to you. Nothing was sent."
 CONTRADICTED = "The answer contradicted the analysis and is not shown."
+OFF_MEANWHILE = "This provider was switched off while it was writing. The text is not shown."
 CHECK_OFF = "The check was switched off before the requests were sent. Nothing more was sent."
 CHECK_FAILED = "The check could not be made."
 FAILED = "The explanation could not be made. Tell your administrator."
@@ -85,6 +88,8 @@ def run_explanation() -> bool:
         return False
     try:
         _explain(claim)
+    except ClaimLost:
+        logger.info("explanation_claim_lost", explanation=str(claim.row.pk))
     except (ProviderFailed, ServiceError) as error:
         fail_explanation(claim, str(error))
     except Exception as error:
@@ -152,7 +157,13 @@ def _explain(claim: ExplanationClaim) -> None:
     facts = facts_of(analysis)
     context = _context(row, scan, facts)
     image = image_of(scan) if row.with_image else None
-    explained = explain(connection_of(provider), facts=facts, context=context, image=image)
+
+    def write(text: str) -> None:
+        if _provider_of(row) is None:
+            raise ServiceError(OFF_MEANWHILE)
+        write_explanation(claim, text)
+
+    explained = explain(connection_of(provider), facts=facts, context=context, image=image, write=write)
     if not explained.parts:
         message = CONTRADICTED if explained.blocked else empty(provider.name)
         fail_explanation(claim, message, blocked=explained.blocked)

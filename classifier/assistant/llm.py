@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from queue import Queue
-from threading import Event, Thread
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 
 from classifier.assistant.failures import ProviderFailed, failure_of
+from classifier.assistant.pieces import Put, pieces_of
 from classifier.assistant.provider_models import model_of
 from classifier.services.assistant import Connection
 
@@ -18,6 +19,9 @@ logger = structlog.get_logger(__name__)
 
 WRITE_SECONDS = 0.7
 """Time between two pieces of an answer: people read no faster, and each piece is a write to the database."""
+
+_NO_STREAM = ("rejected", "not_found")
+"""Failures of a request to stream that the same request without streaming need not meet."""
 
 
 @dataclass(slots=True)
@@ -37,7 +41,14 @@ class Answer:
     seconds: float = 0.0
 
 
-def explain(connection: Connection, *, instructions: str, prompt: str, image: bytes | None = None) -> Answer:
+def explain(
+    connection: Connection,
+    *,
+    instructions: str,
+    prompt: str,
+    image: bytes | None = None,
+    write: Callable[[dict[str, Any]], None] | None = None,
+) -> Answer:
     """Return a structured explanation.
 
     Args:
@@ -45,11 +56,26 @@ def explain(connection: Connection, *, instructions: str, prompt: str, image: by
         instructions: rules for the model.
         prompt: the data.
         image: PNG file to send; None sends none.
+        write: called about every `WRITE_SECONDS` with the parts as far as they are written, in the calling thread; with
+            nothing if the answer begins again. An exception that it raises ends the request. None does not stream.
 
     Raises:
         ProviderFailed: if there is no usable answer within the time of the provider.
     """
-    return asyncio.run(_guarded(connection, _explain(connection, instructions, prompt, image)))
+    if write is None:
+        return asyncio.run(_guarded(connection, _explain(connection, instructions, prompt, image)))
+
+    def work(put: Put) -> Coroutine[Any, Any, Answer]:
+        return _guarded(connection, _explain_growing(connection, instructions, prompt, image, put))
+
+    answer = Answer()
+    with closing(pieces_of(work)) as pieces:
+        for piece in pieces:
+            if isinstance(piece, Answer):
+                answer = piece
+            else:
+                write(piece)
+    return answer
 
 
 def ask_about_pictures(
@@ -96,8 +122,7 @@ def stream(
 ) -> Generator[str, None, None]:
     """Yield the answer to a question as it grows, each time from its beginning.
 
-    Closing the generator ends the request. It runs in a thread of its own, because code that writes to the database
-    must not run in an event loop.
+    Closing the generator ends the request.
 
     Args:
         connection: the provider.
@@ -110,24 +135,12 @@ def stream(
         ProviderFailed: if there is no usable answer within the time of the provider; with the code `CUT_OFF` after the
             last piece of an answer that reached the limit of its length.
     """
-    pieces: Queue[str | ProviderFailed | None] = Queue()
-    closed = Event()
 
-    def run() -> None:
-        try:
-            asyncio.run(_guarded(connection, _stream(connection, instructions, turns, question, image, pieces, closed)))
-            pieces.put(None)
-        except ProviderFailed as failure:
-            pieces.put(failure)
+    def work(put: Put) -> Coroutine[Any, Any, Answer]:
+        return _guarded(connection, _stream(connection, instructions, turns, question, image, put))
 
-    Thread(target=run, name="assistant-stream", daemon=True).start()
-    try:
-        while (piece := pieces.get()) is not None:
-            if isinstance(piece, ProviderFailed):
-                raise piece
-            yield piece
-    finally:
-        closed.set()
+    with closing(pieces_of(work)) as pieces:
+        yield from (piece for piece in pieces if isinstance(piece, str))
 
 
 async def _guarded(connection: Connection, work: Any) -> Answer:
@@ -156,31 +169,85 @@ async def _explain(connection: Connection, instructions: str, prompt: str, image
     return await _structured(connection, ModelExplanation, instructions, prompt, image)
 
 
+async def _explain_growing(
+    connection: Connection, instructions: str, prompt: str, image: bytes | None, put: Put
+) -> Answer:
+    """Stream an explanation. Ask for the whole answer if the provider cannot stream one in the required form."""
+    from classifier.assistant.schema import ModelExplanation
+
+    try:
+        return await _structured_stream(connection, ModelExplanation, instructions, prompt, image, put)
+    except Exception as error:
+        code, status = failure_of(error, connection).code, getattr(error, "status_code", None)
+        refused = code in _NO_STREAM or status == HTTPStatus.NOT_IMPLEMENTED
+        if not refused and code != "malformed":
+            raise
+        logger.info("assistant_stream_failed", provider=connection.name, code=code, error=type(error).__name__)
+    put({})
+    # A malformed answer was paid for, and the next request repeats it. A refusal was no answer.
+    retries = 1 if refused else 0
+    return await _structured(connection, ModelExplanation, instructions, prompt, image, retries=retries)
+
+
 async def _look(connection: Connection, instructions: str, prompt: str, image: bytes) -> Answer:
     from classifier.assistant.schema import SecondLook
 
     return await _structured(connection, SecondLook, instructions, prompt, image)
 
 
-async def _structured(connection: Connection, form: Any, instructions: str, prompt: str, image: bytes | None) -> Answer:
-    from pydantic_ai import Agent, BinaryContent, NativeOutput, ToolOutput
+async def _structured(
+    connection: Connection, form: Any, instructions: str, prompt: str, image: bytes | None, *, retries: int = 1
+) -> Answer:
     from pydantic_ai.usage import UsageLimits
+
+    async with model_of(connection) as model:
+        agent = _agent(model, connection, form, instructions, retries=retries)
+        result = await agent.run(_content(prompt, image), usage_limits=UsageLimits(request_limit=1 + retries))
+    return _answer(result.output.model_dump(), result)
+
+
+async def _structured_stream(
+    connection: Connection, form: Any, instructions: str, prompt: str, image: bytes | None, put: Put
+) -> Answer:
+    from pydantic_ai.exceptions import ContentFilterError, OutputTokenLimitExceeded, UnexpectedModelBehavior
+
+    output = None
+    async with model_of(connection) as model:
+        agent = _agent(model, connection, form, instructions, retries=0)
+        async with agent.run_stream(_content(prompt, image)) as result:
+            try:
+                async for output in result.stream_output(debounce_by=WRITE_SECONDS):
+                    if not put(output.model_dump()):
+                        return Answer()
+            except UnexpectedModelBehavior as error:
+                # While it streams, the library reports every unfinished answer as one of the wrong form.
+                if result.response.finish_reason == "length":
+                    raise OutputTokenLimitExceeded("The answer reached the limit of its length.") from error
+                if result.response.finish_reason == "content_filter":
+                    raise ContentFilterError("The provider stopped the answer.") from error
+                raise
+    assert output is not None
+    return _answer(output.model_dump(), result)
+
+
+def _agent(model: Any, connection: Connection, form: Any, instructions: str, *, retries: int) -> Any:
+    from pydantic_ai import Agent, NativeOutput, ToolOutput
 
     # Anthropic's older models know tools only; the others take a JSON schema.
     shape = ToolOutput if connection.kind == "anthropic" else NativeOutput
-    async with model_of(connection) as model:
-        agent = Agent(
-            model,
-            output_type=shape(form),
-            instructions=instructions,
-            retries=1,
-            model_settings=_settings(connection),
-        )
-        content: list[Any] = [prompt]
-        if image is not None:
-            content.append(BinaryContent(image, media_type="image/png"))
-        result = await agent.run(content, usage_limits=UsageLimits(request_limit=2))
-    return _answer(result.output.model_dump(), result)
+    return Agent(
+        model,
+        output_type=shape(form),
+        instructions=instructions,
+        retries=retries,
+        model_settings=_settings(connection),
+    )
+
+
+def _content(prompt: str, image: bytes | None) -> list[Any]:
+    from pydantic_ai import BinaryContent
+
+    return [prompt] if image is None else [prompt, BinaryContent(image, media_type="image/png")]
 
 
 async def _stream(
@@ -189,10 +256,9 @@ async def _stream(
     turns: Sequence[tuple[str, str]],
     question: str,
     image: bytes | None,
-    pieces: "Queue[str | ProviderFailed | None]",
-    closed: Event,
+    put: Put,
 ) -> Answer:
-    from pydantic_ai import Agent, BinaryContent
+    from pydantic_ai import Agent
     from pydantic_ai.exceptions import OutputTokenLimitExceeded
     from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, UserPromptPart
 
@@ -201,15 +267,11 @@ async def _stream(
         if answered:
             history.append(ModelRequest(parts=[UserPromptPart(asked)]))
             history.append(ModelResponse(parts=[TextPart(answered)]))
-    content: list[Any] = [question]
-    if image is not None:
-        content.append(BinaryContent(image, media_type="image/png"))
     async with model_of(connection) as model:
         agent = Agent(model, instructions=instructions, retries=0, model_settings=_settings(connection))
-        async with agent.run_stream(content, message_history=history) as result:
+        async with agent.run_stream(_content(question, image), message_history=history) as result:
             async for text in result.stream_text(debounce_by=WRITE_SECONDS):
-                pieces.put(text)
-                if closed.is_set():
+                if not put(text):
                     return Answer()
             if result.response.finish_reason == "length":
                 # Text that was cut off is no error of the library.

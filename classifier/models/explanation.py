@@ -18,6 +18,10 @@ class Explanation(LeasedJob):
                     └── lease expired, once ─────┘  └─ provider failed, or second attempt ─► failed
     ```
 
+    While it is running, the worker writes the checked sentences of the growing answer to `partial`; `chunk` counts the
+    writes, so that a page knows what it has seen. `text` is the whole answer and nothing less: it stays empty until
+    the end, and `partial` is empty in every other state.
+
     The built-in explanation is stored as succeeded. The rows are the queue, like those of `Analysis`. A request
     that was sent is paid for, so a row gets two attempts at most.
     """
@@ -30,6 +34,8 @@ class Explanation(LeasedJob):
     provider = models.CharField(max_length=64, help_text="The provider's name; “built-in” for fixed sentences.")
     model = models.CharField(max_length=120, blank=True, help_text="The language model; empty for fixed sentences.")
     text = models.TextField(blank=True, help_text="Markdown without HTML.")
+    partial = models.TextField(blank=True, help_text="The finished sentences of an answer that is being written.")
+    chunk = models.PositiveIntegerField(default=0, help_text="How often the worker has written to `partial`.")
     parts = models.JSONField(default=list, help_text="The text in parts, as `classifier.assistant.statements` has it.")
 
     state = models.CharField(max_length=10, choices=LeasedJob.State, default=LeasedJob.State.SUCCEEDED)
@@ -49,6 +55,9 @@ class Explanation(LeasedJob):
         )
         constraints = (
             running_has_lease("explanation_running_has_lease"),
+            models.CheckConstraint(
+                name="explanation_partial_while_running", condition=Q(state="running") | Q(partial="")
+            ),
             # A double click must send one request.
             models.UniqueConstraint(
                 fields=("analysis", "requested_by"),
@@ -73,4 +82,4 @@ class Explanation(LeasedJob):
     @property
     def seen(self) -> str:
         """The progress that a page shows, to ask for the next."""
-        return f"{self.state}-{self.attempts}" + (f"-{self.second_look.state}" if self.second_look else "")
+        return f"{self.state}-{self.attempts}-{self.chunk}" + (f"-{self.second_look.state}" if self.second_look else "")

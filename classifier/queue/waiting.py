@@ -135,7 +135,7 @@ completion_waiter = CompletionWaiter()
 """The waiter of this process."""
 
 explanation_waiter = CompletionWaiter(active_explanations)
-"""The waiter of this process for explanations by language models."""
+"""The waiter of this process for explanations by language models. A piece of a growing text wakes it, too."""
 
 check_waiter = CompletionWaiter(active_checks)
 """The waiter of this process for checks of statements about the picture, by their explanations."""

@@ -1,5 +1,6 @@
 """Reads of explanations, scoped to the user, and of the providers that people may choose."""
 
+import time
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -8,6 +9,10 @@ from classifier.models import AssistantProvider, Explanation, Scan, User
 from classifier.queue.waiting import explanation_waiter
 from classifier.selectors.review import statements_of
 from classifier.selectors.scan import open_scans
+
+AWAKE_SECONDS = 0.1
+"""Pause of a request that waits for the end and was woken by a piece. Requests that wait for the same text keep its
+wake-up alive for each other, so without a pause they would spin."""
 
 
 def explanations_of(user: User, scan: Scan) -> QuerySet[Explanation]:
@@ -27,9 +32,12 @@ def wait_until_explained(explanation: Explanation, *, seconds: float) -> Explana
     Raises:
         Explanation.DoesNotExist: If it is deleted meanwhile.
     """
-    if not explanation.is_finished:
-        explanation_waiter.wait(explanation.pk, seconds=seconds)
-    explanation.refresh_from_db()
+    deadline = time.monotonic() + seconds
+    while not explanation.is_finished and (left := deadline - time.monotonic()) > 0:
+        explanation_waiter.wait(explanation.pk, seconds=left)
+        explanation.refresh_from_db()
+        if not explanation.is_finished:
+            time.sleep(AWAKE_SECONDS)
     return explanation
 
 

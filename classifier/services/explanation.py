@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
@@ -14,7 +15,7 @@ from classifier.permissions import can_view
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed, Withheld
-from classifier.services.leases import Claim, Leases
+from classifier.services.leases import Claim, ClaimLost, Leases
 from classifier.services.limits import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER
 from classifier.services.picture_check import queue_check
 from classifier.wording import withheld
@@ -149,7 +150,17 @@ def check_rate(provider: AssistantProvider, *, by: User) -> None:
 
 def claim_explanation(*, now: datetime | None = None) -> ExplanationClaim | None:
     """Claim the oldest explanation that waits, or whose worker died; None if there is none."""
-    return leases.claim(now=now)
+    return leases.claim(now=now, partial="")
+
+
+def write_explanation(claim: ExplanationClaim, text: str) -> None:
+    """Store the finished and checked sentences of an answer that is still being written.
+
+    Raises:
+        ClaimLost: if the claim no longer holds. Nothing is stored.
+    """
+    if not _published(claim, changed=leases.change(claim, partial=text, chunk=F("chunk") + 1)):
+        raise ClaimLost
 
 
 def finish_explanation(
@@ -185,6 +196,7 @@ def finish_explanation(
             claim,
             state=Explanation.State.SUCCEEDED,
             text=text,
+            partial="",
             parts=list(parts),
             blocked=list(blocked),
             input_tokens=input_tokens,
@@ -193,17 +205,17 @@ def finish_explanation(
         )
         if ended and statements and provider is not None and provider.picture_check:
             queue_check(claim.row, provider=provider, statements=statements)
-    return _published(claim, ended=ended)
+    return _published(claim, changed=ended)
 
 
 def fail_explanation(claim: ExplanationClaim, message: str, *, blocked: Sequence[str] = ()) -> bool:
-    """End an explanation with a sentence for people. Return True if the claim still held."""
-    return _published(claim, ended=leases.fail(claim, message, blocked=list(blocked)))
+    """End an explanation with a sentence for people; nothing of its text stays. Return True if the claim still held."""
+    return _published(claim, changed=leases.fail(claim, message, partial="", blocked=list(blocked)))
 
 
 def sweep_explanations(*, now: datetime | None = None) -> None:
     """Fail explanations that were interrupted too often or never taken, and notify the workers if any wait."""
-    leases.fail_lost(LOST, now=now)
+    leases.fail_lost(LOST, now=now, partial="")
     leases.fail_unclaimed(NO_WORKER, after=GIVEN_UP, now=now)
     waits = AssistantProvider.objects.filter(test_state=AssistantProvider.Test.WAITING).exists()
     if waits or leases.due(now=now).exists():
@@ -218,8 +230,8 @@ def check_provider(provider: AssistantProvider, *, with_image: bool) -> None:
         raise Invalid(f"The image may not be sent to {provider.name}.", code="image_not_allowed")
 
 
-def _published(claim: ExplanationClaim, *, ended: bool) -> bool:
-    """Notify the waiting clients that an explanation has ended. Return `ended`."""
-    if ended:
+def _published(claim: ExplanationClaim, *, changed: bool) -> bool:
+    """Notify the waiting clients that an explanation has grown or ended. Return `changed`."""
+    if changed:
         publish_finished([claim.row.pk])
-    return ended
+    return changed

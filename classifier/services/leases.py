@@ -22,6 +22,10 @@ MAX_FAILURE = 300
 """Characters of `failure_message`."""
 
 
+class ClaimLost(Exception):
+    """The row of a claim has passed to another worker, has ended, or was deleted."""
+
+
 @dataclass(slots=True)
 class Claim(Generic[Row]):
     """A job that this worker does until the lease expires, and the token that proves it.
@@ -106,18 +110,24 @@ class Leases(Generic[Row]):
         """End a claimed row with a sentence for people. Return True if the claim still held."""
         return self.end(claim, state=FAILED, failure_message=message[:MAX_FAILURE], **fields)
 
-    def fail_lost(self, message: str, *, now: datetime | None = None) -> None:
-        """Fail the rows whose last attempt was interrupted."""
+    def fail_lost(self, message: str, *, now: datetime | None = None, **fields: Any) -> None:
+        """Fail the rows whose last attempt was interrupted.
+
+        Args:
+            message: the sentence for people.
+            now: the time; None takes the current one.
+            **fields: other values that the rows get.
+        """
         now = now or timezone.now()
         lost = Q(state=RUNNING, lease_expires_at__lt=now, attempts__gte=self.max_attempts)
-        self._fail(lost, message, now)
+        self._fail(lost, message, now, **fields)
 
     def fail_unclaimed(self, message: str, *, after: timedelta, now: datetime | None = None) -> None:
         """Fail the rows that no worker has claimed for a time."""
         now = now or timezone.now()
         self._fail(Q(state=QUEUED, created_at__lt=now - after), message, now)
 
-    def _fail(self, which: Q, message: str, now: datetime) -> None:
+    def _fail(self, which: Q, message: str, now: datetime, **fields: Any) -> None:
         self.rows.filter(which).update(
-            state=FAILED, failure_message=message, finished_at=now, lease_token=None, lease_expires_at=None
+            state=FAILED, failure_message=message, finished_at=now, lease_token=None, lease_expires_at=None, **fields
         )
