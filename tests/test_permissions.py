@@ -63,6 +63,7 @@ rules(
     "web:upload",
     "web:scan_statuses",
     "web:history",
+    "web:history_csv",
     "web:statistics",
     "web:batches",
     "web:teams",

@@ -35,6 +35,7 @@ app_name = "web"
 urlpatterns = [
     path("", upload.upload, name="upload"),
     path("scans/", history.history, name="history"),
+    path("scans/export.csv", history.history_csv, name="history_csv"),
     path("scans/upload/", upload.scan_upload, name="scan_upload"),
     path("scans/status/", status.scan_statuses, name="scan_statuses"),
     path("scans/unread/", reviews.unread, name="unread"),

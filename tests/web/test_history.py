@@ -1,13 +1,15 @@
 """The history: figures, filters, pages."""
 
 import base64
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from classifier import wording
+from classifier import scan_csv, wording
 from classifier.findings import ANSWERS, Outcome
 from classifier.models import Analysis, Scan
 from classifier.selectors.lists.criteria import Place
@@ -230,3 +232,25 @@ def test_lists_say_a_result_in_the_words_of_its_page(browse, owner, finding):
     assert said in client.get(scan.get_absolute_url()).content.decode()
     assert said in client.get("/").content.decode()
     assert said.replace(" (91%)", "") in client.get("/scans/").content.decode()
+
+
+def exported(client, **query) -> list[str]:
+    response = client.get(f"{HISTORY}export.csv", query)
+    assert response["Content-Disposition"] == 'attachment; filename="scans.csv"'
+    text = b"".join(response.streaming_content).decode()
+    return [row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+
+
+def test_the_list_is_exported_with_the_filters_of_the_page(browse, owner, scan, team_scan):
+    client = browse(owner)
+    for query in ({}, {"whose": team_scan.team_id}, {"result": "meningioma"}, {"result": "failed"}):
+        assert exported(client, **query) == listed(client, **query)
+    page = client.get(HISTORY, {"whose": team_scan.team_id, "cursor": ""}).content.decode()
+    assert f'href="{HISTORY}export.csv?whose={team_scan.team_id}"' in page
+
+
+def test_a_list_that_is_too_long_for_a_file_says_so(browse, owner, scan, team_scan, monkeypatch):
+    monkeypatch.setattr(scan_csv, "MAX_ROWS", 1)
+    response = browse(owner).get(f"{HISTORY}export.csv", {"whose": "mine"}, follow=True)
+    assert response.redirect_chain == [(f"{HISTORY}?whose=mine", 302)]
+    assert "scans match. Narrow the list with filters" in response.content.decode()

@@ -20,6 +20,7 @@ LISTS = {
     "scans by finding": f"/api/v1/scans/?finding={ANSWER}",
     "scans by model": "/api/v1/scans/?model=compact",
     "export": "/api/v1/scans/export.csv",
+    "export of the history": f"/scans/export.csv?result={ANSWER}",
     "statistics": "/api/v1/statistics/",
     "statistics of a model": "/statistics/?model=compact:0.1",
 }

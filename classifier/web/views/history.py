@@ -3,12 +3,15 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
 from classifier.models.scan_index import WITHHELD
+from classifier.scan_csv import MAX_ROWS, csv_response, is_too_long
 from classifier.selectors.attention import attention_count
 from classifier.selectors.history import Dashboard, dashboard
 from classifier.selectors.review import unread_count
@@ -46,6 +49,17 @@ def history(request: SignedInRequest) -> HttpResponse:
         "is_active": any(scan.current_analysis and not scan.current_analysis.is_finished for scan in page.rows),
     }
     return render(request, "web/history.html", context)
+
+
+@require_safe
+def history_csv(request: SignedInRequest) -> StreamingHttpResponse | HttpResponseRedirect:
+    """Return the visible scans that match the filters as a file. A list that is too long leads back to the page."""
+    scans = HistoryFilter(request.GET, queryset=visible_scans(request.user), request=request).scan_list()
+    if is_too_long(scans):
+        messages.error(request, f"More than {MAX_ROWS:,} scans match. Narrow the list with filters, then export it.")
+        kept = {name: value for name, value in request.GET.items() if value}
+        return redirect(f"{reverse('web:history')}?{urlencode(kept)}")
+    return csv_response(scans)
 
 
 def _counts(figures: Dashboard) -> list[dict[str, Any]]:
