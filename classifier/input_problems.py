@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-TURNED, CROPPED, MARKED, DARK, SMALL, EDGE = "turned", "cropped", "marked", "dark", "small", "edge"
+TURNED, CROPPED, MARKED, BLANKED = "turned", "cropped", "marked", "blanked"
+DARK, SMALL, EDGE = "dark", "small", "edge"
 
 BLOCKING: frozenset[str] = frozenset((TURNED, CROPPED))
 """Problems that change the network's answer: it is withheld until a person says that the image is right."""
@@ -12,6 +13,7 @@ SENTENCES: dict[str, str] = {
     TURNED: "The image looks turned. The network was trained on upright heads and errs on turned ones.",
     CROPPED: "The image cuts the head off at two or more sides. The network was trained on whole heads.",
     MARKED: "The image seems to contain text or markings. They may identify the patient and mislead the network.",
+    BLANKED: "Text or markings outside the head were blanked out before the image was stored.",
     DARK: "The image is very dark. Export it with the usual window.",
     SMALL: "The image is very small. Export the slice at its full size.",
     EDGE: "The slice is at the edge of the head and shows little brain.",

@@ -173,3 +173,8 @@ class UploadSerializer(serializers.Serializer[Any]):
         help_text="A UUID with hyphens that the client chooses for files that belong together; see `batches/`.",
     )
     model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")
+    blank_text = serializers.BooleanField(
+        default=False,
+        help_text="Whether text and markings that the input check finds outside the head are blanked out before the "
+        "image is stored. `input_problems` then contains `blanked`.",
+    )

@@ -14,7 +14,8 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from classifier.events import Kind, record_events
-from classifier.inspection import inspect_image
+from classifier.input_problems import BLANKED, MARKED
+from classifier.inspection import Problem, blanked, inspect_image
 from classifier.intake import CanonicalImage, RefusedImage, read_image, thumbnail_png
 from classifier.models import Analysis, Event, Scan, Team, User
 from classifier.permissions import CHANGE_REFUSED, can_change
@@ -66,10 +67,12 @@ def submit_scan(
     idempotency_key: str = "",
     place: Place | None = None,
     mended_from: UUID | None = None,
+    blank_text: bool = False,
 ) -> Submission:
     """Store an uploaded image, record it in its batch, and queue its analysis: all of it, or nothing.
 
-    A refused file is recorded in the batch with its sentence.
+    A refused file is recorded in the batch with its sentence. With `blank_text`, text and markings that the input check
+    finds outside the head become black before the image is stored.
 
     Raises:
         RefusedImage: If the file is not an image that can be analyzed; the message is for users.
@@ -88,6 +91,7 @@ def submit_scan(
             place=place,
             sample=sample,
             mended_from=mended_from,
+            blank_text=blank_text,
             fields=_checked_fields(patient_reference=patient_reference, notes=notes, idempotency_key=idempotency_key),
         )
     except (RefusedImage, ServiceError) as error:
@@ -105,13 +109,14 @@ def _submit(
     place: Place | None,
     sample: str,
     mended_from: UUID | None,
+    blank_text: bool,
     fields: dict[str, str],
 ) -> Submission:
     idempotency_key = fields["idempotency_key"]
     model_name = checked_model_name(model, team=team)
     if team is not None and not owner.memberships.filter(team=team).exists():
         raise NotAllowed("You are not a member of this team.")
-    image = read_image(file)
+    image, problems = _inspected(read_image(file), blank_text=blank_text)
     if replay := _replay(owner, idempotency_key=idempotency_key, image=image):
         return _joined(replay, place)
     scan = Scan(
@@ -123,7 +128,7 @@ def _submit(
         height=image.height,
         pixels_sha256=image.sha256,
         source_format=image.source_format,
-        input_problems=[problem.as_dict() for problem in inspect_image(image.pixels)],
+        input_problems=[problem.as_dict() for problem in problems],
         mended_from=mended_from,
         **fields,
     )
@@ -149,6 +154,16 @@ def _submit(
         raise
     logger.info("scan_submitted", scan=str(scan.pk), owner=owner.pk, source_format=image.source_format)
     return Submission(scan=scan, analysis=analysis, earlier=earlier_scan(owner, scan))
+
+
+def _inspected(image: CanonicalImage, *, blank_text: bool) -> tuple[CanonicalImage, list[Problem]]:
+    """Return the image to store with its problems; without its text and markings if `blank_text` is true."""
+    problems = inspect_image(image.pixels)
+    marked = next((problem for problem in problems if problem.code == MARKED), None)
+    if not blank_text or marked is None:
+        return image, problems
+    clean = CanonicalImage.from_pixels(blanked(image.pixels, cells=marked.cells), source_format=image.source_format)
+    return clean, [Problem(BLANKED), *inspect_image(clean.pixels)]
 
 
 def _joined(replay: Submission, place: Place | None) -> Submission:

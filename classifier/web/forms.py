@@ -147,6 +147,12 @@ class UploadForm(ScanFieldsForm):
     each file in a request of its own.
     """
 
+    blank_text = forms.BooleanField(
+        label="Blank out text outside the head before the image is stored",
+        required=False,
+        widget=forms.CheckboxInput,
+        help_text="For images with a burned-in name or date. Text on the head itself is not found.",
+    )
     model = forms.ChoiceField(label="Model", required=False)
     upload_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     batch = forms.UUIDField(required=False, widget=forms.HiddenInput)

@@ -64,6 +64,7 @@ def take_files(
     patient_reference: str = "",
     notes: str = "",
     model: str = "",
+    blank_text: bool = False,
     upload_key: str = "",
     batch: Batch | None = None,
     first_number: int = 1,
@@ -77,6 +78,7 @@ def take_files(
         patient_reference: for all of them.
         notes: for all of them.
         model: for all of them; "" for the default.
+        blank_text: whether text outside the head is blanked out before the images are stored.
         upload_key: identifies this upload; a file sent again with the same key is not stored again.
         batch: the batch that records what becomes of each file; None for a single file.
         first_number: the number of the first file in the batch.
@@ -98,6 +100,7 @@ def take_files(
                 patient_reference=patient_reference,
                 notes=notes,
                 model=model,
+                blank_text=blank_text,
                 idempotency_key=_file_key(upload_key, number=number, file=file),
                 place=place,
             )

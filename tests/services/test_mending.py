@@ -1,18 +1,38 @@
 """Accepting, turning and blanking images that the input check warned of."""
 
+import io
+
+import numpy as np
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image, ImageDraw, ImageOps
 
 from classifier import wording
 from classifier.events import Kind
+from classifier.input_problems import SENTENCES
+from classifier.intake import read_canonical
 from classifier.models import Event, Scan
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services import mending
 from classifier.services.errors import Conflict, NotAllowed
+from classifier.services.scan import submit_scan
 from tests.factories import make_analysis, make_scan, png_bytes
 
 pytestmark = pytest.mark.django_db
 TURNED = {"code": "turned", "detail": "1"}
 MARKED = {"code": "marked", "detail": "", "cells": [[0, 0], [0, 1]]}
+
+
+@pytest.fixture
+def marked_file():
+    """An upright head with text in the corner, as PNG."""
+    with Image.open(sorted((settings.BASE_DIR / "samples").glob("notumor*.jpg"))[0]) as image:
+        picture = ImageOps.expand(image.convert("L"), border=24)
+    ImageDraw.Draw(picture).text((4, 4), "SMITH JOHN 1961", fill=255, font_size=14)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -81,3 +101,42 @@ def test_a_reviewed_image_is_not_replaced(owner):
 def test_nothing_to_mend_is_said(owner, scan):
     with pytest.raises(Conflict, match="nothing to mend"):
         mending.turn_scan(scan, by=owner)
+
+
+def test_text_is_blanked_before_the_image_is_stored(owner, marked_file):
+    scan = submit_scan(owner=owner, file=marked_file, blank_text=True).scan
+    assert [problem["code"] for problem in scan.input_problems] == ["blanked"]
+    with scan.image.open("rb") as file:
+        stored = read_canonical(file.read())
+    sent = np.asarray(Image.open(io.BytesIO(marked_file)))
+    assert sent[:20].max() == 255
+    assert stored[:20].max() == 0
+    assert (stored[60:] == sent[60:]).all()
+    assert not wording.withheld(scan.current_analysis)
+
+
+def test_text_is_kept_unless_somebody_asks(owner, marked_file):
+    scan = submit_scan(owner=owner, file=marked_file).scan
+    assert [problem["code"] for problem in scan.input_problems] == ["marked"]
+
+
+def test_an_image_without_text_is_stored_as_it_is(owner):
+    file = png_bytes()
+    scan, other = (submit_scan(owner=owner, file=file, blank_text=blank).scan for blank in (True, False))
+    assert scan.pixels_sha256 == other.pixels_sha256
+    assert "blanked" not in scan.input_codes
+
+
+def test_a_repeated_request_with_text_gives_the_same_scan(owner, marked_file):
+    first, second = (submit_scan(owner=owner, file=marked_file, blank_text=True, idempotency_key="k") for _ in range(2))
+    assert second.replayed
+    assert second.scan == first.scan
+
+
+def test_pages_and_api_pass_the_choice_on(owner, browse, api, marked_file):
+    upload = {"image": SimpleUploadedFile("a.png", marked_file), "blank_text": "on"}
+    page = browse(owner).post("/scans/upload/", upload, follow=True)
+    assert SENTENCES["blanked"] in page.content.decode()
+    body = {"image": SimpleUploadedFile("b.png", marked_file), "blank_text": "true"}
+    answer = api(owner).post("/api/v1/scans/", body, format="multipart").json()
+    assert answer["input_problems"] == [{"code": "blanked", "sentence": SENTENCES["blanked"], "mend": None}]
