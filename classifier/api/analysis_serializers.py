@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 from classifier.agreement import Agreement
 from classifier.api.fields import TextField
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
-from classifier.models import Analysis
+from classifier.models import Analysis, lengths
 from classifier.queue.order import queue_position
 from classifier.selectors.side_by_side import SideBySide
 from classifier.wording import sentence
@@ -170,4 +170,6 @@ class SideBySideSerializer(serializers.Serializer[SideBySide]):
 class NewAnalysisSerializer(serializers.Serializer[Any]):
     """The model for a new analysis."""
 
-    model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")
+    model = TextField(
+        default="", max_length=lengths.MODEL_NAME, help_text="Name of an installed model; the default model when empty."
+    )

@@ -9,8 +9,7 @@ from classifier.acceptance.limits import DEFAULT_LEAST_CASES, LIMITS, MAX_CASES,
 from classifier.api.explanations import TrueOrFalse
 from classifier.api.fields import TextField, WholeNumberField
 from classifier.findings import READINGS
-from classifier.models import Commissioning
-from classifier.models.commissioning import MAX_TITLE
+from classifier.models import Commissioning, lengths
 from classifier.selectors.acceptance import acceptance_of, site_calibration_of
 from classifier.selectors.commissioning import progress_of
 
@@ -52,8 +51,10 @@ class NewCommissioningSerializer(serializers.Serializer[Any]):
     """The start of a commissioning."""
 
     team = WholeNumberField(min_value=1, help_text="A team that the caller owns.")
-    model = JsonTextField(required=True, allow_blank=False, max_length=64, help_text="The name of an installed model.")
-    title = JsonTextField(max_length=MAX_TITLE, help_text="For people; by default the model and its version.")
+    model = JsonTextField(
+        required=True, allow_blank=False, max_length=lengths.MODEL_NAME, help_text="The name of an installed model."
+    )
+    title = JsonTextField(max_length=lengths.GIVEN_NAME, help_text="For people; by default the model and its version.")
     limits = LimitsSerializer()
     least_cases = WholeNumberField(
         required=False,

@@ -17,7 +17,8 @@ from classifier.api.preferences import wait_seconds
 from classifier.api.reviews import LISTED, StatementViewSet, created
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.assistant.chat import ask, start_conversation
-from classifier.models import Conversation, Message, Scan
+from classifier.models import Conversation, Message, Scan, lengths
+from classifier.models.conversation import MAX_QUESTION
 from classifier.queue.waiting_slots import waiting_slot
 from classifier.selectors.conversation import (
     conversations_of,
@@ -26,7 +27,7 @@ from classifier.selectors.conversation import (
     messages_of,
     wait_until_answered,
 )
-from classifier.services.conversation import MAX_QUESTION, delete_conversation, stop_answer
+from classifier.services.conversation import delete_conversation, stop_answer
 
 
 def path_id(name: str) -> OpenApiParameter:
@@ -77,7 +78,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 class NewConversationSerializer(serializers.Serializer[Any]):
     """The body of a new conversation."""
 
-    provider = ProviderField(required=True, max_length=64, help_text="Name of an enabled provider.")
+    provider = ProviderField(required=True, max_length=lengths.PROVIDER_NAME, help_text="Name of an enabled provider.")
     with_image = TrueOrFalse(default=False, help_text="Whether the image is sent to the provider, if staff allow it.")
 
 

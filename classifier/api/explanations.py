@@ -20,7 +20,7 @@ from classifier.assistant.look import REASONS
 from classifier.assistant.look_words import look_of
 from classifier.assistant.requests import request_explanation
 from classifier.assistant.statements import MARKS
-from classifier.models import Explanation
+from classifier.models import Explanation, lengths
 from classifier.queue.waiting_slots import waiting_slot
 from classifier.selectors.explanation import explanations_of, get_explanation, wait_until_explained
 
@@ -158,7 +158,7 @@ class NewExplanationSerializer(serializers.Serializer[Any]):
 
     provider = ProviderField(
         default=PROVIDER,
-        max_length=64,
+        max_length=lengths.PROVIDER_NAME,
         help_text=f"Name of an enabled provider. “{PROVIDER}” is always there and sends nothing.",
     )
     with_image = TrueOrFalse(default=False, help_text="Whether the image is sent to the provider, if staff allow it.")

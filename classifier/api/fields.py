@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from classifier.models import Team
+from classifier.models import Team, lengths
 from classifier.selectors.team import teams_of
 from classifier.services.scan import PATIENT_REFERENCE
 
@@ -18,7 +18,8 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NO_NULL = RegexValidator(r"^[^\x00]*\Z", "Null characters are not allowed.", code="null_characters_not_allowed")
 _PATIENT_REFERENCE = RegexValidator(
     rf"^{PATIENT_REFERENCE.pattern}\Z",
-    "Only letters, digits, spaces and . / # : + - _ are allowed, 64 at most. Use a pseudonym, never a name.",
+    f"Only letters, digits, spaces and . / # : + - _ are allowed, {lengths.PATIENT_REFERENCE} at most. "
+    "Use a pseudonym, never a name.",
     code="invalid_patient_reference",
 )
 

@@ -8,7 +8,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from classifier.api.fields import IsoDateField, OwnTeamField, TextField, TrueOrFalseField, WholeNumberField
 from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
-from classifier.models import Analysis
+from classifier.models import Analysis, lengths
 from classifier.models.review import READING_CHOICES
 
 PAGE_SIZE = 50
@@ -63,14 +63,16 @@ class ScanFilterQuery(QuerySerializer):
     state = serializers.ChoiceField(
         choices=Analysis.State.choices, required=False, help_text="The state of the current analysis."
     )
-    patient_reference = TextField(max_length=64, help_text="The whole patient reference, in upper or lower case.")
-    model = TextField(max_length=64, help_text="The name of the model of the current analysis.")
+    patient_reference = TextField(
+        max_length=lengths.PATIENT_REFERENCE, help_text="The whole patient reference, in upper or lower case."
+    )
+    model = TextField(max_length=lengths.MODEL_NAME, help_text="The name of the model of the current analysis.")
     uploaded_after = IsoDateField(required=False, help_text="The earliest day of the upload, inclusive.")
     uploaded_before = IsoDateField(required=False, help_text="The latest day of the upload, inclusive.")
     team = OwnTeamField(required=False, help_text="The number of one of the caller's teams.")
     mine = TrueOrFalseField(required=False, help_text="`true` leaves out the scans of teammates.")
     text = TextField(
-        max_length=200,
+        max_length=lengths.SEARCH,
         help_text="Words that must all occur in the patient reference, the notes or the name of the owner.",
     )
 

@@ -10,7 +10,8 @@ from classifier.api.analysis_serializers import URL, URL_OR_NULL, AnalysisSerial
 from classifier.api.fields import HyphenatedUuidField, OwnTeamField, PatientReferenceField, TextField
 from classifier.input_problems import SENTENCES, mend_of
 from classifier.intake import MAX_BYTES
-from classifier.models import Scan, Team
+from classifier.models import Scan, Team, lengths
+from classifier.models.scan import MAX_NOTES
 from classifier.privacy import HINT, looks_identifying
 from classifier.wording import megabytes, withheld
 
@@ -166,13 +167,15 @@ class UploadSerializer(serializers.Serializer[Any]):
     team = OwnTeamField(
         required=False, default=None, help_text="Number of one of the caller's teams to share the scan with."
     )
-    notes = TextField(default="", max_length=4000, help_text="Free text.")
+    notes = TextField(default="", max_length=MAX_NOTES, help_text="Free text.")
     batch = HyphenatedUuidField(
         required=False,
         default=None,
         help_text="A UUID with hyphens that the client chooses for files that belong together; see `batches/`.",
     )
-    model = TextField(default="", max_length=64, help_text="Name of an installed model; the default model when empty.")
+    model = TextField(
+        default="", max_length=lengths.MODEL_NAME, help_text="Name of an installed model; the default model when empty."
+    )
     blank_text = serializers.BooleanField(
         default=False,
         help_text="Whether text and markings that the input check finds outside the head are blanked out before the "

@@ -13,6 +13,7 @@ from classifier.api.fields import IsoDateField, OwnTeamField, TextField
 from classifier.api.queries import QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS
+from classifier.models import lengths
 from classifier.models.review import READING_CHOICES
 from classifier.reading_agreement import MIN_DIAGNOSES
 from classifier.reading_figures import MIN_READERS
@@ -30,7 +31,7 @@ class StatisticsQuery(QuerySerializer):
     uploaded_after = IsoDateField(required=False, help_text="The earliest day of the upload, inclusive.")
     uploaded_before = IsoDateField(required=False, help_text="The latest day of the upload, inclusive.")
     model = TextField(
-        max_length=129,
+        max_length=lengths.MODEL_AND_VERSION,
         help_text="A model version as `name:version`, one of `models`. Without it, the newest answer of a scan counts.",
     )
 

@@ -18,10 +18,10 @@ from classifier.api.pagination import CursorPages
 from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Webhook, WebhookDelivery
+from classifier.models.webhook import MAX_URL
 from classifier.selectors.webhook import deliveries_of, get_webhook, webhooks_of
 from classifier.services.webhook import (
     EVENTS,
-    MAX_URL,
     PING,
     URL_PATTERN,
     create_webhook,

@@ -19,6 +19,7 @@ from classifier.findings import (
     remaining,
 )
 from classifier.input_problems import blocking
+from classifier.models import lengths
 from classifier.models.analysis_query import AnalysisQuerySet, OpenAnalyses
 from classifier.models.leased_job import running_has_lease
 
@@ -61,8 +62,8 @@ class Analysis(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="requested_analyses"
     )
-    model_name = models.CharField(max_length=64)
-    model_version = models.CharField(max_length=64, blank=True, help_text="The version that ran.")
+    model_name = models.CharField(max_length=lengths.MODEL_NAME)
+    model_version = models.CharField(max_length=lengths.MODEL_NAME, blank=True, help_text="The version that ran.")
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     outcome = models.CharField(max_length=16, choices=OUTCOME_CHOICES, blank=True)
@@ -86,7 +87,7 @@ class Analysis(models.Model):
 
     attempts = models.PositiveSmallIntegerField(default=0)
     failure_code = models.CharField(max_length=32, blank=True)
-    failure_message = models.CharField(max_length=300, blank=True)
+    failure_message = models.CharField(max_length=lengths.SENTENCE, blank=True)
 
     queued_at = models.DateTimeField(auto_now_add=True)
     # Users take turns; see `classifier.queue.order.assign_fair_turn`.

@@ -3,6 +3,8 @@
 from django.db import models
 from django.utils import timezone
 
+from classifier.models import lengths
+
 
 class ApiToken(models.Model):
     """The name and use of an API token. Knox stores the token itself, as a hash, with its owner and expiry."""
@@ -10,7 +12,7 @@ class ApiToken(models.Model):
     auth_token = models.OneToOneField(
         "knox.AuthToken", on_delete=models.CASCADE, related_name="details", editable=False
     )
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=lengths.GIVEN_NAME)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False, help_text="Within a minute. Empty: never used.")
 

@@ -7,6 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 
+from classifier.models import lengths
+
 
 class AssistantProvider(models.Model):
     """A language model that people may choose for explanations, once staff have enabled it.
@@ -33,16 +35,18 @@ class AssistantProvider(models.Model):
         FAILED = "failed", "Failed"
 
     TESTING: ClassVar[tuple[str, ...]] = (Test.WAITING, Test.RUNNING)
-    NAME: ClassVar[str] = r"^[a-z0-9][a-z0-9-]{0,31}$"
+    NAME: ClassVar[str] = rf"^[a-z0-9][a-z0-9-]{{0,{lengths.PROVIDER_NAME - 1}}}$"
 
     name = models.CharField(
-        max_length=32,
+        max_length=lengths.PROVIDER_NAME,
         unique=True,
         validators=[RegexValidator(NAME, "Use lower-case letters, digits, and hyphens.")],
         help_text="Name for people and programs.",
     )
     kind = models.CharField(max_length=16, choices=Kind)
-    model = models.CharField(max_length=120, help_text="Name of the model, as the provider spells it.")
+    model = models.CharField(
+        max_length=lengths.LANGUAGE_MODEL, help_text="Name of the model, as the provider spells it."
+    )
     url = models.URLField(max_length=300, blank=True, help_text="Base URL. Empty: the provider's own.")
     key = models.TextField(blank=True, editable=False, help_text="API key, encrypted.")
     from_environment = models.BooleanField(default=False, editable=False)
@@ -61,7 +65,7 @@ class AssistantProvider(models.Model):
         default=60, validators=[MinValueValidator(5), MaxValueValidator(300)], help_text="Time for an answer."
     )
     test_state = models.CharField(max_length=10, choices=Test, blank=True, editable=False)
-    test_message = models.CharField(max_length=300, blank=True, editable=False)
+    test_message = models.CharField(max_length=lengths.SENTENCE, blank=True, editable=False)
     tested_at = models.DateTimeField(null=True, editable=False)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"

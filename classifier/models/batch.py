@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from classifier.models import lengths
+
 
 class Batch(models.Model):
     """Files that one person uploaded together, with the outcome of each.
@@ -18,7 +20,9 @@ class Batch(models.Model):
     team = models.ForeignKey(
         "classifier.Team", on_delete=models.SET_NULL, null=True, blank=True, related_name="batches"
     )
-    patient_reference = models.CharField(max_length=64, blank=True, help_text="A pseudonym, never a name.")
+    patient_reference = models.CharField(
+        max_length=lengths.PATIENT_REFERENCE, blank=True, help_text="A pseudonym, never a name."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -46,12 +50,12 @@ class BatchFile(models.Model):
     id = models.BigAutoField(primary_key=True)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="files")
     number = models.PositiveIntegerField(help_text="Position in the upload, from 1.")
-    name = models.CharField(max_length=255, blank=True, help_text="The file's name, if it is kept.")
+    name = models.CharField(max_length=lengths.FILE_NAME, blank=True, help_text="The file's name, if it is kept.")
     # Empty for a refused file, and once the scan is deleted.
     scan = models.ForeignKey(
         "classifier.Scan", on_delete=models.SET_NULL, null=True, blank=True, related_name="batch_files"
     )
-    refusal = models.CharField(max_length=300, blank=True, help_text="Why the file was refused.")
+    refusal = models.CharField(max_length=lengths.SENTENCE, blank=True, help_text="Why the file was refused.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

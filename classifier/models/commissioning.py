@@ -9,10 +9,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.models import lengths
 from classifier.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 from classifier.models.review import READING_CHOICES
-
-MAX_TITLE = 80
 
 
 class Commissioning(AppendOnlyModel):
@@ -31,9 +30,9 @@ class Commissioning(AppendOnlyModel):
     team = models.ForeignKey(
         "classifier.Team", on_delete=models.DO_NOTHING, db_constraint=False, related_name="commissionings"
     )
-    title = models.CharField(max_length=MAX_TITLE)
-    model_name = models.CharField(max_length=64)
-    model_version = models.CharField(max_length=64)
+    title = models.CharField(max_length=lengths.GIVEN_NAME)
+    model_name = models.CharField(max_length=lengths.MODEL_NAME)
+    model_version = models.CharField(max_length=lengths.MODEL_NAME)
     weights_sha256 = models.CharField(max_length=64)
     limits = models.JSONField(help_text="See `classifier.acceptance.limits.Limits`.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -117,8 +116,8 @@ class SiteCalibration(models.Model):
     team = models.ForeignKey(
         "classifier.Team", on_delete=models.DO_NOTHING, db_constraint=False, related_name="site_calibrations"
     )
-    model_name = models.CharField(max_length=64)
-    model_version = models.CharField(max_length=64)
+    model_name = models.CharField(max_length=lengths.MODEL_NAME)
+    model_version = models.CharField(max_length=lengths.MODEL_NAME)
     values = models.JSONField(help_text="`calibration`, `thresholds`, `possible`; see `ModelCard.at_site`.")
     active = models.BooleanField(default=False)
 

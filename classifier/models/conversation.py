@@ -7,7 +7,12 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from classifier.models import lengths
 from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
+
+MAX_TITLE = 120
+MAX_QUESTION = 1000
+"""Characters of a question. A longer text is a document, which may hold what must not be sent."""
 
 
 class Conversation(models.Model):
@@ -17,9 +22,9 @@ class Conversation(models.Model):
     scan = models.ForeignKey("classifier.Scan", on_delete=models.CASCADE, related_name="conversations")
     analysis = models.ForeignKey("classifier.Analysis", on_delete=models.CASCADE, related_name="conversations")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
-    title = models.CharField(max_length=120)
+    title = models.CharField(max_length=MAX_TITLE)
     provider = models.CharField(max_length=64)
-    model = models.CharField(max_length=120)
+    model = models.CharField(max_length=lengths.LANGUAGE_MODEL)
     with_image = models.BooleanField(default=False, help_text="Whether the image is sent.")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -60,7 +65,7 @@ class Message(LeasedJob):
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     number = models.PositiveSmallIntegerField(help_text="1 for the first of the conversation.")
-    question = models.TextField(max_length=1000)
+    question = models.TextField(max_length=MAX_QUESTION)
     answer = models.TextField(blank=True, help_text="Markdown without HTML, checked against the analysis.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     chunk = models.PositiveIntegerField(default=0)

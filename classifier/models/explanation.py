@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from classifier.models import lengths
 from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 from classifier.models.picture_check import PictureCheck
 
@@ -32,7 +33,9 @@ class Explanation(LeasedJob):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="requested_explanations"
     )
     provider = models.CharField(max_length=64, help_text="The provider's name; “built-in” for fixed sentences.")
-    model = models.CharField(max_length=120, blank=True, help_text="The language model; empty for fixed sentences.")
+    model = models.CharField(
+        max_length=lengths.LANGUAGE_MODEL, blank=True, help_text="The language model; empty for fixed sentences."
+    )
     text = models.TextField(blank=True, help_text="Markdown without HTML.")
     partial = models.TextField(blank=True, help_text="The finished sentences of an answer that is being written.")
     chunk = models.PositiveIntegerField(default=0, help_text="How often the worker has written to `partial`.")

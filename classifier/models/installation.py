@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from classifier.models import lengths
+
 
 class Installation(models.Model):
     """The settings of the installation that staff change while it runs: one row, or none before the first change."""
@@ -15,7 +17,9 @@ class Installation(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
     default_model = models.CharField(
-        max_length=64, blank=True, help_text="Name of a model. Empty: the one that the setting MODEL names."
+        max_length=lengths.MODEL_NAME,
+        blank=True,
+        help_text="Name of a model. Empty: the one that the setting MODEL names.",
     )
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)

@@ -6,6 +6,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from classifier.models import lengths
+
 
 class LeasedJob(models.Model):
     """A row that a worker claims under a lease. `classifier.services.leases` changes the rows."""
@@ -22,7 +24,7 @@ class LeasedJob(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    failure_message = models.CharField(max_length=300, blank=True)
+    failure_message = models.CharField(max_length=lengths.SENTENCE, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)

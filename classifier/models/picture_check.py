@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from classifier.models import lengths
 from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 
 
@@ -42,8 +43,8 @@ class PictureCheck(LeasedJob):
 class AssistantTrial(models.Model):
     """The figures of a provider on the sample images, from one run of `manage.py assistant_check`."""
 
-    provider = models.CharField(max_length=32)
-    model = models.CharField(max_length=120)
+    provider = models.CharField(max_length=lengths.PROVIDER_NAME)
+    model = models.CharField(max_length=lengths.LANGUAGE_MODEL)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(auto_now_add=True)
     images = models.PositiveIntegerField(help_text="Images that were sent.")

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier.models import lengths
 from classifier.models.append_only import AppendOnlyModel, AppendOnlyQuerySet
 
 # About four pages: a report of one slice is shorter.
@@ -39,7 +40,7 @@ class ReportTemplate(ReportTexts):
     """Texts to begin a report with: of one person, or of a team. `classifier.services.report_template` fills them."""
 
     id = models.BigAutoField(primary_key=True)
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=lengths.GIVEN_NAME)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="report_templates"
     )

@@ -6,6 +6,8 @@ from django.urls import reverse
 
 from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 
+MAX_TITLE = 120
+
 
 class ReportArchive(LeasedJob):
     """A request for the reports of many scans, and how far it has come.
@@ -23,7 +25,7 @@ class ReportArchive(LeasedJob):
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="report_archives")
-    title = models.CharField(max_length=120, help_text="What it holds, for people.")
+    title = models.CharField(max_length=MAX_TITLE, help_text="What it holds, for people.")
     scan_ids = models.JSONField(help_text="The scans, in the order of the archive.")
     # The reader's, for the times in the reports.
     time_zone = models.CharField(max_length=64)

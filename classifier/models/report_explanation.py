@@ -6,6 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from classifier.models import lengths
+
+MAX_PICTURE_CHECK = 500
+
 
 class ReportExplanation(models.Model):
     """The explanation that the author of a draft chose as a section of the report.
@@ -17,9 +21,13 @@ class ReportExplanation(models.Model):
     report = models.OneToOneField("classifier.Report", on_delete=models.CASCADE, related_name="explanation")
     analysis = models.ForeignKey("classifier.Analysis", on_delete=models.CASCADE, related_name="+")
     provider = models.CharField(max_length=64)
-    model = models.CharField(max_length=120, blank=True, help_text="Empty for the built-in explanation.")
+    model = models.CharField(
+        max_length=lengths.LANGUAGE_MODEL, blank=True, help_text="Empty for the built-in explanation."
+    )
     made_at = models.DateTimeField(help_text="When the explanation was written.")
-    picture_check = models.CharField(max_length=500, blank=True, help_text="What the check against the picture found.")
+    picture_check = models.CharField(
+        max_length=MAX_PICTURE_CHECK, blank=True, help_text="What the check against the picture found."
+    )
     original = models.TextField(help_text="Markdown, as it was chosen.")
     text = models.TextField(help_text="Markdown, as it is printed.")
     edited_by = models.ForeignKey(

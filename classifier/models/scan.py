@@ -13,10 +13,13 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 
 from classifier.input_problems import BLOCKING, codes
+from classifier.models import lengths
 from classifier.models.review import READING_CHOICES
 from classifier.models.scan_sample import sample_indexes
 from classifier.models.sealing import SealingQuerySet
 
+MAX_NOTES = 4000
+MAX_IDEMPOTENCY_KEY = 255
 BOOLEAN: models.BooleanField[bool, bool] = models.BooleanField()
 
 
@@ -67,8 +70,10 @@ class Scan(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="scans")
     team = models.ForeignKey("classifier.Team", on_delete=models.SET_NULL, null=True, blank=True, related_name="scans")
-    patient_reference = models.CharField(max_length=64, blank=True, help_text="A pseudonym, never a name.")
-    notes = models.TextField(max_length=4000, blank=True)
+    patient_reference = models.CharField(
+        max_length=lengths.PATIENT_REFERENCE, blank=True, help_text="A pseudonym, never a name."
+    )
+    notes = models.TextField(max_length=MAX_NOTES, blank=True)
     image = models.FileField(upload_to=image_path, max_length=120)
     thumbnail = models.FileField(upload_to=image_path, max_length=120)
     width = models.PositiveIntegerField()
@@ -76,7 +81,7 @@ class Scan(models.Model):
     pixels_sha256 = models.CharField(max_length=64)
     source_format = models.CharField(max_length=8, choices=SourceFormat)
     sample = models.CharField(max_length=40, blank=True, help_text="The bundled sample it was made from.")
-    idempotency_key = models.CharField(max_length=255, blank=True, editable=False)
+    idempotency_key = models.CharField(max_length=MAX_IDEMPOTENCY_KEY, blank=True, editable=False)
     reviewed_finding = models.CharField(
         max_length=16,
         choices=READING_CHOICES,

@@ -4,11 +4,13 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from classifier.models import lengths
+
 
 class Team(models.Model):
     """A group of people. All members can view the team's scans."""
 
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=lengths.GIVEN_NAME)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
     sealed_reading_since = models.DateTimeField(
         null=True,
@@ -18,7 +20,7 @@ class Team(models.Model):
     )
     keep_file_names = models.BooleanField(default=False, help_text="Store the names of uploaded files.")
     default_model = models.CharField(
-        max_length=64,
+        max_length=lengths.MODEL_NAME,
         blank=True,
         help_text="Name of the model for scans of this team. Empty: the default of the installation.",
     )

@@ -7,6 +7,8 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from classifier.models import lengths
+
 
 class User(AbstractUser):
     """A clinician, an integrator's program or an administrator.
@@ -30,7 +32,10 @@ class User(AbstractUser):
         max_length=64, blank=True, help_text="Name in the IANA database. Empty: the zone of the browser."
     )
     assistant_provider = models.CharField(
-        max_length=32, blank=True, editable=False, help_text="The language model that the person chose last."
+        max_length=lengths.PROVIDER_NAME,
+        blank=True,
+        editable=False,
+        help_text="The language model that the person chose last.",
     )
     assistant_image = models.BooleanField(
         default=False, editable=False, help_text="Whether the person sent the image with the last request."

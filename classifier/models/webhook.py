@@ -6,13 +6,16 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+MAX_URL = 500
+MAX_ERROR = 200
+
 
 class Webhook(models.Model):
     """A URL that gets a signed message about each event of some kinds that its owner may see."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
-    url = models.CharField(max_length=500)
+    url = models.CharField(max_length=MAX_URL)
     events = models.JSONField(help_text="The kinds of events, of `classifier.services.webhook.EVENTS`.")
     is_active = models.BooleanField(default=True, help_text="Off: nothing is sent.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -40,7 +43,7 @@ class WebhookDelivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     given_up_at = models.DateTimeField(null=True, help_text="When the last attempt failed.")
     status = models.PositiveSmallIntegerField(null=True, help_text="The HTTP status of the last answer, if any.")
-    error = models.CharField(max_length=200, help_text="Why the last attempt failed.")
+    error = models.CharField(max_length=MAX_ERROR, help_text="Why the last attempt failed.")
 
     class Meta:
         verbose_name_plural = "webhook deliveries"

@@ -4,6 +4,8 @@ import uuid
 
 from django.db import models
 
+from classifier.models import lengths
+
 
 class WorkerProcess(models.Model):
     """One run of a worker process, as of its last heartbeat. A restarted process gets a new row."""
@@ -11,8 +13,8 @@ class WorkerProcess(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
-    model_name = models.CharField(max_length=64, help_text="The model it has loaded at its start.")
-    model_version = models.CharField(max_length=64)
+    model_name = models.CharField(max_length=lengths.MODEL_NAME, help_text="The model it has loaded at its start.")
+    model_version = models.CharField(max_length=lengths.MODEL_NAME)
     engine = models.CharField(max_length=32)
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField(db_index=True)

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import make_aware
 
 from classifier.findings import ANSWERS, Outcome
-from classifier.models import Analysis, Scan, Team, User, scan_index
+from classifier.models import Analysis, Scan, Team, User, lengths, scan_index
 from classifier.models.review import READING_CHOICES
 from classifier.models.scan_index import SUCCEEDED, WAITING, Facet
 from classifier.models.sealing import OPEN, WITHHELD
@@ -45,7 +45,7 @@ class ScanFilter(django_filters.FilterSet):
     team = django_filters.ModelChoiceFilter(queryset=_teams_of_request, label="Team")
     mine = django_filters.BooleanFilter(method="filter_mine", label="Only mine")
     # Each word is searched for in five columns; the limit keeps the query within what the databases accept.
-    text = django_filters.CharFilter(method="filter_text", label="Search", max_length=200)
+    text = django_filters.CharFilter(method="filter_text", label="Search", max_length=lengths.SEARCH)
 
     class Meta:
         model = Scan

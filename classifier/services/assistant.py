@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
-from classifier.models import AssistantProvider, AssistantTrial, Event, User
+from classifier.models import AssistantProvider, AssistantTrial, Event, User, lengths
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.secrets import decrypt, encrypt
@@ -168,7 +168,7 @@ def finish_test(provider: AssistantProvider, *, succeeded: bool, message: str) -
     """Store the result of a connection test."""
     state = AssistantProvider.Test.SUCCEEDED if succeeded else AssistantProvider.Test.FAILED
     AssistantProvider.objects.filter(pk=provider.pk).update(
-        test_state=state, test_message=message[:300], tested_at=timezone.now()
+        test_state=state, test_message=message[: lengths.SENTENCE], tested_at=timezone.now()
     )
 
 
@@ -198,7 +198,9 @@ def adopt_environment() -> None:
 
 def _check(row: AssistantProvider) -> None:
     if not re.fullmatch(AssistantProvider.NAME, row.name) or row.name == "built-in":
-        raise Invalid("A name has lower-case letters, digits, and hyphens, 32 at most.", code="invalid_name")
+        raise Invalid(
+            f"A name has lower-case letters, digits, and hyphens, {lengths.PROVIDER_NAME} at most.", code="invalid_name"
+        )
     if row.kind == AssistantProvider.Kind.COMPATIBLE and not row.url:
         raise Invalid("Enter the URL of the server, for example http://127.0.0.1:11434/v1.", code="invalid_url")
     parts = urlsplit(row.url)

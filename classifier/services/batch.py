@@ -7,14 +7,13 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from classifier.models import Analysis, Batch, BatchFile, Scan, Team, User
+from classifier.models import Analysis, Batch, BatchFile, Scan, Team, User, lengths
 from classifier.services.analysis import retry_analysis
 from classifier.services.errors import Conflict, Invalid, NotFound
 from classifier.services.notification import notify_of_retry
 
 # A page shows a whole batch; a larger study is several batches.
 MAX_BATCH_FILES = 200
-MAX_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def record_scan(place: Place, scan: Scan) -> BatchFile:
 def record_refusal(place: Place, sentence: str) -> BatchFile | None:
     """Record that a file was refused, with the sentence for people. Return None if the batch is full."""
     try:
-        return _record(place, refusal=sentence[:300], name=_kept_name(place, _guessed_format(place.name)))
+        return _record(place, refusal=sentence[: lengths.SENTENCE], name=_kept_name(place, _guessed_format(place.name)))
     except Invalid:
         return None
 
@@ -121,7 +120,7 @@ def _kept_name(place: Place, source_format: str) -> str:
     wanted = batch.owner.keep_file_names or (batch.team is not None and batch.team.keep_file_names)
     if not wanted or source_format == Scan.SourceFormat.DICOM:
         return ""
-    return "".join(character for character in place.name if character.isprintable())[:MAX_NAME]
+    return "".join(character for character in place.name if character.isprintable())[: lengths.FILE_NAME]
 
 
 def _guessed_format(name: str) -> str:

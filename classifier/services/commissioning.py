@@ -6,8 +6,7 @@ from django.db import transaction
 from classifier.acceptance.limits import Limits
 from classifier.events import Kind, record_events
 from classifier.inference.registry import ModelError
-from classifier.models import Commissioning, Event, Team, User
-from classifier.models.commissioning import MAX_TITLE
+from classifier.models import Commissioning, Event, Team, User, lengths
 from classifier.selectors.commissioning import open_commissionings
 from classifier.selectors.model import model_card
 from classifier.services.errors import Conflict, Invalid, NotAllowed
@@ -34,8 +33,8 @@ def start_commissioning(team: Team, *, by: User, model: str, limits: Limits, tit
     """
     require_team_owner(team, by=by)
     title = " ".join(title.replace("\x00", "").split())
-    if len(title) > MAX_TITLE:
-        raise Invalid(f"A title has at most {MAX_TITLE} characters.", code="invalid_title")
+    if len(title) > lengths.GIVEN_NAME:
+        raise Invalid(f"A title has at most {lengths.GIVEN_NAME} characters.", code="invalid_title")
     try:
         card = model_card(checked_model_name(model))
     except ModelError as error:

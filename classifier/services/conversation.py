@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from classifier.events import Kind, record_events
 from classifier.models import Analysis, AssistantProvider, Conversation, Event, Message, User
+from classifier.models.conversation import MAX_QUESTION, MAX_TITLE
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.errors import Conflict, Invalid
@@ -19,13 +20,10 @@ from classifier.services.limits import GIVEN_UP, LEASE, MAX_ATTEMPTS, NO_WORKER
 
 logger = structlog.get_logger(__name__)
 
-MAX_QUESTION = 1000
-"""Characters of a question. A longer text is a document, which may hold what must not be sent."""
 MAX_QUESTIONS = 20
 """Questions of a conversation. All of them are sent with each new one, so the cost grows with their number."""
 MAX_CONVERSATIONS = 10
 """Conversations of a person about a scan."""
-MAX_TITLE = 120
 LOST = "The answer was interrupted. Try again."
 
 

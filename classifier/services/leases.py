@@ -14,12 +14,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from classifier.models import lengths
 from classifier.models.leased_job import LeasedJob
 
 Row = TypeVar("Row", bound=LeasedJob)
 QUEUED, RUNNING, FAILED = LeasedJob.State.QUEUED, LeasedJob.State.RUNNING, LeasedJob.State.FAILED
-MAX_FAILURE = 300
-"""Characters of `failure_message`."""
 
 
 class ClaimLost(Exception):
@@ -108,7 +107,7 @@ class Leases(Generic[Row]):
 
     def fail(self, claim: Claim[Row], message: str, **fields: Any) -> bool:
         """End a claimed row with a sentence for people. Return True if the claim still held."""
-        return self.end(claim, state=FAILED, failure_message=message[:MAX_FAILURE], **fields)
+        return self.end(claim, state=FAILED, failure_message=message[: lengths.SENTENCE], **fields)
 
     def fail_lost(self, message: str, *, now: datetime | None = None, **fields: Any) -> None:
         """Fail the rows whose last attempt was interrupted.

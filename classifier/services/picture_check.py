@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from classifier.events import Kind, record_events
-from classifier.models import AssistantProvider, Event, Explanation, PictureCheck
+from classifier.models import AssistantProvider, Event, Explanation, PictureCheck, lengths
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_assistant_workers
 from classifier.services.leases import Claim, Leases
@@ -70,7 +70,7 @@ def finish_check(
             claim,
             state=PictureCheck.State.SUCCEEDED,
             statements=list(statements),
-            failure_message=failure[:300],
+            failure_message=failure[: lengths.SENTENCE],
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             seconds=seconds,

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.models import ReportArchive, Scan, User
+from classifier.models.report_archive import MAX_TITLE
 from classifier.queue.notify import notify_archive_workers
 from classifier.services.errors import Conflict, Invalid
 from classifier.services.leases import Claim, Leases
@@ -65,7 +66,7 @@ def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> Report
     with transaction.atomic():
         archive = ReportArchive.objects.create(
             owner=owner,
-            title=title[:120],
+            title=title[:MAX_TITLE],
             scan_ids=[str(scan.pk) for scan in scans],
             total=len(scans),
             time_zone=timezone.get_current_timezone_name(),

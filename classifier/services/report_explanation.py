@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from classifier.models import Analysis, Report, ReportExplanation, Scan, User
 from classifier.models.report import MAX_TEXT
+from classifier.models.report_explanation import MAX_PICTURE_CHECK
 from classifier.selectors.report import draft_of
 from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.report import locked_draft, require_open, save_draft
@@ -54,7 +55,7 @@ def put_explanation(
             "provider": provider,
             "model": model,
             "made_at": made_at,
-            "picture_check": picture_check[:500],
+            "picture_check": picture_check[:MAX_PICTURE_CHECK],
             "original": text,
             "text": text,
             "edited_by": None,

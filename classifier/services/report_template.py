@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
 
-from classifier.models import Membership, ReportTemplate, Team, User
+from classifier.models import Membership, ReportTemplate, Team, User, lengths
 from classifier.models.report import MAX_TEXT, TEXTS
 from classifier.selectors.report import can_change_template
 from classifier.selectors.report_facts import Facts
@@ -23,7 +23,6 @@ FIELDS: dict[str, str] = {
 """Every field of a template, with what it stands for."""
 
 TEXT_LABELS: dict[str, str] = {name: name.capitalize() for name in TEXTS}
-MAX_NAME = 80
 CHANGE_REFUSED = "Only owners of the team can change its templates."
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -47,8 +46,8 @@ def save_template(
         Conflict: if another template has the name.
     """
     name = " ".join(name.replace("\x00", "").split())
-    if not name or len(name) > MAX_NAME:
-        raise Invalid(f"Enter a name of at most {MAX_NAME} characters.", code="invalid_name")
+    if not name or len(name) > lengths.GIVEN_NAME:
+        raise Invalid(f"Enter a name of at most {lengths.GIVEN_NAME} characters.", code="invalid_name")
     values = checked_texts(texts)
     for key, text in values.items():
         _require_known_fields(TEXT_LABELS[key], text)

@@ -17,7 +17,8 @@ from classifier.events import Kind, record_events
 from classifier.input_problems import BLANKED, MARKED
 from classifier.inspection import Problem, blanked, inspect_image
 from classifier.intake import CanonicalImage, RefusedImage, read_image, thumbnail_png
-from classifier.models import Analysis, Event, Scan, Team, User
+from classifier.models import Analysis, Event, Scan, Team, User, lengths
+from classifier.models.scan import MAX_IDEMPOTENCY_KEY, MAX_NOTES
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
@@ -33,9 +34,7 @@ from classifier.services.storage import remove_files
 logger = structlog.get_logger(__name__)
 
 # Letters, digits and the punctuation of pseudonyms such as "STUDY-12/0042", but no markup.
-PATIENT_REFERENCE = re.compile(r"[\w./#:+\- ]{0,64}")
-MAX_NOTES = 4000
-MAX_IDEMPOTENCY_KEY = 255
+PATIENT_REFERENCE = re.compile(rf"[\w./#:+\- ]{{0,{lengths.PATIENT_REFERENCE}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +220,8 @@ def _checked_fields(*, patient_reference: str, notes: str, idempotency_key: str 
     patient_reference = " ".join(patient_reference.split())
     if not PATIENT_REFERENCE.fullmatch(patient_reference):
         raise Invalid(
-            "A patient reference has at most 64 letters, digits, spaces or . / # : + - _ characters. "
-            "Use a pseudonym, never a name.",
+            f"A patient reference has at most {lengths.PATIENT_REFERENCE} letters, digits, spaces or "
+            ". / # : + - _ characters. Use a pseudonym, never a name.",
             code="invalid_patient_reference",
         )
     notes = notes.replace("\x00", "").replace("\r\n", "\n").strip()

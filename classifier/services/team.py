@@ -4,12 +4,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import Membership, Team, User
+from classifier.models import Membership, Team, User, lengths
 from classifier.selectors.commissioning import open_commissionings
 from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.model import checked_model_name
-
-MAX_NAME_LENGTH = Team._meta.get_field("name").max_length or 80
 
 
 @transaction.atomic
@@ -149,6 +147,6 @@ def _checked_name(name: str) -> str:
     name = " ".join(name.replace("\x00", "").split())
     if not name:
         raise Invalid("Give the team a name.")
-    if len(name) > MAX_NAME_LENGTH:
-        raise Invalid(f"A team's name has at most {MAX_NAME_LENGTH} characters.")
+    if len(name) > lengths.GIVEN_NAME:
+        raise Invalid(f"A team's name has at most {lengths.GIVEN_NAME} characters.")
     return name

@@ -9,12 +9,11 @@ from django.db.models import Q
 from django.utils import timezone
 from knox.models import AuthToken
 
-from classifier.models import ApiToken, User
+from classifier.models import ApiToken, User, lengths
 from classifier.services.errors import Conflict, Invalid
 
 logger = structlog.get_logger(__name__)
 
-MAX_NAME = ApiToken._meta.get_field("name").max_length or 80
 # More are a mistake, and each authentication reads the expiry of all.
 MAX_TOKENS = 50
 # A client that polls would otherwise write with each request.
@@ -31,7 +30,7 @@ def create_token(user: User, *, name: str, lifetime: timedelta | None = None) ->
 
     Args:
         user: the account that the token acts for.
-        name: Its purpose; at most `MAX_NAME` characters.
+        name: Its purpose; at most `lengths.GIVEN_NAME` characters.
         lifetime: None for a token that is valid until it is deleted.
 
     Raises:
@@ -39,8 +38,8 @@ def create_token(user: User, *, name: str, lifetime: timedelta | None = None) ->
         Conflict: if the account has a token with this name, or too many.
     """
     name = " ".join(name.replace("\x00", "").split())
-    if not name or len(name) > MAX_NAME:
-        raise Invalid(f"A token needs a name of at most {MAX_NAME} characters.")
+    if not name or len(name) > lengths.GIVEN_NAME:
+        raise Invalid(f"A token needs a name of at most {lengths.GIVEN_NAME} characters.")
     with transaction.atomic():
         # Locked, so that a form sent twice creates one token.
         User.objects.select_for_update().get(pk=user.pk)

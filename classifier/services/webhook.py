@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from classifier.events import Kind
 from classifier.models import User, Webhook, WebhookDelivery
+from classifier.models.webhook import MAX_URL
 from classifier.services.errors import Conflict, Invalid
 from classifier.services.secrets import derived_key
 
@@ -38,7 +39,6 @@ URL_PATTERN = f'://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:{_PORT})?(/[!-"$-~]*
 """A URL after its scheme: a host, a port, and a path with its query; no user name, password, or fragment."""
 
 MAX_WEBHOOKS = 20
-MAX_URL = Webhook._meta.get_field("url").max_length or 500
 # Separates this use of SECRET_KEY from every other.
 PURPOSE = b"brainscan/webhook-secret/1/"
 

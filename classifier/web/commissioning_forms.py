@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from classifier.acceptance.limits import AT_PREVALENCE, DEFAULT_LEAST_CASES, LIMITS, MAX_CASES, InvalidLimits, Limits
-from classifier.models.commissioning import MAX_TITLE
+from classifier.models import lengths
 from classifier.web.forms import StyledForm
 
 
@@ -24,7 +24,7 @@ class CommissioningForm(StyledForm):
     title = forms.CharField(
         label="Title",
         required=False,
-        max_length=MAX_TITLE,
+        max_length=lengths.GIVEN_NAME,
         help_text="For example the scanner or the clinic whose cases you use.",
     )
     least_cases = forms.IntegerField(

@@ -12,14 +12,14 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from classifier.models import Scan, Team, User
+from classifier.models import Team, User, lengths
+from classifier.models.scan import MAX_NOTES
+from classifier.models.webhook import MAX_URL
 from classifier.privacy import HINT, looks_identifying
 from classifier.selectors.team import teams_of
 from classifier.services.batch import MAX_BATCH_FILES
-from classifier.services.scan import MAX_NOTES, PATIENT_REFERENCE
-from classifier.services.token import MAX_NAME as MAX_TOKEN_NAME
+from classifier.services.scan import PATIENT_REFERENCE
 from classifier.services.webhook import EVENTS as WEBHOOK_EVENTS
-from classifier.services.webhook import MAX_URL as MAX_WEBHOOK_URL
 
 PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
 
@@ -95,7 +95,7 @@ class ScanFieldsForm(StyledForm):
     patient_reference = forms.CharField(
         label="Patient reference",
         required=False,
-        max_length=Scan._meta.get_field("patient_reference").max_length,
+        max_length=lengths.PATIENT_REFERENCE,
         help_text=PATIENT_REFERENCE_HELP,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -174,7 +174,7 @@ class TeamForm(StyledForm):
 
     name = forms.CharField(
         label="Team name",
-        max_length=Team._meta.get_field("name").max_length,
+        max_length=lengths.GIVEN_NAME,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -206,7 +206,7 @@ class TokenForm(StyledForm):
 
     name = forms.CharField(
         label="Name",
-        max_length=MAX_TOKEN_NAME,
+        max_length=lengths.GIVEN_NAME,
         help_text="The program that will use it, for example “PACS export”.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -222,7 +222,7 @@ class WebhookForm(StyledForm):
 
     url = forms.CharField(
         label="URL",
-        max_length=MAX_WEBHOOK_URL,
+        max_length=MAX_URL,
         help_text="The program that receives the messages, for example https://ris.example.org/brainscan.",
         widget=forms.URLInput(attrs={"autocomplete": "off"}),
     )
@@ -287,7 +287,9 @@ class StatisticsForm(StyledForm):
     uploaded_before = forms.DateField(
         required=False, label="Uploaded to", widget=forms.DateInput(attrs={"type": "date"})
     )
-    model = forms.CharField(required=False, max_length=129, label="Model version", widget=forms.Select())
+    model = forms.CharField(
+        required=False, max_length=lengths.MODEL_AND_VERSION, label="Model version", widget=forms.Select()
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

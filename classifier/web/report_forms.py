@@ -4,10 +4,9 @@ from typing import Any
 
 from django import forms
 
-from classifier.models import Membership, ReportTemplate, Team, User
+from classifier.models import Membership, ReportTemplate, Team, User, lengths
 from classifier.models.report import MAX_ADDENDUM, MAX_TEXT, TEXTS
 from classifier.selectors.team import teams_of
-from classifier.services.report_template import MAX_NAME
 from classifier.web.forms import StyledForm
 
 ROWS = {"findings": 6, "impression": 4, "recommendation": 3}
@@ -43,7 +42,9 @@ class ReportForm(StyledForm):
 class TemplateForm(StyledForm):
     """A template: its name, who may use it, and its texts."""
 
-    name = forms.CharField(label="Name", max_length=MAX_NAME, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    name = forms.CharField(
+        label="Name", max_length=lengths.GIVEN_NAME, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     team = forms.ModelChoiceField(
         label="Usable by", required=False, queryset=Team.objects.none(), empty_label="Only me"
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from classifier.integrations.webhooks.signature import signed_headers
 from classifier.models import Webhook, WebhookDelivery
+from classifier.models.webhook import MAX_ERROR
 from classifier.services.webhook import is_internal, secret_of
 
 logger = structlog.get_logger(__name__)
@@ -28,7 +29,6 @@ LEASE = timedelta(minutes=2)
 PAUSES = (1, 5, 15, 60, 240, 720, 1440)
 """Minutes until the next attempt. After the last one the message is given up, and its webhook is switched off if no
 other message has reached the receiver meanwhile."""
-MAX_ERROR = 200
 
 
 class Refused(Exception):

@@ -13,12 +13,12 @@ from classifier.assistant.chat import ask as ask_question
 from classifier.assistant.chat import start_conversation, suggested_questions
 from classifier.assistant.facts import facts_of
 from classifier.models import Conversation, Message, Scan
+from classifier.models.conversation import MAX_QUESTION, MAX_TITLE
 from classifier.queue.waiting import message_waiter
 from classifier.selectors.conversation import get_conversation, get_message, messages_of
 from classifier.selectors.explanation import enabled_providers
 from classifier.services.account import remember_assistant
 from classifier.services.conversation import (
-    MAX_QUESTION,
     MAX_QUESTIONS,
     delete_conversation,
     rename_conversation,
@@ -76,6 +76,7 @@ def conversation_page(
         "suggested": [] if rows else suggested_questions(facts_of(analysis)),
         "can_ask": len(rows) < MAX_QUESTIONS and enabled_providers().filter(name=shown.provider).exists(),
         "max_question": MAX_QUESTION,
+        "max_title": MAX_TITLE,
         "wait": MAX_WAIT_SECONDS,
         "error": error,
         "typed": typed or (edited.question if edited is not None else ""),
