@@ -8,6 +8,9 @@ from classifier.acceptance.limits import VERDICT_LABELS
 from classifier.acceptance.signature import SignedFile
 from classifier.wording import with_interval
 
+MAX_REPORTS = 10
+"""Reports that are compared at once. More columns fit no screen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

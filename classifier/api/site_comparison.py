@@ -9,12 +9,10 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from classifier.acceptance.side_by_side import side_by_side
+from classifier.acceptance.side_by_side import MAX_REPORTS, side_by_side
 from classifier.acceptance.signature import SignedFile, UnusableReport, read_signed
 from classifier.api.base import PrivateView
 from classifier.api.schema import RETRY_AFTER, errors
-
-MAX_REPORTS = 10
 
 
 class SignedReportsSerializer(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ from classifier.api.fields import TextField
 from classifier.api.pagination import CursorPages
 from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
+from classifier.integrations.webhooks.messages import KEPT
 from classifier.models import Webhook, WebhookDelivery
 from classifier.models.webhook import MAX_URL
 from classifier.selectors.webhook import deliveries_of, get_webhook, webhooks_of
@@ -46,7 +47,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
     events = serializers.ListField(child=serializers.ChoiceField(choices=EVENT_CHOICES), read_only=True)
     failed_deliveries = serializers.IntegerField(
-        read_only=True, min_value=0, help_text="Messages of the last 30 days that were given up."
+        read_only=True, min_value=0, help_text=f"Messages of the last {KEPT.days} days that were given up."
     )
 
     class Meta:
@@ -219,7 +220,7 @@ class WebhookDeliveryViewSet(WebhookView):
         | errors(400, status_404="There is no such webhook of the caller, or the cursor is not one of this API."),
     )
     def list(self, request: Request, webhook_id: UUID) -> Response:
-        """List the messages of the last 30 days to a webhook, newest first."""
+        """List the messages to a webhook that are still stored, newest first."""
         PageQuery(data=request.query_params).is_valid(raise_exception=True)
         rows: Any = deliveries_of(self.webhook(webhook_id))
         return self.get_paginated_response(DeliverySerializer(self.paginate_queryset(rows) or [], many=True).data)

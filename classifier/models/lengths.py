@@ -21,6 +21,9 @@ GIVEN_NAME = 80
 SENTENCE = 300
 """Characters of a sentence for people that says why something failed or was refused."""
 
+EMAIL = 254
+"""Characters of an e-mail address, as RFC 5321 limits them."""
+
 FILE_NAME = 255
 """Characters of the name of a file, as on most file systems."""
 

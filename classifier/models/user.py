@@ -18,7 +18,7 @@ class User(AbstractUser):
     exactly one of two accounts created at once becomes the first.
     """
 
-    email = models.EmailField("e-mail address", unique=True)
+    email = models.EmailField("e-mail address", max_length=lengths.EMAIL, unique=True)
     founder = models.BooleanField(null=True, default=None, unique=True, editable=False)
 
     sealed_reading_since = models.DateTimeField(

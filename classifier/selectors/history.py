@@ -156,7 +156,7 @@ class Dashboard:
         withheld: scans whose answer the input check withholds.
         waiting: scans queued or running.
         failed: scans whose current analysis failed or was canceled.
-        per_day: uploads a day, oldest first, one entry for each of the last 30 days.
+        per_day: uploads a day, oldest first, one entry for each of the last `DASHBOARD_DAYS` days.
     """
 
     total: int

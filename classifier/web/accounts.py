@@ -8,11 +8,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from classifier.models import User
+from classifier.models import lengths
 
 # Letters that look alike in two alphabets would let one person impersonate another.
 USER_NAME = re.compile(r"[A-Za-z0-9@.+_-]+")
-MAX_EMAIL = User._meta.get_field("email").max_length or 254
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -43,9 +42,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def clean_email(self, email: str) -> str:
         """Return the address; reject one that is too long to be stored."""
-        if len(email) > MAX_EMAIL:
+        if len(email) > lengths.EMAIL:
             raise ValidationError(
-                f"E-mail addresses can have at most {MAX_EMAIL} characters; this one has {len(email)}."
+                f"E-mail addresses can have at most {lengths.EMAIL} characters; this one has {len(email)}."
             )
         return str(super().clean_email(email))
 

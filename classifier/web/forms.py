@@ -196,7 +196,7 @@ class MemberForm(StyledForm):
 
     identifier = forms.CharField(
         label="User name or e-mail address",
-        max_length=254,
+        max_length=lengths.EMAIL,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -237,7 +237,7 @@ class ProfileForm(forms.ModelForm[User]):
     # Declared here, not by the model: the service decides whether the address is in use.
     email = forms.EmailField(
         label="E-mail address",
-        max_length=User._meta.get_field("email").max_length,
+        max_length=lengths.EMAIL,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     time_zone = forms.ChoiceField(

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier import report_files
-from classifier.acceptance.side_by_side import side_by_side
+from classifier.acceptance.side_by_side import MAX_REPORTS, side_by_side
 from classifier.acceptance.signature import MAX_BYTES, SignedFile, UnusableReport, fingerprint_of, read_signed
 from classifier.reports.acceptance import acceptance_document
 from classifier.reports.pdf import PdfFailed, PdfTimeout
@@ -17,9 +17,6 @@ from classifier.selectors.acceptance import acceptance_of
 from classifier.services.acceptance import public_key
 from classifier.web.http import SignedInRequest
 from classifier.web.views.commissioning import commissioning_or_404
-
-MAX_FILES = 10
-"""More columns fit no screen."""
 
 NOT_CLOSED = "The report is made when an owner closes the commissioning."
 SLOW = "This server was too busy to make the PDF file. Try again in a moment, or print the page."
@@ -73,17 +70,17 @@ def acceptance_compare(request: SignedInRequest) -> HttpResponse:
     read: list[tuple[str, SignedFile]] = []
     refused = []
     files = request.FILES.getlist("files")
-    for file in files[:MAX_FILES]:
+    for file in files[:MAX_REPORTS]:
         name = (file.name or "file")[:80]
         try:
             read.append((name, read_signed(file.read(MAX_BYTES + 1))))
         except UnusableReport as error:
             refused.append(f"{name}: {error}")
-    refused += [f"{(file.name or 'file')[:80]}: at most {MAX_FILES} files at once." for file in files[MAX_FILES:]]
+    refused += [f"{(file.name or 'file')[:80]}: at most {MAX_REPORTS} files at once." for file in files[MAX_REPORTS:]]
     if request.method == "POST" and not files:
         refused.append("Choose at least one file.")
     context = {
-        "max_files": MAX_FILES,
+        "max_files": MAX_REPORTS,
         "fingerprint": fingerprint_of(public_key()),
         "table": side_by_side(read) if read else None,
         "refused": refused,

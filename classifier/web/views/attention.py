@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from classifier.ops.health import ANSWER_SECONDS, CHECKS
 from classifier.queue.state import live_workers
+from classifier.selectors.attention import LONG_WAIT, RECENT
 from classifier.selectors.attention import attention as find
 from classifier.selectors.installation import last_backup
 from classifier.selectors.model import default_model
@@ -34,6 +36,7 @@ def attention(request: SignedInRequest) -> HttpResponse:
         _apply(request)
         return redirect("web:attention")
     found = find(request.user)
+    minutes = LONG_WAIT // timedelta(minutes=1)
     groups = [
         ("Failed", "The analysis stopped. Retry it, or dismiss it.", found.failed),
         (
@@ -41,10 +44,16 @@ def attention(request: SignedInRequest) -> HttpResponse:
             "The image was refused. Check the file; a retry gives the same.",
             found.refused,
         ),
-        ("Waiting for more than 5 minutes", "They will be analyzed as soon as a worker is available.", found.waiting),
+        (
+            f"Waiting for more than {minutes} minutes",
+            "They will be analyzed as soon as a worker is available.",
+            found.waiting,
+        ),
     ]
     context = {
         "groups": groups,
+        "recent_days": RECENT.days,
+        "waiting_minutes": minutes,
         "total": found.total,
         "webhooks": failing_webhooks(request.user),
         "system": _system() if request.user.is_staff else None,

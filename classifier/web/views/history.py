@@ -13,7 +13,7 @@ from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
 from classifier.models.scan_index import WITHHELD
 from classifier.scan_csv import MAX_ROWS, csv_response, is_too_long
 from classifier.selectors.attention import attention_count
-from classifier.selectors.history import Dashboard, dashboard
+from classifier.selectors.history import DASHBOARD_DAYS, Dashboard, dashboard
 from classifier.selectors.review import unread_count
 from classifier.selectors.scan import visible_scans
 from classifier.web.filters import HistoryFilter
@@ -41,11 +41,12 @@ def history(request: SignedInRequest) -> HttpResponse:
         "attention_count": attention_count(request.user),
         "unread": unread_count(request.user),
         "counts": _counts(figures),
+        "dashboard_days": DASHBOARD_DAYS,
         "per_day": {
             "labels": [f"{day:%-d %b}" for day, _ in figures.per_day],
             "uploads": [uploads for _, uploads in figures.per_day],
         },
-        "uploads_30_days": sum(uploads for _, uploads in figures.per_day),
+        "recent_uploads": sum(uploads for _, uploads in figures.per_day),
         "is_active": any(scan.current_analysis and not scan.current_analysis.is_finished for scan in page.rows),
     }
     return render(request, "web/history.html", context)

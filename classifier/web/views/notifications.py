@@ -6,7 +6,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from classifier.notification_text import text
 from classifier.selectors.notification import links_of, notifications_of, unread_notifications
-from classifier.services.notification import mark_all_read, mark_read
+from classifier.services.notification import KEPT, mark_all_read, mark_read
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import TEXT_PAGE_LENGTH, numbered_page
 
@@ -18,7 +18,7 @@ def notifications(request: SignedInRequest) -> HttpResponse:
     rows = list(page.object_list)
     links = links_of(request.user, rows)
     shown = [{"row": row, "text": text(row), "has_link": bool(links[row.pk])} for row in rows]
-    return render(request, "web/notifications.html", {"page": page, "rows": shown})
+    return render(request, "web/notifications.html", {"page": page, "rows": shown, "kept_days": KEPT.days})
 
 
 @require_safe

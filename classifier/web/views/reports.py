@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier.assistant.report_section import choices
-from classifier.models import Report, Scan, SignedReport
+from classifier.models import Report, Scan, SignedReport, lengths
 from classifier.models.report import TEXTS
 from classifier.reports.html import draft_view, fragment, signed_view
 from classifier.reports.pdf import for_pages
@@ -46,6 +46,7 @@ def report_list(request: SignedInRequest) -> HttpResponse:
         "signed": signed_reports(request.user)[:LISTED],
         "archives": report_archives(request.user)[:LISTED],
         "listed": LISTED,
+        "max_patient_reference": lengths.PATIENT_REFERENCE,
     }
     return render(request, "reports/list.html", context)
 

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from classifier.integrations.webhooks.messages import KEPT
 from classifier.models import Webhook
 from classifier.selectors.webhook import deliveries_of, get_webhook, webhooks_of
 from classifier.services.errors import ServiceError
@@ -59,7 +60,8 @@ def webhook(request: SignedInRequest, webhook_id: UUID) -> HttpResponse:
     page = numbered_page(deliveries_of(row), request, length=TEXT_PAGE_LENGTH)
     shown = [{"row": delivery, "name": NAMES.get(delivery.event, delivery.event)} for delivery in page.object_list]
     names = [EVENTS.get(kind, kind) for kind in row.events]
-    return render(request, "web/webhook.html", {"webhook": row, "names": names, "page": page, "rows": shown})
+    context = {"webhook": row, "names": names, "page": page, "rows": shown, "kept_days": KEPT.days}
+    return render(request, "web/webhook.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,0 +1,51 @@
+"""The limits that the documents state are those of the code."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from classifier.acceptance.limits import MAX_CASES
+from classifier.api.disagreements import MAX_ITEMS
+from classifier.api.export import MAX_ROWS
+from classifier.api.preferences import MAX_WAIT_SECONDS
+from classifier.api.queries import MAX_PAGE_SIZE
+from classifier.intake.limits import MAX_BYTES, MAX_MEMORY, MAX_PIXELS
+from classifier.integrations.webhooks import messages
+from classifier.integrations.webhooks.sending import PAUSES, RUN_SECONDS
+from classifier.selectors.attention import LONG_WAIT, RECENT
+from classifier.services import notification, report_archive
+from classifier.services.conversation import MAX_QUESTIONS
+from classifier.web.uploads import MAX_FILES
+from classifier.wording import megabytes
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+*EARLIER, LAST_PAUSE = (f"{pause:,}" for pause in PAUSES)
+MINUTES = LONG_WAIT // timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ("clinicians", f"at most {megabytes(MAX_BYTES)} and {MAX_PIXELS // 10**6} million pixels per file"),
+        ("clinicians", f"at most {MAX_FILES} files at once"),
+        ("clinicians", f"A conversation has at most {MAX_QUESTIONS} questions"),
+        ("clinicians", f"Notifications that you have read are deleted after {notification.KEPT.days} days"),
+        ("clinicians", f"a report of each scan, at most {report_archive.MAX_SCANS};"),
+        ("clinicians", f"your scans of the last {RECENT.days} days that failed"),
+        ("clinicians", f"have waited for more than {MINUTES} minutes"),
+        ("integrators", f"`page_size` ≤ {MAX_PAGE_SIZE}"),
+        ("integrators", f"a `page_size` outside 1 to {MAX_PAGE_SIZE}"),
+        ("integrators", f"at most {MAX_ROWS:,} rows"),
+        ("integrators", f"the most certain answers first, at most {MAX_ITEMS}"),
+        ("integrators", f"or after {MAX_WAIT_SECONDS} seconds"),
+        ("integrators", f"messages of the last {messages.KEPT.days} days"),
+        ("integrators", f"sent again after {', '.join(EARLIER)}, and {LAST_PAUSE} minutes"),
+        ("operators", f"each with at most {MAX_MEMORY // 2**20} MiB"),
+        ("operators", f"A commissioning has at most {MAX_CASES:,} scans"),
+        ("operators", f"for at most {RUN_SECONDS:.0f} seconds a run"),
+        ("operators", f"Messages are deleted after {messages.KEPT.days} days"),
+    ],
+)
+def test_documents_state_the_limits_of_the_code(document, words):
+    assert words in " ".join((DOCS / f"{document}.md").read_text(encoding="utf-8").split())
