@@ -12,6 +12,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from brainscan import api_settings
 from brainscan.environment import (
     DATABASE_SCHEMES,
     LOG_LEVELS,
@@ -31,6 +32,7 @@ from brainscan.environment import (
     time_zone,
     url,
 )
+from brainscan.schedule import beat_schedule
 
 # Lets classes like `ModelForm[User]` say at run time what the type checker knows.
 django_stubs_ext.monkeypatch()
@@ -192,31 +194,7 @@ SWEEP_SECONDS = setting("SWEEP_SECONDS", 10, number(minimum=1, maximum=3600))
 LEASE_SECONDS = setting("LEASE_SECONDS", 30, number(minimum=5, maximum=86400))
 # No step of a batch takes this long on any machine that can be used: after it a worker counts as hanging and is ended.
 STUCK_SECONDS = setting("STUCK_SECONDS", 60, number(minimum=5, maximum=86400))
-# Often enough for notifications, seldom enough to cost nothing.
-NOTIFY_SECONDS = 10
-CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "classifier.sweep",
-        "schedule": SWEEP_SECONDS,
-        # Expired sweeps are useless and must not pile up while no worker runs.
-        "options": {"expires": SWEEP_SECONDS},
-    },
-    "notify-people": {
-        "task": "classifier.notify_people",
-        "schedule": NOTIFY_SECONDS,
-        "options": {"expires": NOTIFY_SECONDS},
-    },
-    "deliver-webhooks": {
-        "task": "classifier.deliver_webhooks",
-        "schedule": NOTIFY_SECONDS,
-        "options": {"expires": NOTIFY_SECONDS},
-    },
-    "remove-orphaned-files": {
-        "task": "classifier.remove_orphaned_files",
-        "schedule": 3600,
-        "options": {"expires": 3600},
-    },
-}
+CELERY_BEAT_SCHEDULE = beat_schedule(sweep_seconds=SWEEP_SECONDS)
 
 # Read by gunicorn; checked here, so that a wrong value stops `up` with a sentence.
 WEB_CONCURRENCY = setting("WEB_CONCURRENCY", 1, number(minimum=1, maximum=256))
@@ -295,40 +273,12 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- the API ----------------------------------------------------------------------------------------------------
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "classifier.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "classifier.api.schema.ApiSchema",
-    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
-}
-DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "classifier.api.errors.ExceptionHandler"}
-# Integrations run unattended: a token lasts until it is revoked.
+REST_FRAMEWORK = api_settings.REST_FRAMEWORK
+DRF_STANDARDIZED_ERRORS = api_settings.DRF_STANDARDIZED_ERRORS
+REST_KNOX = api_settings.REST_KNOX
 # The default, but foreign keys to it need the setting itself.
 KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 - the name of a model
-REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "BrainScan API",
-    "VERSION": "1",
-    "DESCRIPTION": "Upload brain MR images and read their classification. Decision support, never a diagnosis.",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    # Deep links would be links inside buttons.
-    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "ErrorTypeEnum": "classifier.api.schema.ERROR_TYPES",
-        "ReadingEnum": "classifier.models.review.READING_CHOICES",
-        "AnswerEnum": "classifier.models.analysis.Analysis.FINDING_CHOICES",
-    },
-}
+SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS
 
 # --- language, time, logs ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
