@@ -6,6 +6,7 @@ from typing import Any
 
 from classifier.training import metrics
 from classifier.training.cards import today
+from classifier.training.controls import controls
 from classifier.training.evaluation import Evaluation
 from classifier.training.outputs import Progress, silent
 
@@ -58,7 +59,7 @@ def evaluate(
         "possible": run.possible(),
         "parts": run.parts(),
         "shortcut": run.shortcut(),
-        "controls": run.controls(),
+        "controls": controls(run.split),
         "saliency": run.saliency(),
         "refusal": run.refusal(),
         "hospitals": run.hospitals(),

@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 
 from classifier.findings import FINDINGS, TUMOR, TUMORS
-from classifier.inference.appearance import describe
 from classifier.inference.decision import answer, possible_findings
 from classifier.inference.engines import Engine, load_engine
 from classifier.inference.ood import OodDetector
-from classifier.inference.preprocessing import Float32Array, UInt8Array, preprocess
-from classifier.training import lowlevel, metrics
+from classifier.inference.preprocessing import UInt8Array, preprocess
+from classifier.training import metrics
 from classifier.training.hospital_check import ERASED, HospitalCheck, originals_of
 from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.leaks import neighbour_accuracy, twins_in_training
+from classifier.training.leaks import twins_in_training
 from classifier.training.manifest import Row
-from classifier.training.near_duplicates import SIDE, fingerprints
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_iou, points_at
 from classifier.training.predictions import CHECK, EXTRA, SAMPLE, TEST, Prediction, predictions_of, sample_rows
@@ -185,27 +183,6 @@ class Evaluation:
             if (keep & tumor).any() and (keep & ~tumor).any()
         }
 
-    def controls(self) -> dict[str, Any]:
-        """Return what a pixel look-up, and brightness and shape alone, reach on the same split."""
-        learned = tuple(row for row in (*self.split.train, *self.split.validation) if not row.use)
-        train = load_images(learned, size=128)
-        test = load_images((*self.split.test, *self.split.extra_test), size=128)
-        prints = {
-            row.image: mark
-            for part in (train, test)
-            for row, mark in zip(part.rows, fingerprints(part.pixels, side=SIDE), strict=True)
-        }
-        tumor = np.array([row.true_label != "notumor" for row in train.rows])
-        test_tumor = np.array([row.true_label != "notumor" for row in test.rows])
-        return {
-            "pixel_neighbour_accuracy": neighbour_accuracy(
-                learned, self.split.test, prints=prints, official=self.official
-            ),
-            "low_level_tumor_or_not": lowlevel.control(
-                describe(unit(train.pixels)), tumor, describe(unit(test.pixels)), test_tumor
-            ),
-        }
-
     def saliency(self) -> dict[str, Any]:
         """Pointing game and box overlap on tumors with a known box."""
         pairs = list(zip(self.test.rows, self.test.class_maps, strict=True))
@@ -295,8 +272,3 @@ class Evaluation:
 
     def _share(self, keep: np.ndarray) -> dict[str, Any]:
         return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}
-
-
-def unit(pixels: UInt8Array) -> Float32Array:
-    """Return gray values as float32 in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(255.0)

@@ -15,8 +15,8 @@ from classifier.services.account import (
     update_profile,
 )
 from classifier.services.errors import ServiceError
-from classifier.web.forms import ProfileForm
 from classifier.web.http import SignedInRequest
+from classifier.web.profile_forms import ProfileForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -13,8 +13,8 @@ from classifier.selectors.token import get_token, tokens_of
 from classifier.services.errors import ServiceError
 from classifier.services.token import create_token, delete_token
 from classifier.web.confirm import ask, is_confirmed
-from classifier.web.forms import TokenForm
 from classifier.web.http import SignedInRequest
+from classifier.web.profile_forms import TokenForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -23,9 +23,9 @@ from classifier.services.webhook import (
     switch_webhook,
 )
 from classifier.web.confirm import ask, is_confirmed
-from classifier.web.forms import WebhookForm
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import TEXT_PAGE_LENGTH, numbered_page
+from classifier.web.profile_forms import WebhookForm
 
 NAMES = EVENTS | {PING: "Test message"}
 
