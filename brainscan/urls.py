@@ -1,4 +1,4 @@
-"""All URLs. Every path is listed, with who may open it, in `tests/test_permissions.py`."""
+"""All URLs. Every path is listed, with who may open it, in `tests/permission_rules.py`."""
 
 from allauth.account import urls as account
 from django.contrib import admin

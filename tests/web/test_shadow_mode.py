@@ -9,7 +9,8 @@ from classifier.models import Analysis, CommissioningCase, Scan
 from classifier.services.commissioning import start_commissioning
 from classifier.services.commissioning_cases import NewCase, add_cases
 from tests.factories import make_scan, make_shadow_case
-from tests.test_permissions import API, OPEN, RULES, address  # noqa: F401 - a fixture
+from tests.permission_rules import API, OPEN, RULES
+from tests.test_permissions import address  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db
 

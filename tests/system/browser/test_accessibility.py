@@ -11,8 +11,8 @@ from django.urls import get_resolver, reverse
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from devtools.running import RunningApp
+from tests.permission_rules import resolver_names
 from tests.system.browser.conftest import PHONE
-from tests.test_permissions import resolver_names
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.real_weights]
 
