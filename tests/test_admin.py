@@ -48,7 +48,7 @@ def test_one_that_has_measured_nothing_shows_dashes(browse, staff):
     assert browse(staff).get(f"{WORKERS}{worker.pk}/change/").status_code == 200
 
 
-def test_one_that_has_fallen_silent_is_shown_as_dead_below_the_live(browse, staff):
+def test_a_worker_without_a_recent_heartbeat_is_listed_below_the_live_ones(browse, staff):
     make_worker_process(host="dead", pid=1, silent_seconds=HEARTBEAT_TIMEOUT + 1)
     make_worker_process(host="alive", pid=1)
     page = browse(staff).get(WORKERS).content.decode()

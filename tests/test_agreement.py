@@ -64,7 +64,7 @@ def test_agreement(results, kind, sentence):
         {"a": ResultData(outcome=""), "b": ResultData(outcome="")},
     ],
 )
-def test_one_answer_agrees_with_nobody(results):
+def test_one_answer_has_no_agreement(results):
     """A sealed result, which has succeeded without an outcome, is no answer either."""
     assert agreement(results) is None
     assert agreement_sentence(results) == ""

@@ -191,7 +191,7 @@ def test_the_web_is_well_when_uploads_are_taken(status: int, body: bytes, code: 
     assert asked == [("/health/ready", "scans.example.org")]
 
 
-def test_the_web_is_not_well_when_nobody_answers(monkeypatch: pytest.MonkeyPatch):
+def test_the_web_container_is_unhealthy_without_an_answer(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PORT", "9")
     assert load_healthcheck().main("web") == 1
 

@@ -73,7 +73,7 @@ def test_a_listed_finding_is_never_less_probable_than_an_unlisted_one(result):
 
 @any_machine
 @given(results())
-def test_split_is_said_exactly_of_split_evidence(result):
+def test_split_is_reported_exactly_of_split_evidence(result):
     second, first = sorted(result.probabilities)[-2:]
     split = result.outcome == Outcome.UNCERTAIN and second >= SPLIT_FROM * first
     assert ("split" in reason(result)) is split

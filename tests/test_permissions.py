@@ -110,7 +110,7 @@ def test_open_pages_answer_the_anonymous(name, address, browse):
 
 
 @pytest.mark.parametrize("name", urls_with(per_scan=True))
-def test_strangers_find_nothing(name, address, browse, api, outsider):
+def test_outsiders_get_404(name, address, browse, api, outsider):
     client = (api if RULES[name].anonymous == API else browse)(outsider)
     assert getattr(client, RULES[name].method)(address(name)).status_code == 404
 
@@ -131,7 +131,7 @@ def test_teammates_get_in(name, address, browse, api, teammate):
 
 @pytest.mark.parametrize("name", urls_with(per_person=True))
 @pytest.mark.parametrize("person", ["teammate", "outsider", "staff"])
-def test_what_belongs_to_one_person_is_nobody_elses(name, person, address, browse, api, request):
+def test_personal_things_do_not_exist_for_others(name, person, address, browse, api, request):
     client = (api if RULES[name].anonymous == API else browse)(request.getfixturevalue(person))
     assert getattr(client, RULES[name].method)(address(name)).status_code == 404
 

@@ -60,7 +60,7 @@ def test_a_program_that_dies_is_started_again():
     assert "web | stopped with exit code 3; again in 1 s" in out.getvalue()
 
 
-def test_who_ignores_the_stop_signal_is_killed():
+def test_a_program_that_ignores_the_stop_signal_is_killed():
     out = io.StringIO()
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"

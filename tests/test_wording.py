@@ -89,7 +89,7 @@ def test_a_scan_without_analysis_has_words():
     assert wording.sentence(None) == wording.short_sentence(None) == "Not analyzed"
 
 
-def test_a_tumor_of_unknown_kind_is_said_with_the_kinds_that_remain():
+def test_a_tumor_of_unknown_kind_is_reported_with_the_kinds_that_remain():
     analysis = Analysis(
         state="succeeded",
         outcome=Outcome.CLASSIFIED,

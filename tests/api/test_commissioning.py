@@ -69,7 +69,7 @@ def team_uuid() -> str:
         ({"team": 999999}, 404, "not_found"),
     ],
 )
-def test_a_start_without_sense_is_refused(changes, status, code, two_models, api, owner, body) -> None:
+def test_an_invalid_start_is_refused(changes, status, code, two_models, api, owner, body) -> None:
     response = api(owner).post(BASE, body | changes, format="json")
     assert (response.status_code, codes(response)) == (status, [code])
 

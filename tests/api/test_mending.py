@@ -67,7 +67,7 @@ def test_a_teammate_mends_nothing_and_an_outsider_finds_nothing(api, teammate, o
     assert Scan.objects.get().input_accepted_at is None
 
 
-def test_nothing_to_mend_and_unknown_actions_are_said(api, owner):
+def test_nothing_to_mend_and_unknown_actions_are_reported(api, owner):
     clean = make_scan(owner)
     assert mend(api(owner), clean, action="turn").json()["errors"][0]["code"] == "nothing_to_mend"
     assert mend(api(owner), clean, action="mirror").status_code == 400

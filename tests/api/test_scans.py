@@ -20,7 +20,7 @@ def upload(client, content: bytes | None = None, *, name: str = "slice.png", hea
     return client.post(SCANS, {"image": image, **fields}, format="multipart", headers=headers or {})
 
 
-def test_an_upload_is_accepted_with_its_address(api, owner):
+def test_an_upload_is_accepted_with_its_url(api, owner):
     response = upload(api(owner), patient_reference="P-1", notes="left temporal")
     body = response.json()
     assert response.status_code == 202
@@ -241,7 +241,7 @@ def test_a_token_that_is_no_text_is_a_wrong_token(browse):
     assert response.json()["errors"][0]["code"] == "authentication_failed"
 
 
-def test_an_unknown_address_is_answered_in_the_same_shape(api, owner):
+def test_an_unknown_url_is_answered_in_the_same_shape(api, owner):
     for path in ("/api/v1/nothing/", f"{SCANS}not-an-id/"):
         response = api(owner).get(path)
         assert response.status_code == 404

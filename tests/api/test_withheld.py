@@ -115,7 +115,7 @@ def test_a_result_that_arrives_while_somebody_waits_is_withheld(owner):
     assert Analysis.objects.get(pk=waiting.pk).finding == "meningioma"
 
 
-def test_an_image_that_is_no_brain_mr_is_said_and_later_analyses_stay_open(owner, scan):
+def test_an_image_that_is_no_brain_mr_is_reported_and_later_analyses_stay_open(owner, scan):
     refused = {"outcome": "not_brain_mri", "finding": "", "probabilities": None, "confidence": None}
     make_analysis(scan, state="succeeded", **refused)
     assert dashboard(owner).not_brain_mri == 1

@@ -1,4 +1,4 @@
-"""Models that look at the picture they are sent, or do not, behind each provider's wire format."""
+"""Models that use the picture they are sent, or do not, behind each provider's wire format."""
 
 import base64
 import io

@@ -84,7 +84,7 @@ def test_every_result_is_explained_in_the_same_order(result, card):
 
 
 @pytest.mark.parametrize("finding", ANSWERS)
-def test_the_probability_of_the_answer_is_said_in_words(finding):
+def test_the_probability_of_the_answer_is_reported_in_words(finding):
     result = classified(finding)
     said = text(result)
     assert f"A calibrated probability of {probability(result.confidence)} says" in said

@@ -114,7 +114,7 @@ def test_a_very_long_text_is_cut():
     assert len(checked("The grade is unknown. " * 1000).text) <= 4000
 
 
-def test_what_was_removed_is_said_once_for_each_reason():
+def test_what_was_removed_is_reported_once_for_each_reason():
     assert said_of_blocked([]) == ""
     assert said_of_blocked([NUMBER, NUMBER, SIDE]).startswith("3 sentences were removed: it gave a number")
     assert "side" in said_of_blocked([NUMBER, SIDE])

@@ -46,7 +46,7 @@ def test_equal_keys_are_stored_differently_and_another_secret_cannot_read_them(s
     assert encrypt("") == decrypt("") == ""
 
 
-def test_a_lost_key_is_said(staff, settings):
+def test_a_lost_key_is_reported(staff, settings):
     row = save_provider(None, by=staff, key=KEY, **FIELDS)
     settings.SECRET_KEY = "another" * 10
     with pytest.raises(Conflict) as caught:
@@ -154,7 +154,7 @@ class TestEnvironment:
         assert AssistantProvider.objects.get().enabled is False
 
 
-def test_the_page_says_field_by_field_what_leaves_the_house(browse, staff):
+def test_the_page_lists_every_field_that_is_sent(browse, staff):
     page = browse(staff).get(PAGE).content.decode()
     for words in ("The reported finding", "Verdict, finding, and certainty", "its pixels without metadata"):
         assert words in page

@@ -33,7 +33,7 @@ ALLOWED_TAG = re.compile(r"</?(?:p|br|ul|ol|li|strong|em|code|pre|h3|h4|blockquo
 
 @pytest.fixture(autouse=True)
 def _other_scan(outsider, owner):
-    """Another scan of the same person, and one of somebody else."""
+    """Another scan of the same person, and one of another person."""
     for user in (outsider, owner):
         make_analysis(make_scan(user, patient_reference=OTHER, notes=OTHER), state="succeeded", finding="glioma")
     AssistantProvider.objects.create(

@@ -131,7 +131,7 @@ def explained(looked_at, owner):
 @pytest.mark.django_db
 class TestRequests:
     @pytest.mark.parametrize("kind", KINDS)
-    def test_a_model_that_looks_keeps_what_it_sees(self, make_provider, explained, kind):
+    def test_a_model_that_uses_the_picture_keeps_its_statements(self, make_provider, explained, kind):
         _, server = make_provider(looks(kind, SAID), kind=kind, model=MODEL[kind], image_allowed=True)
         row = explained()
         assert f"- {BRIGHT}\n" in row.text
@@ -145,7 +145,7 @@ class TestRequests:
         assert extremes == [0, 210, 210]
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_a_model_that_agrees_with_everything_is_found_out(self, make_provider, explained, kind):
+    def test_a_model_that_agrees_with_everything_is_marked(self, make_provider, explained, kind):
         make_provider(agrees(kind, SAID), kind=kind, model=MODEL[kind], image_allowed=True)
         row = explained()
         assert row.text.count(NOT_FROM) == 2

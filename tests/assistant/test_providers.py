@@ -197,7 +197,7 @@ def test_an_answer_that_contradicts_is_not_shown(make_provider, scan, owner, cha
     assert row.blocked
 
 
-def test_a_sentence_that_contradicts_is_removed_and_that_is_said(make_provider, scan, owner):
+def test_a_sentence_that_contradicts_is_removed_and_that_is_reported(make_provider, scan, owner):
     make_provider(answered("compatible", GOOD | {"limits": ["It was right in 99% of cases.", "The grade is unknown."]}))
     row = explain(scan, owner)
     assert "99" not in row.text

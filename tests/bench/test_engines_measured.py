@@ -1,4 +1,4 @@
-"""The engines that are only measured say what Keras says, too."""
+"""The engines that are only measured return the results of Keras, too."""
 
 import numpy as np
 import pytest

@@ -43,7 +43,7 @@ def check(models_dir, settings, tmp_path):
     return run
 
 
-def test_a_model_that_looks_is_told_from_one_that_agrees(make_provider, check):  # noqa: F811
+def test_a_model_that_uses_the_picture_differs_from_one_that_agrees(make_provider, check):  # noqa: F811
     _, server = make_provider(looks("compatible", SAID), image_allowed=True)
     told = json.loads(check("--json"))
     assert told["provider"] == "local"

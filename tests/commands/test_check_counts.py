@@ -10,7 +10,7 @@ from classifier.services.scan_counts import check_counts
 pytestmark = pytest.mark.django_db
 
 
-def test_an_installation_in_step_says_so(scan, capsys):
+def test_consistent_counts_are_reported(scan, capsys):
     call_command("check_counts")
     assert "agree with the scans" in capsys.readouterr().out
 

@@ -68,30 +68,30 @@ def test_without_json_lines_are_sentences(classify, tmp_path):
     assert lines[0].startswith(f"{tmp_path / 'slice.png'}: ")
 
 
-def test_nothing_to_classify_is_said(classify, tmp_path):
+def test_nothing_to_classify_is_reported(classify, tmp_path):
     with pytest.raises(CommandError, match="no image"):
         classify(tmp_path)
 
 
-def test_a_folder_for_overlays_that_is_a_file_is_said(classify, tmp_path):
+def test_a_folder_for_overlays_that_is_a_file_is_reported(classify, tmp_path):
     (tmp_path / "slice.png").write_bytes(png_bytes())
     with pytest.raises(CommandError, match="cannot be written"):
         classify(tmp_path, "--saliency", tmp_path / "slice.png")
 
 
-def test_an_unknown_model_is_said(classify, tmp_path):
+def test_an_unknown_model_is_reported(classify, tmp_path):
     (tmp_path / "slice.png").write_bytes(png_bytes())
     with pytest.raises(CommandError, match="Available: tiny"):
         classify(tmp_path, model="resnet")
 
 
-def test_a_spoilt_model_is_said(classify, models_dir, tmp_path):
-    spoilt = make_tiny_model(tmp_path / "models" / "tiny")
-    with (spoilt / "tiny.weights.h5").open("ab") as file:
+def test_a_damaged_model_is_reported(classify, models_dir, tmp_path):
+    damaged = make_tiny_model(tmp_path / "models" / "tiny")
+    with (damaged / "tiny.weights.h5").open("ab") as file:
         file.write(b"x")
     from django.conf import settings
 
-    settings.MODELS_DIR = spoilt.parent
+    settings.MODELS_DIR = damaged.parent
     (tmp_path / "slice.png").write_bytes(png_bytes())
     with pytest.raises(CommandError, match="is not the file that its card describes"):
         call_command("classify", str(tmp_path / "slice.png"), "--model", "tiny")

@@ -33,7 +33,7 @@ def test_an_account_is_found_by_email(owner):
     assert token_for(owner.email.upper())
 
 
-def test_a_missing_account_is_said():
+def test_a_missing_account_is_reported():
     with pytest.raises(CommandError, match="Add --create"):
         call_command("create_token", "nobody")
 

@@ -40,6 +40,6 @@ def test_keras_needs_no_graph(models):
         (("--model", "tiny", "--engine", "steam"), "ENGINE must be one of auto, keras"),
     ],
 )
-def test_what_cannot_be_exported_is_said(models, arguments, sentence):
+def test_what_cannot_be_exported_is_reported(models, arguments, sentence):
     with pytest.raises(CommandError, match=sentence):
         export(*arguments)

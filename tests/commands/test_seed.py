@@ -27,7 +27,7 @@ def test_a_seeded_installation_is_whole(browse):
     assert client.get(f"{scan.get_absolute_url()}thumbnail.png").status_code == 200
 
 
-def test_real_scans_are_left_alone_unless_told(scan):
+def test_an_installation_with_real_scans_is_refused_unless_asked(scan):
     with pytest.raises(CommandError, match="scans of real people"):
         call_command("seed", scans=5)
     assert Scan.objects.count() == 1

@@ -20,7 +20,7 @@ def items(*answers: str):
     ]
 
 
-def test_it_counts_who_is_right(evaluate) -> None:
+def test_it_counts_which_model_is_right(evaluate) -> None:
     first = evaluate(items("glioma", "glioma", "notumor", "unsure"), name="first")
     second = evaluate(items("notumor", "glioma", "glioma"), name="second")
     found = disagreements_of(first, second)
@@ -97,6 +97,6 @@ def test_whatever_is_asked_has_an_answer(query, two_models, browse, owner) -> No
 
 
 @pytest.mark.django_db
-def test_one_model_has_nobody_to_disagree_with(two_models, browse, owner) -> None:
+def test_one_model_has_no_disagreements(two_models, browse, owner) -> None:
     (two_models / "compact" / "card.json").unlink()
     assert "Only one model is installed" in browse(owner).get(reverse("web:disagreements")).content.decode()

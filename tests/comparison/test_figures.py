@@ -74,9 +74,9 @@ def test_a_changed_file_is_read_again(tmp_path):
     assert figures_of(first)[0].value > figures_of(second)[0].value
 
 
-@pytest.mark.parametrize("spoil", ["{", "[]", json.dumps({"model": "m"})])
-def test_an_unreadable_evaluation_is_left_out(tmp_path, spoil):
-    write_evaluation(tmp_path / "m", predictions_with(skill=2)).write_text(spoil)
+@pytest.mark.parametrize("broken", ["{", "[]", json.dumps({"model": "m"})])
+def test_an_unreadable_evaluation_is_left_out(tmp_path, broken):
+    write_evaluation(tmp_path / "m", predictions_with(skill=2)).write_text(broken)
     assert read_evaluations(tmp_path / "m") == {}
 
 

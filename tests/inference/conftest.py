@@ -52,7 +52,7 @@ def tiny(tiny_folder, exports) -> Analyzer:
 
 @pytest.fixture
 def own_tiny_folder(tiny_folder, tmp_path) -> Path:
-    """A copy that a test may spoil."""
+    """A copy that a test may change."""
     folder = tmp_path / "tiny"
     folder.mkdir()
     for path in tiny_folder.iterdir():

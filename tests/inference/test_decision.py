@@ -27,7 +27,7 @@ def test_a_confident_answer_is_classified(card):
     assert decision.ood_score == 0.2
 
 
-def test_a_tumor_of_unknown_kind_is_said_where_only_the_kind_is_open(card):
+def test_a_tumor_of_unknown_kind_is_reported_where_only_the_kind_is_open(card):
     decision = decide(logits(0.5, 0.44, 0.04, 0.02), card, ood_score=0.2)
     assert (decision.outcome, decision.finding) == (Outcome.CLASSIFIED, "tumor")
     assert decision.confidence == decision.tumor_probability == pytest.approx(0.96, abs=1e-5)
@@ -61,7 +61,7 @@ def test_a_finding_that_is_often_missed_remains_possible_for_longer(card):
     assert decide(p, wary).possible == ("glioma", "meningioma")
 
 
-def test_a_strange_image_is_refused_before_it_is_classified(card):
+def test_an_out_of_distribution_image_is_refused_before_it_is_classified(card):
     decision = decide(logits(0.01, 0.97, 0.01, 0.01), card, ood_score=1.01)
     assert decision.outcome is Outcome.NOT_BRAIN_MRI
     assert (decision.finding, decision.probabilities, decision.confidence) == (None, None, None)

@@ -1,4 +1,4 @@
-"""Every engine says what Keras says."""
+"""Every engine returns the results of Keras."""
 
 import json
 import os

@@ -114,7 +114,7 @@ def test_a_conversion_that_never_ends_is_given_up(card, monkeypatch, tmp_path):
     assert folders_of(tmp_path) == []
 
 
-def test_a_full_disk_is_said_in_a_sentence(card, monkeypatch, tmp_path):
+def test_a_full_disk_is_reported_in_a_sentence(card, monkeypatch, tmp_path):
     def convert(card, *, engine, target, package):
         raise OSError(28, "No space left on device")
 
@@ -153,7 +153,7 @@ def test_a_graph_that_somebody_else_made_is_used_where_nothing_may_be_written(ca
     assert len(conversions) == 1
 
 
-def test_changed_weights_change_what_is_said(own_tiny_folder, tmp_path):
+def test_changed_weights_change_what_is_reported(own_tiny_folder, tmp_path):
     """The whole way, with real conversions: the graph never outlives its weights."""
     inputs = np.random.default_rng(1).uniform(-1, 1, (2, 299, 299, 3)).astype(np.float32)
     before = load_engine(own_tiny_folder, engine=ENGINE, exports=tmp_path).predict(inputs)

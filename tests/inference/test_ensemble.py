@@ -36,7 +36,7 @@ def test_title_and_attribution_name_all_members(models):
 
 @pytest.fixture
 def own_models(models, tmp_path):
-    """A copy that a test may spoil."""
+    """A copy that a test may change."""
     return shutil.copytree(models, tmp_path / "models")
 
 

@@ -14,7 +14,7 @@ from classifier.inference.registry import ModelError, OodCard
 
 @pytest.fixture
 def usual():
-    """Features that vary in three of eight directions, and looks of moderate spread."""
+    """Features that vary in three of eight directions, and appearance statistics of moderate variance."""
     random = np.random.default_rng(0)
     features = np.zeros((200, 8), np.float32)
     features[:, :4] = [1, 0, 0, 0] + random.normal(0, 0.2, (200, 4)) * [0, 1, 1, 1]
@@ -42,7 +42,7 @@ def test_a_unusual_appearance_is_refused_whatever_the_features_say(detector, usu
     assert detector.score(usual[0][:1], usual[1][:1] + 2) > LIMIT
 
 
-def test_the_looks_distance_is_that_of_mahalanobis(usual):
+def test_the_appearance_distance_is_that_of_mahalanobis(usual):
     """Up to the small ridge: along an axis of independent numbers, so many standard deviations."""
     statistics = Statistics.fit(*usual, axes=3)
     shift = np.zeros((1, len(FEATURES)), np.float32)

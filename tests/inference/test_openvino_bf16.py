@@ -1,4 +1,4 @@
-"""bfloat16 says what float32 says."""
+"""bfloat16 gives the results of float32."""
 
 import numpy as np
 import pytest

@@ -31,7 +31,7 @@ def test_evidence_is_where_it_was_seen(maps):
     assert evidence.sum() == 1.0
 
 
-def test_weak_evidence_looks_weak(maps):
+def test_weak_evidence_is_drawn_weakly(maps):
     strong, weak = class_evidence(maps, 0, scale=SCALE), class_evidence(maps / 8, 0, scale=SCALE)
     assert 0 < weak.max() < 0.5 < strong.max()
 

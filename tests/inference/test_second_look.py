@@ -1,4 +1,4 @@
-"""What a rounding engine says is what float32 says."""
+"""A rounding engine gives the results of float32."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def card(tiny):
     return replace(tiny.card, calibration=Calibration(), thresholds=thresholds, possible_from=(0.1, 0.1, 0.1, 0.1))
 
 
-def test_a_clear_decision_is_not_doubted(card):
+def test_a_clear_decision_is_not_recomputed(card):
     assert not is_doubtful(output_of([9, 0, 0, 0], [0, 0, 0, 9]), card, detector=None).any()
 
 
@@ -43,12 +43,12 @@ def test_a_clear_decision_is_not_doubted(card):
         [np.log(3.9), 0, -9, -9],
     ],
 )
-def test_a_close_decision_is_doubted(card, logits):
+def test_a_close_decision_is_recomputed(card, logits):
     assert is_doubtful(output_of(logits), card, detector=None).all()
 
 
-def test_no_error_of_several_logits_together_goes_unseen(card):
-    """Whatever is not doubted decides the same with all logits moved at once, as long as no lead is moved further."""
+def test_errors_of_several_logits_together_are_found(card):
+    """A decision that is not recomputed stays the same with all logits moved at once, if no lead is moved further."""
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, (300, 4)).astype(np.float32)
     doubted = is_doubtful(output_of(*logits), card, detector=None)
@@ -65,7 +65,7 @@ def test_no_error_of_several_logits_together_goes_unseen(card):
             assert np.allclose(moved.probabilities, told.probabilities, atol=PROBABILITY_ERROR)
 
 
-def test_a_score_near_the_limit_of_brain_mr_is_doubted(card):
+def test_a_score_near_the_limit_of_brain_mr_is_recomputed(card):
     usual = np.eye(8, dtype=np.float32)
     statistics = Statistics.fit(usual, np.random.default_rng(0).random((8, 13), np.float32), axes=2)
     features = np.array([[1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, -1]], np.float32)
@@ -94,7 +94,7 @@ class Rounding:
         return output_of(*([[value, index, 0, 0] for index in batch.ravel()]))
 
 
-def test_only_doubtful_images_run_again(card, monkeypatch):
+def test_only_close_decisions_run_again(card, monkeypatch):
     """And each gets its own numbers."""
     engine, batch = Rounding(card), np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
     monkeypatch.setattr(second_look, "is_doubtful", lambda output, card, detector, cards: output.logits[:, 1] != 1)

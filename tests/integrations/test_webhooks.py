@@ -127,7 +127,7 @@ def test_the_signature_is_that_of_the_specifications_example():
     assert headers["webhook-signature"] == "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
 
 
-def test_only_those_who_may_see_a_scan_are_told(team_scan, owner, teammate, outsider):
+def test_only_webhooks_of_people_who_may_see_a_scan_get_messages(team_scan, owner, teammate, outsider):
     for user in (owner, teammate, outsider):
         create_webhook(user, url="https://ris.example.org/", events=[Kind.SCAN_CREATED, Kind.MODEL_CHANGED])
     record(Kind.SCAN_CREATED, team_scan)
@@ -162,7 +162,7 @@ def test_a_first_reader_of_the_events_begins_with_the_newest(owner, scan):
     assert told() == [("owner", "scan.created")]
 
 
-def test_a_receiver_that_fails_gets_the_same_message_again_and_is_then_left_alone(receiver, owner):
+def test_a_failing_receiver_gets_the_same_message_again_until_the_message_is_given_up(receiver, owner):
     receiver.status = 500
     webhook = create_webhook(owner, url=receiver.url, events=list(EVENTS))
     send_ping(webhook)
@@ -200,7 +200,7 @@ def test_a_pause_follows_each_failure(receiver, owner):
         assert timedelta(0) <= due - before - timedelta(minutes=minutes) < timedelta(minutes=1)
 
 
-def test_one_receiver_that_is_away_does_not_hold_up_the_others(receiver, owner, scan):
+def test_an_unavailable_receiver_does_not_delay_the_others(receiver, owner, scan):
     away = create_webhook(owner, url="http://localhost:1/", events=[Kind.SCAN_CREATED])
     create_webhook(owner, url=receiver.url, events=[Kind.SCAN_CREATED])
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What supervisors and load balancers are told, above all when a part is away or keeps silent."""
+"""Answers of the health checks, above all while a part is unavailable or does not respond."""
 
 import contextlib
 import logging
@@ -32,7 +32,7 @@ IN_TIME = health.ANSWER_SECONDS + 1.5
 
 @pytest.fixture(autouse=True)
 def _fresh_checks(monkeypatch) -> None:
-    """No test is told what another found a moment ago."""
+    """No test reuses the result of another."""
     monkeypatch.setattr(health, "CHECKS", tuple(health.Check(check.name, check._look) for check in health.CHECKS))
 
 
@@ -71,7 +71,7 @@ def all_well(valkey, monkeypatch) -> None:
 
 @contextlib.contextmanager
 def silent_server() -> Iterator[tuple[int, list[socket.socket]]]:
-    """The port of a server that takes every connection and never says a word, and the connections it took."""
+    """The port of a server that accepts every connection and never responds, and the accepted connections."""
     taken: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
 
@@ -145,7 +145,7 @@ def test_a_model_that_is_not_there(settings):
 
 
 @pytest.mark.usefixtures("all_well")
-def test_a_broker_that_is_away(monkeypatch):
+def test_an_unavailable_broker(monkeypatch):
     use_broker(monkeypatch, f"redis://127.0.0.1:{free_port()}/0")
     assert failing() == {"broker"}
 
@@ -161,7 +161,7 @@ def test_a_broker_that_takes_connections_and_never_answers(monkeypatch):
 
 
 @pytest.mark.usefixtures("all_well")
-def test_a_broker_process_that_is_stopped_is_not_there_and_comes_back(valkey):
+def test_a_stopped_broker_process_is_not_ready_until_it_continues(valkey):
     valkey.send_signal(signal.SIGSTOP)
     assert failing() == {"broker"}
     valkey.send_signal(signal.SIGCONT)
@@ -170,7 +170,7 @@ def test_a_broker_process_that_is_stopped_is_not_there_and_comes_back(valkey):
 
 
 @pytest.mark.usefixtures("all_well")
-def test_a_flood_of_probes_asks_a_silent_broker_once():
+def test_concurrent_probes_check_an_unresponsive_broker_once():
     with silent_server() as (port, taken), pytest.MonkeyPatch.context() as monkeypatch:
         use_broker(monkeypatch, f"redis://127.0.0.1:{port}/0")
         began = time.monotonic()
@@ -189,7 +189,7 @@ def test_a_database_that_refuses_connections(monkeypatch):
 
 
 @pytest.mark.usefixtures("all_well")
-def test_a_database_without_our_tables_is_none(monkeypatch, tmp_path):
+def test_a_database_without_tables_is_not_ready(monkeypatch, tmp_path):
     empty = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty.sqlite3"), "OPTIONS": {}}
     monkeypatch.setitem(connections.settings, "default", connections.settings["default"] | empty)
     assert failing() == {"database", "worker"}
@@ -207,7 +207,7 @@ def test_a_database_that_takes_connections_and_never_answers(monkeypatch):
         assert len(taken) == 2
 
 
-def test_what_was_found_a_moment_ago_is_told_again():
+def test_a_recent_result_is_reused():
     looks = []
     check = health.Check("part", lambda: looks.append(1))
     for _ in range(100):
@@ -220,7 +220,7 @@ def test_what_was_found_a_moment_ago_is_told_again():
     assert len(looks) == 2
 
 
-def test_an_answer_that_came_too_late_is_none(monkeypatch):
+def test_a_late_answer_counts_as_none(monkeypatch):
     monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
     check = health.Check("part", lambda: time.sleep(0.3))
     check.begin()

@@ -25,7 +25,7 @@ TOKEN = "a-long-random-token"
 
 @pytest.fixture(autouse=True)
 def _nothing_counted(monkeypatch) -> None:
-    """No test is told what another counted a moment ago."""
+    """No test reuses the counts of another."""
     monkeypatch.setattr(metrics, "_finished", metrics.FinishedCounts())
 
 
@@ -69,7 +69,7 @@ def test_the_format_is_the_one_that_every_prometheus_reads():
     assert "no-store" in response["Cache-Control"]
 
 
-def test_an_installation_in_which_nothing_has_happened_tells_zeros():
+def test_a_new_installation_reports_zeros():
     samples = scrape()
     assert value(samples, "brainscan_queue_depth", state="queued") == 0
     assert value(samples, "brainscan_queue_depth", state="running") == 0
@@ -96,7 +96,7 @@ def test_the_queue_and_what_has_ended(owner):
     assert value(samples, "brainscan_finished_analyses", state="cancelled", attempts="0") == 1
 
 
-def test_a_worker_tells_its_histograms_and_counts():
+def test_a_worker_reports_its_histograms_and_counts():
     make_worker_process(host="gpu-1", pid=7, engine="keras", model_version="1.2.0", measurements=measured())
     samples = scrape()
     worker = {"worker": "gpu-1:7"}
@@ -117,7 +117,7 @@ def test_a_worker_tells_its_histograms_and_counts():
     assert value(samples, "brainscan_worker_queued_seconds_count", **worker) == 0
 
 
-def test_every_histogram_of_a_worker_is_told():
+def test_every_histogram_of_a_worker_is_reported():
     make_worker_process(measurements=measured())
     told = {name for name, _ in scrape()}
     assert {f"brainscan_worker_{name}_bucket" for name in measured() if name != "finished"} <= told
@@ -130,7 +130,7 @@ def test_a_worker_that_has_measured_nothing_yet_is_there():
     assert not [name for name, _ in samples if name.endswith("_bucket")]
 
 
-def test_a_worker_that_has_fallen_silent_is_left_out():
+def test_a_worker_without_a_recent_heartbeat_is_left_out():
     make_worker_process(host="dead", pid=1, silent_seconds=HEARTBEAT_TIMEOUT + 1, measurements=measured())
     make_worker_process(host="alive", pid=1, measurements=measured())
     samples = scrape()
@@ -148,7 +148,7 @@ def test_a_container_that_was_killed_and_started_again_is_one_worker():
     assert not [name for name, _ in samples if name.endswith("_bucket")]
 
 
-def test_labels_tell_nothing_of_patients_or_people(owner, team):
+def test_labels_contain_nothing_about_patients_or_people(owner, team):
     scan = make_scan(owner, team=team, patient_reference="P-4711", notes="Frau Mustermann")
     make_analysis(scan, state="running")
     make_analysis(make_scan(owner), state="failed", failure_message="Mustermann")
@@ -208,7 +208,7 @@ def test_counting_what_has_ended_takes_a_hundredth_of_the_time_at_most(monkeypat
     assert value(scrape(), name, **labels) == 2
 
 
-def test_what_has_just_ended_is_told_where_counting_is_quick(owner):
+def test_recent_ends_are_reported_where_counting_is_quick(owner):
     name, labels = "brainscan_finished_analyses", {"state": "succeeded", "attempts": "1"}
     assert value(scrape(), name, **labels) == 0
     make_analysis(make_scan(owner), state="succeeded")
@@ -217,7 +217,7 @@ def test_what_has_just_ended_is_told_where_counting_is_quick(owner):
         assert time.monotonic() < deadline
 
 
-def test_while_one_scrape_counts_the_others_tell_what_is_known(monkeypatch):
+def test_concurrent_scrapes_report_the_last_counts(monkeypatch):
     counts = metrics.FinishedCounts()
     asked_meanwhile = []
 
@@ -230,7 +230,7 @@ def test_while_one_scrape_counts_the_others_tell_what_is_known(monkeypatch):
     assert asked_meanwhile == [None]
 
 
-def test_a_database_that_is_away_is_no_fault_of_the_program(monkeypatch, caplog):
+def test_an_unavailable_database_is_answered_with_503(monkeypatch, caplog):
     def away() -> None:
         raise OperationalError("connection to 10.0.0.7 refused")
 
@@ -302,7 +302,7 @@ def test_staff_whose_account_was_closed_may_not(staff):
         ("", 404),
     ],
 )
-def test_with_a_token_who_shows_it_may_read_and_nobody_else(address, authorization, status, settings):
+def test_with_a_token_only_requests_that_carry_it_may_read(address, authorization, status, settings):
     settings.METRICS_TOKEN = TOKEN
     client = Client(REMOTE_ADDR=address, HTTP_AUTHORIZATION=authorization)
     assert client.get("/metrics").status_code == status
@@ -315,7 +315,7 @@ def test_with_a_token_nobody_reads_without_it(staff, settings):
     assert client.get("/metrics").status_code == 404
 
 
-def test_it_is_read_and_nothing_else():
+def test_only_reading_is_allowed():
     assert Client().post("/metrics").status_code == 405
     assert Client().head("/metrics").status_code == 200
 

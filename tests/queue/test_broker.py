@@ -13,7 +13,7 @@ from classifier.queue import broker
 
 @pytest.fixture
 def silent(monkeypatch):
-    """Messages go to a server that takes connections and says nothing."""
+    """Messages go to a server that accepts connections and does not respond."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         silent = Celery(broker=f"redis://127.0.0.1:{server.getsockname()[1]}", set_as_current=False)
         monkeypatch.setattr(broker, "current_app", silent)
@@ -23,7 +23,7 @@ def silent(monkeypatch):
     broker._producers.cache_clear()
 
 
-def test_a_silent_broker_is_asked_once_and_then_left_alone(silent, monkeypatch):
+def test_an_unresponsive_broker_is_tried_once_and_then_paused(silent, monkeypatch):
     naps = []
     monkeypatch.setattr("kombu.utils.functional.sleep", naps.append)
     said = []
@@ -34,7 +34,7 @@ def test_a_silent_broker_is_asked_once_and_then_left_alone(silent, monkeypatch):
     assert said == []
 
 
-def test_those_who_wait_for_a_producer_do_not_ask_a_silent_broker_again(silent):
+def test_threads_that_wait_for_a_producer_do_not_try_an_unresponsive_broker_again(silent):
     together, asked = Barrier(24), []
 
     def ask():
@@ -50,7 +50,7 @@ def test_those_who_wait_for_a_producer_do_not_ask_a_silent_broker_again(silent):
     assert len(asked) <= pools.get_limit()
 
 
-def test_a_message_that_cannot_be_sent_fails_nobody(silent):
+def test_a_message_that_cannot_be_sent_raises_nothing(silent):
     def fail(_producer):
         raise RuntimeError("Acquire on closed pool")
 

@@ -76,7 +76,7 @@ def test_a_result_is_written_once(owner):
     assert ClassMaps.objects.count() == 1
 
 
-def test_a_late_writer_loses(owner):
+def test_a_result_with_an_outdated_token_is_not_stored(owner):
     queued(owner)
     late = service.claim_analyses(limit=1)[0]
     expire(late)
@@ -87,7 +87,7 @@ def test_a_late_writer_loses(owner):
     assert finish(current)
 
 
-def test_a_lease_that_still_runs_is_not_robbed(owner):
+def test_a_valid_lease_is_not_claimed_by_another_worker(owner):
     queued(owner)
     service.claim_analyses(limit=1)
     assert service.claim_analyses(limit=1) == []
@@ -104,7 +104,7 @@ def test_after_three_lost_workers_it_fails_with_a_reason(owner):
     assert row.failure_message.endswith("Try again later.")
 
 
-def test_an_error_that_may_pass_rests_before_the_next_attempt(owner):
+def test_a_transient_error_delays_the_next_attempt(owner):
     queued(owner)
     service.release_analysis(service.claim_analyses(limit=1)[0], error=OSError("disk away"))
     assert service.claim_analyses(limit=1) == []
@@ -152,7 +152,7 @@ def test_results_of_a_batch_are_stored_together_without_the_late_ones(owner, dja
 
 
 def test_what_was_tried_before_is_claimed_alone(owner):
-    """Whatever ended its first worker must not take others along a second time."""
+    """An image that ended its first worker must not fail others at the second attempt."""
     queued(owner, count=4)
     for claim in service.claim_analyses(limit=2):
         expire(claim)

@@ -36,7 +36,7 @@ def test_people_with_many_take_turns(owner, outsider):
     assert claim_order() == ["owner", "outsider"] * 6
 
 
-def test_nobody_starves_behind_a_stream_of_others(owner):
+def test_no_person_starves_behind_a_stream_of_others(owner):
     """A new user gets the current turn, not an earlier one."""
     mine = ask(owner, count=12)
     rounds = 0

@@ -47,7 +47,7 @@ def test_the_oldest_is_the_one_that_has_waited_longest(owner):
     assert queue_state().oldest_seconds == pytest.approx(50, abs=5)
 
 
-def test_what_rests_before_another_attempt_keeps_no_worker_waiting(owner):
+def test_an_analysis_that_waits_for_its_next_attempt_is_not_overdue(owner):
     queued(owner, seconds_ago=500, attempts=1, available_at=timezone.now() + timedelta(seconds=10))
     assert queue_state().oldest_seconds == 0
     queued(owner, seconds_ago=20)
@@ -55,7 +55,7 @@ def test_what_rests_before_another_attempt_keeps_no_worker_waiting(owner):
     assert queue_state().queued == 2
 
 
-def test_a_claim_that_was_not_renewed_is_told(owner):
+def test_an_expired_claim_is_reported(owner):
     make_analysis(make_scan(owner), state="running")
     assert queue_state().expired_leases == 0
     make_analysis(make_scan(owner), state="running", lease_expires_at=timezone.now() - timedelta(seconds=1))
@@ -98,7 +98,7 @@ def test_finished_analyses_by_state_and_attempts(owner):
     assert finished_counts() == {("succeeded", 1): 3, ("succeeded", 2): 1, ("failed", 3): 2}
 
 
-def test_a_worker_that_has_fallen_silent_is_not_alive():
+def test_a_worker_without_a_recent_heartbeat_is_not_live():
     newest = make_worker_process()
     older = make_worker_process(silent_seconds=HEARTBEAT_TIMEOUT - 5)
     make_worker_process(silent_seconds=HEARTBEAT_TIMEOUT + 1)

@@ -88,7 +88,7 @@ def wait_for(condition, *, seconds: float = 20) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("end", "kind"), ENDS, ids=lambda value: getattr(value, "__name__", value))
-def test_every_end_has_one_event_and_tells_the_waiters(owner, announced, end, kind):
+def test_every_end_has_one_event_and_notifies_the_waiters(owner, announced, end, kind):
     analysis = make_analysis(make_scan(owner))
     end(analysis)
     event = Event.objects.get()
@@ -131,7 +131,7 @@ def test_an_end_that_is_rolled_back_leaves_no_event(owner):
 
 
 @pytest.mark.django_db
-def test_the_life_of_a_scan_is_recorded_and_outlives_it(owner):
+def test_the_events_of_a_scan_outlive_it(owner):
     scan = submit_scan(owner=owner, file=png_bytes(), patient_reference="P-77", notes="left temporal").scan
     scan_id = scan.pk
     delete_scan(scan, by=owner)
@@ -141,7 +141,7 @@ def test_the_life_of_a_scan_is_recorded_and_outlives_it(owner):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deleting_a_scan_tells_those_who_wait_for_its_analysis(owner, announced):
+def test_deleting_a_scan_notifies_the_waiters_of_its_analysis(owner, announced):
     analysis = make_analysis(make_scan(owner))
     delete_scan(analysis.scan, by=owner)
     wait_for(lambda: announced == {analysis.pk})

@@ -160,7 +160,7 @@ def test_an_analysis_that_had_finished_before_is_found_at_once(owner):
     assert time.monotonic() - began < LISTENING_INTERVAL
 
 
-def test_messages_about_other_analyses_wake_nobody(owner):
+def test_messages_about_other_analyses_end_no_wait(owner):
     waiter = ListeningWaiter()
     mine, other = (make_analysis(make_scan(owner)) for _ in range(2))
     waiter._awaited[mine.pk] = 1

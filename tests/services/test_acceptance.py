@@ -112,7 +112,7 @@ def test_a_case_that_changes_meanwhile_stops_it(measured, owner, monkeypatch) ->
     assert acceptance_of(measured) is None
 
 
-def test_other_versions_and_removed_models_are_said(measured, owner, two_models) -> None:
+def test_other_versions_and_removed_models_are_reported(measured, owner, two_models) -> None:
     other = measured.cases.first()
     Analysis.with_shadow.filter(pk=other.analysis_id).update(model_version="0.2")
     (two_models / "compact" / "card.json").unlink()

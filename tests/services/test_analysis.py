@@ -46,7 +46,7 @@ def test_a_double_click_asks_once(owner):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_scan_that_was_deleted_meanwhile_is_said():
+def test_a_scan_that_was_deleted_meanwhile_is_reported():
     owner = UserFactory()
     scan = make_scan(owner)
     Scan.objects.filter(pk=scan.pk).delete()

@@ -101,7 +101,7 @@ def test_own_uploads_come_before_shadow_analyses(commissioning, owner, team) -> 
     assert asked.pk in claimed
 
 
-def test_what_cannot_be_a_case_is_said_in_a_sentence(commissioning, owner, team, team_scan, scan) -> None:
+def test_what_cannot_be_a_case_is_reported_in_a_sentence(commissioning, owner, team, team_scan, scan) -> None:
     diagnosed = make_scan(owner, team=team)
     record_diagnosis(diagnosed, by=owner, finding="meningioma", source="histology", confirmed_on=date(2026, 1, 2))
     content = png_bytes()

@@ -98,7 +98,7 @@ def test_a_reviewed_image_is_not_replaced(owner):
     assert Scan.objects.filter(pk=scan.pk).exists()
 
 
-def test_nothing_to_mend_is_said(owner, scan):
+def test_nothing_to_mend_is_reported(owner, scan):
     with pytest.raises(Conflict, match="nothing to mend"):
         mending.turn_scan(scan, by=owner)
 

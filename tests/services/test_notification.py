@@ -53,7 +53,7 @@ def test_a_review_by_somebody_else_is_told_to_the_owner_once(start, team_scan, o
     assert texts(teammate) == []
 
 
-def test_a_review_of_ones_own_scan_is_no_news(scan, owner):
+def test_a_review_of_ones_own_scan_makes_no_notification(scan, owner):
     submit_review(scan.current_analysis, by=owner, verdict="agree", certainty="high")
     service.make_notifications()
     assert texts(owner) == []
@@ -126,7 +126,7 @@ def test_a_gap_that_stays_is_passed_after_a_while(scan, owner, teammate):
     assert len(texts(owner)) == 1
 
 
-def test_another_version_of_the_model_is_told_to_those_who_upload(scan, owner, outsider):
+def test_people_with_uploads_are_notified_of_a_new_version_of_the_model(scan, owner, outsider):
     record_model_version("xception", "1.0.0")
     record_model_version("xception", "1.0.0")
     service.make_notifications()
@@ -189,7 +189,7 @@ def test_the_page_lists_them_and_the_bell_counts_the_unread(due, owner, teammate
     assert browse(teammate).post(reverse("web:notification_open", args=[due.pk])).status_code == 404
 
 
-def test_a_deleted_scan_is_said(due, owner, browse, team_scan):
+def test_a_deleted_scan_is_reported(due, owner, browse, team_scan):
     from classifier.services.scan import delete_scan
 
     delete_scan(team_scan, by=owner)
@@ -277,7 +277,7 @@ def test_unread_ones_come_first(team_scan, owner, teammate, browse):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_end_of_a_retry_is_told_to_whoever_asked_for_it(owner, browse):
+def test_the_person_who_retries_is_notified_of_the_end(owner, browse):
     batch = batch_of(owner, "failed", "failed", "succeeded")
     quiet(batch)
     service.make_notifications()

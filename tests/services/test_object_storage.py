@@ -99,7 +99,7 @@ def test_an_archive_of_reports_lies_in_the_store(owner, store, monkeypatch):
     assert archive.bytes == store.Object(f"hospital/reports/{archive.pk}/reports.zip").content_length
 
 
-def test_a_store_that_is_away_stores_nothing_and_says_so(owner, browse, api, settings, scan):
+def test_an_unavailable_store_refuses_uploads_with_a_sentence(owner, browse, api, settings, scan):
     with storages(f"http://127.0.0.1:{free_port()}", settings):
         with pytest.raises(StorageUnavailable, match="Try again"):
             service.submit_scan(owner=owner, file=png_bytes())

@@ -103,7 +103,7 @@ def test_a_report_without_an_impression_or_result_is_not_signed(owner) -> None:
         sign(drafted(failed, owner, impression=" "), owner)
 
 
-def test_only_the_author_signs_and_strangers_write_nothing(team_scan, owner, teammate, outsider) -> None:
+def test_only_the_author_signs_and_outsiders_write_nothing(team_scan, owner, teammate, outsider) -> None:
     report = drafted(team_scan, owner)
     with pytest.raises(NotAllowed):
         sign(report, teammate)

@@ -80,7 +80,7 @@ def test_a_scan_whose_commit_was_not_confirmed_keeps_its_files(settings, monkeyp
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_team_that_is_deleted_meanwhile_is_said_and_leaves_nothing(settings, monkeypatch):
+def test_a_team_that_is_deleted_meanwhile_is_reported_and_leaves_nothing(settings, monkeypatch):
     owner = UserFactory()
     team = TeamFactory()
     join(team, owner)
@@ -96,7 +96,7 @@ def test_a_team_that_is_deleted_meanwhile_is_said_and_leaves_nothing(settings, m
     assert stored_files(settings) == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(owner, settings, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_nothing(owner, settings, monkeypatch):
     whole = FileSystemStorage._save
 
     def full(self, name, content):
@@ -120,13 +120,13 @@ def test_the_same_pixels_point_to_the_earlier_scan(owner):
     assert Scan.objects.count() == 2
 
 
-def test_the_same_pixels_of_a_stranger_stay_unsaid(owner, outsider):
+def test_the_same_pixels_of_an_outsider_are_not_reported(owner, outsider):
     content = png_bytes()
     service.submit_scan(owner=outsider, file=content)
     assert service.submit_scan(owner=owner, file=content).earlier is None
 
 
-def test_the_same_pixels_of_a_teammate_are_said(owner, teammate, team):
+def test_the_same_pixels_of_a_teammate_are_reported(owner, teammate, team):
     content = png_bytes()
     theirs = service.submit_scan(owner=teammate, file=content, team=team)
     assert service.submit_scan(owner=owner, file=content).earlier == theirs.scan

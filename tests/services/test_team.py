@@ -11,7 +11,7 @@ from tests.factories import UserFactory, make_scan
 pytestmark = pytest.mark.django_db
 
 
-def test_who_makes_a_team_owns_it(owner):
+def test_the_creator_of_a_team_owns_it(owner):
     team = service.create_team(owner, name="  Neuro \n radiology ")
     assert team.name == "Neuro radiology"
     assert service.is_owner(team, owner)
@@ -83,6 +83,6 @@ def test_deleting_a_team_gives_scans_back_to_their_owners(team, owner):
     assert scan.team is None
 
 
-def test_a_strangers_team_does_not_exist(team, outsider):
+def test_another_persons_team_does_not_exist(team, outsider):
     with pytest.raises(Team.DoesNotExist):
         get_team(outsider, team.pk)

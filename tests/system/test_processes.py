@@ -106,7 +106,7 @@ def test_the_queue_survives_a_stop_and_a_kill(tmp_path):
         assert {name for name, pid in children.items() if alive(pid)} == set()
 
 
-def test_a_taken_port_is_said(running_app, tmp_path):
+def test_a_taken_port_is_reported(running_app, tmp_path):
     port = running_app.base_url.rpartition(":")[2]
     environment = running_app.environment | {"DATA_DIR": str(tmp_path)}
     other = RunningApp(running_app.base_url, environment, tmp_path / "log").manage("up", check=False)

@@ -59,7 +59,7 @@ def test_a_tumor_on_the_midline_has_no_other_half(rng):
     assert replace_by_mirrored(pixels, disk(100, 120, 12), axis=mirror_axis(pixels), rng=rng) is None
 
 
-def test_a_head_that_is_not_symmetric_is_left_alone(tumor, rng):
+def test_a_head_that_is_not_symmetric_is_not_changed(tumor, rng):
     assert replace_by_mirrored(tumor.pixels, tumor.outline, axis=MirrorAxis(0, 0, 0.5), rng=rng) is None
 
 

@@ -22,7 +22,7 @@ def test_it_follows_the_weights_from_a_distance(variable):
     assert average.values[0] == pytest.approx(np.ones(3), abs=1e-6)
 
 
-def test_seldom_updates_forget_as_fast_as_frequent_ones(variable):
+def test_rare_updates_decay_as_fast_as_frequent_ones(variable):
     each, fourth = (ExponentialMovingAverage([variable], momentum=0.99, every=every) for every in (1, 4))
     variable.assign(np.ones(3, np.float32))
     for step in range(1000, 1101):

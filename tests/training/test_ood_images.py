@@ -19,7 +19,7 @@ def test_missing_packages_are_named_and_the_rest_is_collected():
     assert any(picture.name.startswith("pydicom/CT_small") for picture in pictures)
 
 
-def test_spoilt_images_are_near():
+def test_corrupted_images_are_near():
     pictures = corrupted([np.zeros((100, 120), np.uint8)])
     assert {picture.kind for picture in pictures} == {NEAR}
     assert min(min(picture.pixels.shape) for picture in pictures) >= 8

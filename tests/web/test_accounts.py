@@ -1,4 +1,4 @@
-"""The pages of accounts: in our look, and with what people need to know."""
+"""The pages of accounts use the product's templates and state what people need to know."""
 
 import re
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
         ("/accounts/confirm-email/a:b/", "This link no longer works"),
     ],
 )
-def test_account_pages_are_ours(browse, path, heading):
+def test_account_pages_use_our_templates(browse, path, heading):
     page = browse().get(path).content.decode()
     assert f"<h1>{heading}</h1>" in page
     assert "account-side" in page
@@ -40,7 +40,7 @@ def test_account_pages_are_ours(browse, path, heading):
         ("/profile/", "Profile"),
     ],
 )
-def test_pages_behind_the_login_are_ours(browse, owner, path, heading):
+def test_account_pages_behind_the_login_use_our_templates(browse, owner, path, heading):
     page = browse(owner).get(path).content.decode()
     assert heading in page
     assert "site-header" in page
@@ -53,7 +53,7 @@ def test_the_address_is_changed_nowhere_without_the_password(browse, owner):
     assert owner.email == "owner@hospital.example"
 
 
-def test_what_asks_for_the_password_again_is_ours(browse, owner):
+def test_the_page_that_asks_for_the_password_again_uses_our_templates(browse, owner):
     page = browse(owner).get("/accounts/reauthenticate/").content.decode()
     assert "<h1>Enter your password</h1>" in page
     assert "account-side" in page
@@ -114,7 +114,7 @@ def is_ours(mail, subject: str) -> str:
     return text
 
 
-def test_the_mail_with_a_new_password_is_ours(browse, owner, mailoutbox):
+def test_the_mail_with_a_new_password_uses_our_templates(browse, owner, mailoutbox):
     browse().post("/accounts/password/reset/", {"email": owner.email})
     text = is_ours(mailoutbox[0], "BrainScan: choose a new password")
     assert "http://testserver/accounts/password/reset/key/" in mailoutbox[0].body
@@ -122,7 +122,7 @@ def test_the_mail_with_a_new_password_is_ours(browse, owner, mailoutbox):
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-def test_the_mail_to_an_address_without_an_account_is_ours(browse, owner, mailoutbox, settings, is_open):
+def test_the_mail_to_an_address_without_an_account_uses_our_templates(browse, owner, mailoutbox, settings, is_open):
     settings.SIGN_UP = is_open
     browse().post("/accounts/password/reset/", {"email": "o'neil&sons@hospital.example"})
     text = is_ours(mailoutbox[0], "BrainScan: no account with this address")
@@ -130,7 +130,7 @@ def test_the_mail_to_an_address_without_an_account_is_ours(browse, owner, mailou
     assert ("/accounts/signup/" in mailoutbox[0].body) is is_open
 
 
-def test_the_mail_to_somebody_who_has_an_account_is_ours(browse, owner, mailoutbox, settings):
+def test_the_mail_to_a_person_with_an_account_uses_our_templates(browse, owner, mailoutbox, settings):
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
     response = browse().post("/accounts/signup/", fields_of("other", email=owner.email))
@@ -152,14 +152,14 @@ def test_an_address_is_confirmed_with_the_link_in_the_mail(browse, owner, mailou
     assert EmailAddress.objects.get(email="anna@hospital.example").verified
 
 
-def test_a_mistake_at_sign_up_is_said_beside_its_field(browse, owner):
+def test_a_mistake_at_sign_up_is_reported_beside_its_field(browse, owner):
     fields = {"username": "owner", "email": "x", "password1": "12345678", "password2": "1"}
     page = browse().post("/accounts/signup/", fields).content.decode()
     assert page.count('class="field-error"') >= 3
     assert "too common" in page
 
 
-def test_a_wrong_password_is_said(browse, owner):
+def test_a_wrong_password_is_reported(browse, owner):
     page = browse().post("/accounts/login/", {"login": "owner", "password": "x"}).content.decode()
     assert 'role="alert"' in page
     assert "Wrong user name, e-mail address, or password." in page
@@ -231,7 +231,7 @@ def test_the_first_account_is_told_what_to_do_until_there_is_another(browse):
     assert "You are the administrator" not in client.get("/").content.decode()
 
 
-def test_nobody_else_is_told_so(browse, owner, staff):
+def test_nobody_else_sees_the_notice(browse, owner, staff):
     for user in (owner, staff):
         assert "You are the administrator" not in browse(user).get("/").content.decode()
 

@@ -31,7 +31,7 @@ def page_of(client, batch: Batch) -> str:
     return client.get(batch.get_absolute_url()).content.decode()
 
 
-def test_the_page_keeps_the_story_of_every_file(browse, owner):
+def test_the_page_keeps_the_outcome_of_every_file(browse, owner):
     batch, scans = make_batch(owner, "succeeded", "queued", "failed")
     page = page_of(browse(owner), batch)
 

@@ -40,7 +40,7 @@ def test_limits_are_set_at_the_start(commissioning) -> None:
         ({"least_cases": "0"}, "greater than or equal to 1"),
     ],
 )
-def test_a_start_without_sense_is_refused(changes, said, two_models, browse, owner, team) -> None:
+def test_an_invalid_start_is_refused(changes, said, two_models, browse, owner, team) -> None:
     response = browse(owner).post(reverse("web:commissionings", args=[team.pk]), START | changes)
     assert response.status_code == 400
     assert said in text(response)

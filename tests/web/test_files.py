@@ -35,7 +35,7 @@ def test_what_a_browser_has_is_not_sent_again(browse, owner, scan, name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_known_etag_opens_nothing_to_a_stranger(browse, owner, outsider, scan, name):
+def test_a_known_etag_opens_nothing_to_an_outsider(browse, owner, outsider, scan, name):
     etag = browse(owner).get(f"{scan.get_absolute_url()}{name}")["ETag"]
     response = browse(outsider).get(f"{scan.get_absolute_url()}{name}", headers={"If-None-Match": etag})
     assert response.status_code == 404

@@ -86,7 +86,7 @@ def test_an_owner_chooses_for_the_team_and_members_read_it(two_models, browse, o
     assert "<strong>compact</strong>" in browse(teammate).get(team.get_absolute_url()).content.decode()
 
 
-def test_a_team_is_told_that_its_model_is_gone(two_models, browse, owner, team):
+def test_the_page_of_a_team_reports_a_removed_model(two_models, browse, owner, team):
     team.default_model = "gone"
     team.save()
     assert "The model “gone” is not installed" in browse(owner).get(team.get_absolute_url()).content.decode()

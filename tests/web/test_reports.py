@@ -74,7 +74,7 @@ def test_sealed_scans_lead_back_to_their_page(scan, owner, browse) -> None:
         assert browse(owner).get(url).url == scan.get_absolute_url()
 
 
-def test_a_stranger_learns_from_verifying_only_who_signed_and_when(scan, owner, outsider, browse) -> None:
+def test_verifying_shows_an_outsider_only_who_signed_and_when(scan, owner, outsider, browse) -> None:
     report = signed_report(scan, owner)
     page = browse(outsider).get(reverse("web:report_verify"), {"code": report.sha256}).content.decode()
     assert f"Known. Report {report.number} was signed by owner" in page

@@ -36,7 +36,7 @@ urlpatterns = [
     path("forbidden/", forbidden),
     path("malformed/", malformed),
 ]
-assert all((handler400, handler403, handler404, handler500))  # Django looks for it in the module of the addresses.
+assert all((handler400, handler403, handler404, handler500))  # Django looks for it in the module of the URLs.
 
 
 @pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_a_page_of_another_site_is_not_where_one_is_sent(browse, scan):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["http://[", "http://[::1", "//", "", "x"])
-def test_a_page_that_is_no_address_leads_to_the_sign_in(browse, scan, address):
+def test_an_invalid_current_url_leads_to_the_sign_in(browse, scan, address):
     headers = {"HX-Request": "true", "HX-Current-URL": address}
     response = browse().get(f"{scan.get_absolute_url()}status/", headers=headers)
     assert response.status_code == 401
@@ -97,7 +97,7 @@ def test_what_can_be_read_can_be_asked_for_without_its_body(browse, owner, team,
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("signed_in", [True, False])
-def test_an_unknown_address_is_a_page_of_ours(browse, owner, signed_in):
+def test_an_unknown_url_gets_the_products_error_page(browse, owner, signed_in):
     response = browse(owner if signed_in else None).get("/nowhere/")
     assert response.status_code == 404
     assert b"Page not found" in response.content
@@ -179,7 +179,7 @@ def test_a_refused_form_says_the_cause(owner, headers, cookie, sentence):
 
 
 @pytest.mark.django_db
-def test_a_form_with_too_many_parts_is_a_page_of_ours(browse, owner):
+def test_a_form_with_too_many_parts_gets_the_products_error_page(browse, owner):
     response = browse(owner).post("/teams/", {f"field{n}": "" for n in range(1100)})
     assert response.status_code == 400
     assert b"This request could not be processed" in response.content

@@ -173,7 +173,7 @@ def test_the_owner_edits_reference_notes_and_team(browse, owner, scan, team):
         ({"team": "999999"}, "Select a valid choice"),
     ],
 )
-def test_what_makes_no_sense_is_said_and_not_saved(browse, owner, scan, fields, sentence):
+def test_invalid_values_are_reported_and_not_saved(browse, owner, scan, fields, sentence):
     response = browse(owner).post(f"{scan.get_absolute_url()}edit/", {"patient_reference": "P-9", **fields})
     assert response.status_code == 400
     assert sentence in response.content.decode()

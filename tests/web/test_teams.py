@@ -24,7 +24,7 @@ def test_somebody_without_a_team_is_told_what_to_do(browse, owner):
     assert "Your user name is owner" in page
 
 
-def test_who_makes_a_team_owns_it(browse, owner):
+def test_the_creator_of_a_team_owns_it(browse, owner):
     response = browse(owner).post("/teams/", {"name": "  Tumor   board "})
     team = Team.objects.get()
     assert response.url == team.get_absolute_url()

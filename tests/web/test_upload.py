@@ -119,7 +119,7 @@ def test_a_batch_is_loaded_again_until_the_last_result(browse, owner):
     assert "data-row=" not in page
 
 
-def test_the_address_of_uploads_leads_to_the_upload_page(browse, owner):
+def test_the_url_of_uploads_leads_to_the_upload_page(browse, owner):
     assert browse(owner).get(UPLOAD).url == "/"
 
 
@@ -212,7 +212,7 @@ def test_an_earlier_upload_of_the_same_pixels_is_pointed_to(browse, owner):
     assert earlier.get_absolute_url() in page
 
 
-def test_a_full_disk_is_said_in_words(browse, owner, monkeypatch):
+def test_a_full_disk_is_reported_in_words(browse, owner, monkeypatch):
     from classifier.services.errors import StorageFull
     from classifier.web import uploads
 

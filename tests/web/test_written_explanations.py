@@ -68,7 +68,7 @@ def test_nothing_new_is_an_answer_without_content(browse, owner, scan, provider)
     assert (response.status_code, response.headers["Retry-After"]) == (204, "2")
 
 
-def test_a_failure_is_said_beside_the_built_in_text(browse, owner, scan, provider, monkeypatch):
+def test_a_failure_is_reported_beside_the_built_in_text(browse, owner, scan, provider, monkeypatch):
     client = browse(owner)
     client.post(url(scan), {"provider": "local"})
     jobs.run_explanation()

@@ -98,7 +98,7 @@ def brightness_of(scan) -> float:
         return float(np.float32(read_canonical(file.read()).mean()))
 
 
-def test_the_queue_is_worked_off_in_batches(start, analyzer, owner):
+def test_the_queue_is_processed_in_batches(start, analyzer, owner):
     for _ in range(6):
         make_analysis(make_scan(owner))
     pipeline = start()
@@ -111,7 +111,7 @@ def test_the_queue_is_worked_off_in_batches(start, analyzer, owner):
     assert figures["finished"]["succeeded"] == 6
 
 
-def test_a_ring_is_answered_before_the_next_look(start, owner, monkeypatch):
+def test_a_notification_is_handled_before_the_next_poll(start, owner, monkeypatch):
     monkeypatch.setattr(module, "POLL_SECONDS", 60)
     pipeline = start()
     time.sleep(0.3)
@@ -127,7 +127,7 @@ def test_without_any_message_the_queue_is_still_found(start, owner):
     wait_for(lambda: states() == ["succeeded"])
 
 
-def test_one_bad_image_takes_no_other_along(start, analyzer, owner):
+def test_one_bad_image_fails_no_other(start, analyzer, owner):
     scans = [make_scan(owner) for _ in range(5)]
     for scan in scans:
         make_analysis(scan)
@@ -184,7 +184,7 @@ def test_a_long_batch_keeps_its_lease(start, analyzer, owner, settings):
     assert Analysis.objects.get().attempts == 1
 
 
-def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyzer, owner):
+def test_a_repeated_attempt_runs_with_nothing_else_in_flight(start, analyzer, owner):
     suspect = make_analysis(make_scan(owner), attempts=1)
     Analysis.objects.filter(pk=suspect.pk).update(fair_turn=1)
     for _ in range(3):
@@ -200,7 +200,7 @@ def test_what_was_tried_before_runs_with_nothing_else_in_hand(start, analyzer, o
     assert analyzer.batches == [2, 1, 1]
 
 
-def test_a_result_outlives_a_database_that_is_away(start, owner, monkeypatch):
+def test_a_result_is_kept_while_the_database_is_unavailable(start, owner, monkeypatch):
     away = {"left": 5}
     real = result_writer.finish_analyses
 
@@ -233,7 +233,7 @@ def test_a_claim_that_fails_is_tried_again(start, owner, monkeypatch):
     wait_for(lambda: states() == ["succeeded"])
 
 
-def test_a_scan_deleted_on_the_way_harms_no_other(start, analyzer, owner):
+def test_a_scan_deleted_in_flight_fails_no_other(start, analyzer, owner):
     gone, kept = make_scan(owner), make_scan(owner)
     make_analysis(gone)
     make_analysis(kept)

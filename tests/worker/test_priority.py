@@ -1,4 +1,4 @@
-"""The network's threads come first."""
+"""The network's threads have the higher priority."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def niceness_after(step) -> int:
     return found[0]
 
 
-def test_only_the_thread_that_steps_aside_is_slower():
+def test_only_the_thread_with_lower_priority_is_slower():
     own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     assert niceness_after(set_priority_below_network) == min(LOWEST, own + BELOW_NETWORK)
     assert niceness_after(set_lowest_priority) == LOWEST

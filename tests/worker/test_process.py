@@ -1,4 +1,4 @@
-"""The life of a worker process: heartbeats, notifications, shutdown."""
+"""A worker process from start to end: heartbeats, notifications, shutdown."""
 
 import shutil
 

@@ -20,7 +20,7 @@ def run(steps: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_a_process_that_stands_still_is_ended_and_says_where():
+def test_a_stuck_process_is_ended_and_logs_its_stack():
     # The regular expression backtracks for ages inside C code, without giving the interpreter's lock back.
     ended = run("import re; re.match('(a+)+b', 'a' * 60)")
     assert ended.returncode == 1
@@ -34,6 +34,6 @@ def test_a_step_that_is_known_to_take_long_gets_its_time():
     assert (ended.returncode, ended.stdout) == (0, "lived\n")
 
 
-def test_progress_and_rest_keep_it_alive():
+def test_progress_and_idleness_end_no_process():
     ended = run("[(time.sleep(0.2), dog.restart()) for _ in range(5)]; dog.stop(); time.sleep(0.8)")
     assert (ended.returncode, ended.stdout) == (0, "lived\n")

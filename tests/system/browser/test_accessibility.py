@@ -130,7 +130,7 @@ def addresses(arguments: dict[str, str]) -> Iterator[str]:
 
 
 def pages(context: BrowserContext, arguments: dict[str, str]) -> list[str]:
-    """The addresses that answer with a whole page: no redirection, file, fragment, or refusal of the method."""
+    """The URLs that answer with a whole page: no redirection, file, fragment, or refusal of the method."""
     found = []
     for path in addresses(arguments):
         answer = context.request.get(path, max_redirects=0)

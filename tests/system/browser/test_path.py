@@ -271,7 +271,7 @@ def test_the_theme_follows_the_system_until_one_chooses(open_page):
     expect(form).to_have_css("background-color", dark)
 
 
-def test_filters_change_the_list_and_the_address(open_page, sign_up):
+def test_filters_change_the_list_and_the_url(open_page, sign_up):
     page = open_page()
     sign_up(page)
     page.set_input_files("#id_image", MENINGIOMA)

@@ -16,7 +16,7 @@ PASSED = pytest.StashKey[bool]()
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "hurt" in getattr(item, "fixturenames", ()):
+        if "target" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.chaos)
             item.add_marker(pytest.mark.processes)
             item.add_marker(pytest.mark.real_weights)
@@ -39,7 +39,7 @@ def form() -> Form:
 
 
 @pytest.fixture(scope="session", params=["embedded", "servers"])
-def hurt(
+def target(
     request: pytest.FixtureRequest, form: Form, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     """A running BrainScan on one kind of servers."""
@@ -48,13 +48,13 @@ def hurt(
 
 
 @pytest.fixture
-def scenario(request: pytest.FixtureRequest, hurt: Installation, form: Form) -> Iterator[Scenario]:
+def scenario(request: pytest.FixtureRequest, target: Installation, form: Form) -> Iterator[Scenario]:
     """A scenario on it; its figures are written down when a form was asked for and it passed."""
-    hurt.heal()
-    scenario = Scenario(hurt, form)
+    target.remove_faults()
+    scenario = Scenario(target, form)
     yield scenario
     scenario.load.give_up()
     if is_recorded() and request.node.stash.get(PASSED, False):
-        variants = [str(value) for name, value in request.node.callspec.params.items() if name != "hurt"]
+        variants = [str(value) for name, value in request.node.callspec.params.items() if name != "target"]
         name = " ".join([request.function.__name__.removeprefix("test_").replace("_", " "), *variants])
-        record(form, scenario=name, hurt=hurt, figures=scenario.figures)
+        record(form, scenario=name, target=target, figures=scenario.figures)

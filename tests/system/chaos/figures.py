@@ -18,15 +18,15 @@ def read(form: str) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.exists() else {"servers": {}, "scenarios": {}}
 
 
-def record(form: Form, *, scenario: str, hurt: Installation, figures: dict[str, Any]) -> None:
+def record(form: Form, *, scenario: str, target: Installation, figures: dict[str, Any]) -> None:
     """Replace the figures of one scenario on one kind of servers."""
     earlier = read(form.name)
     scenarios = earlier["scenarios"]
-    scenarios.setdefault(scenario, {})[hurt.kind] = figures
+    scenarios.setdefault(scenario, {})[target.kind] = figures
     content = {
         "form": form.name,
         "environment": form.environment,
-        "servers": earlier["servers"] | {hurt.kind: hurt.versions()},
+        "servers": earlier["servers"] | {target.kind: target.versions()},
         "scenarios": scenarios,
     }
     write_result(FILES[form.name], content=content, packages=PACKAGES)

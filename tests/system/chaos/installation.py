@@ -1,4 +1,4 @@
-"""A whole BrainScan that tests may hurt, on both kinds of servers, and a look into its database from outside."""
+"""A whole BrainScan with injected faults, on both kinds of servers, and a connection to its database from outside."""
 
 import contextlib
 import os
@@ -223,7 +223,7 @@ class Installation:
         name = "valkey" if "valkey_version" in broker else "redis"
         return database | {name: broker[f"{name}_version"]}
 
-    def heal(self) -> None:
+    def remove_faults(self) -> None:
         """Undo whatever an earlier scenario left behind when it failed, so that the next one judges only itself."""
         for switch in self.switches.iterdir():
             switch.unlink()

@@ -1,4 +1,4 @@
-"""The broker is killed, wiped and silent. Messages only notify: uploads are accepted and analyzed all the same."""
+"""The broker is killed, wiped, or unresponsive. Messages only notify: uploads are accepted and analyzed anyway."""
 
 import signal
 import time
@@ -9,43 +9,43 @@ from tests.system.chaos.load import scans
 LONGEST_ANSWER_SECONDS = 4
 
 
-def test_a_killed_broker_loses_nothing(hurt, scenario, form):
+def test_a_killed_broker_loses_nothing(target, scenario, form):
     share = form.uploads // form.kills
     for _ in range(form.kills):
-        hurt.app.wait_for(hurt.broker.is_up)
+        target.app.wait_for(target.broker.is_up)
         scenario.load.begin(scans(share))
-        hurt.broker.kill()
+        target.broker.kill()
         scenario.kills += 1
         scenario.load.finish()
-    hurt.app.wait_for(hurt.broker.is_up)
+    target.app.wait_for(target.broker.is_up)
     # Nobody but the broker died: nothing may have been done twice.
     scenario.conclude(seconds=300, most_attempts=1)
     assert_taken_at_once(scenario)
 
 
-def test_a_wiped_broker_loses_nothing(hurt, scenario, form):
-    with hurt.stopped(hurt.worker()):
+def test_a_wiped_broker_loses_nothing(target, scenario, form):
+    with target.stopped(target.worker()):
         scenario.load.send(scans(form.some))
-        hurt.broker.wipe()
+        target.broker.wipe()
         scenario.kills += 1
-        hurt.app.wait_for(hurt.broker.is_up)
+        target.app.wait_for(target.broker.is_up)
         scenario.load.send(scans(2))
     scenario.conclude(seconds=120, most_attempts=1)
     assert_taken_at_once(scenario)
 
 
-def test_a_silent_broker_holds_nothing_up(hurt, scenario, form):
-    hurt.broker.client().execute_command("CLIENT", "PAUSE", int(form.silent_seconds * 1000), "ALL")
+def test_a_silent_broker_holds_nothing_up(target, scenario, form):
+    target.broker.client().execute_command("CLIENT", "PAUSE", int(form.silent_seconds * 1000), "ALL")
     scenario.load.send(scans(form.some // 2))
     time.sleep(form.silent_seconds)
-    hurt.app.wait_for(hurt.broker.is_up)
+    target.app.wait_for(target.broker.is_up)
 
-    hurt.broker.signal(signal.SIGSTOP)
+    target.broker.signal(signal.SIGSTOP)
     try:
         scenario.load.send(scans(form.some // 2))
         time.sleep(form.silent_seconds)
     finally:
-        hurt.broker.signal(signal.SIGCONT)
+        target.broker.signal(signal.SIGCONT)
     scenario.conclude(seconds=120, most_attempts=1)
     assert_taken_at_once(scenario)
 

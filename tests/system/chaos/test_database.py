@@ -9,11 +9,11 @@ from pathlib import Path
 from tests.system.chaos.load import scans, sentence_of
 
 
-def test_a_database_that_is_away_for_a_while_loses_nothing(hurt, scenario, form):
-    for absence in (locked,) if hurt.database is None else (killed, silent):
+def test_a_database_that_is_away_for_a_while_loses_nothing(target, scenario, form):
+    for absence in (locked,) if target.database is None else (killed, silent):
         scenario.load.begin(scans(form.some))
         scenario.await_running()
-        with absence(hurt):
+        with absence(target):
             scenario.load.begin(scans(form.some))
             time.sleep(form.away_seconds)
         scenario.load.finish()
@@ -24,9 +24,9 @@ def test_a_database_that_is_away_for_a_while_loses_nothing(hurt, scenario, form)
 
 
 @contextlib.contextmanager
-def locked(hurt):
+def locked(target):
     """Somebody else holds SQLite's lock: a copy in the making, a tool with an open transaction."""
-    path = Path(hurt.app.environment["DATA_DIR"]) / "brainscan.sqlite3"
+    path = Path(target.app.environment["DATA_DIR"]) / "brainscan.sqlite3"
     with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         try:
@@ -36,20 +36,20 @@ def locked(hurt):
 
 
 @contextlib.contextmanager
-def killed(hurt):
+def killed(target):
     """The server is gone, and recovers when it is started again."""
-    hurt.database.kill()
+    target.database.kill()
     try:
         yield
     finally:
-        hurt.database.start()
+        target.database.start()
 
 
 @contextlib.contextmanager
-def silent(hurt):
-    """The server keeps its connections and says nothing."""
-    hurt.database.signal(signal.SIGSTOP)
+def silent(target):
+    """The server keeps its connections and does not respond."""
+    target.database.signal(signal.SIGSTOP)
     try:
         yield
     finally:
-        hurt.database.signal(signal.SIGCONT)
+        target.database.signal(signal.SIGCONT)

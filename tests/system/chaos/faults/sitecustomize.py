@@ -108,7 +108,7 @@ def change_analyzer(module: ModuleType) -> None:
 
 
 def change_notification(module: ModuleType) -> None:
-    """The web process dies after the commit, before anybody is told of it."""
+    """The web process ends after the commit, before the message about it."""
     notify = module.notify_workers
 
     def notify_or_die(*args: Any, **kwargs: Any) -> Any:
