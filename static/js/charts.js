@@ -121,11 +121,14 @@
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     Chart.defaults.font.size = 12;
     Chart.defaults.maintainAspectRatio = false;
-    Chart.defaults.animation = still ? false : { duration: 250 };
+    // Only the duration: Chart.js animates by the other keys of this object.
+    Chart.defaults.animation.duration = 250;
     Chart.defaults.plugins.legend.display = false;
     for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
       const source = document.getElementById(canvas.dataset.source);
-      drawn.set(canvas, new Chart(canvas, kinds[canvas.dataset.chart](JSON.parse(source.textContent), token)));
+      const chart = kinds[canvas.dataset.chart](JSON.parse(source.textContent), token);
+      if (still) chart.options.animation = false;
+      drawn.set(canvas, new Chart(canvas, chart));
     }
   }
 
