@@ -147,7 +147,7 @@ rules(Rule(LOGIN, staff_only=True), "web:assistant_providers", "web:assistant_pr
 rules(Rule(LOGIN, method="post", staff_only=True), "web:assistant_provider_test", "web:assistant_provider_delete")
 rules(Rule(LOGIN), "api:schema", "api:docs")
 rules(Rule(OPEN), "health_live", "health_ready", "favicon")
-# To programs on this machine, as tests are. Who else may read it and who may not is in `tests/ops/test_metrics.py`.
+# To programs on this machine, as tests are. `tests/ops/test_metrics_access.py` has who else may read it.
 rules(Rule(OPEN), "metrics")
 rules(
     Rule(OPEN),
