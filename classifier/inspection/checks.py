@@ -26,7 +26,7 @@ NETWORKS: Final = Path(__file__).with_name("networks.npz")
 TURN_SIDE: Final = 64
 MARK_CELLS: Final = 16
 
-TURN_LIMIT: Final = 3.3
+TURN_LIMIT: Final = 1.0
 """Mean log-odds of a turned head against an upright one, from which an image counts as turned."""
 MARK_BRIGHT: Final = 0.6
 """Brightness outside the head, in units of bright tissue, that no background has."""

@@ -12,25 +12,29 @@ KERNEL: Final = 3
 
 
 class ConvolutionalNetwork:
-    """Convolutions of 3 by 3 pixels with ReLU, each followed by 2 by 2 maximum pooling, then one dense layer."""
+    """Convolutions of 3 by 3 pixels, each with 2 by 2 maximum pooling, a scale, and ReLU, then one dense layer."""
 
-    def __init__(self, weights: list[Float32Array], biases: list[Float32Array]) -> None:
+    def __init__(self, weights: list[Float32Array], scales: list[Float32Array], biases: list[Float32Array]) -> None:
         """Store the weights.
 
         Args:
             weights: float32 `(3, 3, inputs, outputs)` each; the last is `(inputs, outputs)`.
-            biases: float32 `(outputs,)` each.
+            scales: float32 `(outputs,)` of each convolution: batch normalization in training.
+            biases: float32 `(outputs,)` of each layer.
         """
-        self._layers = list(zip(weights, biases, strict=True))
+        self._convolutions = list(zip(weights[:-1], scales, biases[:-1], strict=True))
+        self._dense = weights[-1], biases[-1]
 
     @classmethod
     def load(cls, path: Path, *, name: str) -> "ConvolutionalNetwork":
-        """Read a network from an `.npz` file with the arrays `name.weights.0`, `name.biases.0`, and so on."""
+        """Read a network from an `.npz` file with the arrays `name.weights.0`, `name.scales.0`, `name.biases.0`, ..."""
         with np.load(path) as file:
-            count = sum(key.startswith(f"{name}.weights.") for key in file.files)
-            weights = [file[f"{name}.weights.{index}"].astype(np.float32) for index in range(count)]
-            biases = [file[f"{name}.biases.{index}"].astype(np.float32) for index in range(count)]
-        return cls(weights, biases)
+
+            def read(kind: str) -> list[Float32Array]:
+                count = sum(key.startswith(f"{name}.{kind}.") for key in file.files)
+                return [file[f"{name}.{kind}.{index}"].astype(np.float32) for index in range(count)]
+
+            return cls(read("weights"), read("scales"), read("biases"))
 
     def __call__(self, image: Float32Array) -> Float32Array:
         """Return the outputs.
@@ -42,11 +46,11 @@ class ConvolutionalNetwork:
             float32 `(outputs,)`.
         """
         values = image[:, :, None]
-        *convolutions, last = self._layers
-        for weights, biases in convolutions:
-            values = _pooled(_convolved(values, weights) + biases)
+        for weights, scales, biases in self._convolutions:
+            values = _pooled(_convolved(values, weights)) * scales + biases
             np.maximum(values, 0.0, out=values)
-        result: Float32Array = values.reshape(-1) @ last[0] + last[1]
+        weights, biases = self._dense
+        result: Float32Array = values.reshape(-1) @ weights + biases
         return result
 
 

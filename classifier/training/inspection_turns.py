@@ -11,11 +11,18 @@ from classifier.inspection.normalize import head_square
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
+Generator = np.random.Generator
 
-CHANNELS = (16, 32, 48, 64)
+CHANNELS = (24, 48, 72, 96)
 BATCH = 64
-RATE = 2e-3
-WEIGHT_DECAY = 1e-2
+RATE = 3e-3
+WEIGHT_DECAY = 3e-2
+DETAIL = 1.25
+"""Side of the stored heads in sides of the input, so that moving and enlarging one loses no detail."""
+UPSIDE_DOWN_SOURCES = ("br35h",)
+"""Sources of which many images are upside down, as the text in them shows. They say nothing about orientation."""
+BRIGHTEST = 1.3
+"""Brightness, in units of bright tissue, above which a pixel is cut off."""
 
 
 def fit_turn_network(
@@ -31,37 +38,11 @@ def fit_turn_network(
         log: Called with a line from time to time.
     """
     import keras
-    import tensorflow as tf
-    from keras import layers
 
     keras.utils.set_random_seed(seed)
-    heads = np.stack([head_square(image, side=side) for image in images]).astype(np.float16)
+    heads = np.stack([head_square(image, side=round(DETAIL * side)) for image in images]).astype(np.float16)
     generator = np.random.default_rng(seed)
-
-    def draw() -> tuple[Any, npt.NDArray[np.int64]]:
-        chosen = heads[generator.integers(0, len(heads), BATCH)].astype(np.float32)
-        moved = tf.raw_ops.ImageProjectiveTransformV3(
-            images=chosen[..., None],
-            transforms=_transforms(generator, side=side),
-            output_shape=(side, side),
-            fill_value=0.0,
-            interpolation="BILINEAR",
-            fill_mode="CONSTANT",
-        ).numpy()
-        gamma, gain = (generator.uniform(*limits, (BATCH, 1, 1, 1)) for limits in ((0.6, 1.6), (0.75, 1.2)))
-        noise = generator.uniform(0, 0.03, (BATCH, 1, 1, 1)) * generator.standard_normal(moved.shape)
-        moved = np.maximum(moved, 0.0) ** gamma * gain + noise
-        kinds = np.arange(BATCH) % 4
-        moved = np.stack([np.rot90(image, int(kind)) for image, kind in zip(moved, kinds, strict=True)])
-        return moved.astype(np.float32), kinds
-
-    inputs = keras.Input((side, side, 1))
-    values = inputs
-    for count in CHANNELS:
-        values = layers.Conv2D(count, 3, padding="same")(values)
-        values = layers.ReLU()(layers.MaxPooling2D(2)(values))
-    values = layers.Dropout(0.3)(layers.Flatten()(values))
-    model = keras.Model(inputs, layers.Dense(4)(values))
+    model = turn_network(side=side)
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=RATE, warmup_steps=steps // 20)
     model.compile(
         keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY),
@@ -69,24 +50,98 @@ def fit_turn_network(
     )
     losses = []
     for step in range(1, steps + 1):
-        losses.append(float(model.train_on_batch(*draw())))
+        losses.append(float(model.train_on_batch(*draw(heads, side=side, generator=generator))))
         if step % 200 == 0:
             log(json.dumps({"network": "turn", "step": step, "loss": round(float(np.mean(losses[-200:])), 4)}))
-    arrays: dict[str, Float32Array] = {}
-    for index, layer in enumerate(layer for layer in model.layers if layer.weights):
-        arrays[f"turn.weights.{index}"], arrays[f"turn.biases.{index}"] = layer.get_weights()
-    return arrays
+    return arrays_of(model)
 
 
-def _transforms(generator: np.random.Generator, *, side: int) -> Float32Array:
-    """Return projective transforms that turn a little, scale, move, and mirror: float32 `(BATCH, 8)`."""
+def draw(heads: npt.NDArray[np.float16], *, side: int, generator: Generator) -> tuple[Float32Array, Any]:
+    """Return a batch of heads, a quarter of them turned by each number of quarter turns.
+
+    Args:
+        heads: Squares around the heads, `(N, S, S)`, see `head_square`.
+        side: Side of the result in pixels.
+        generator: Source of randomness.
+
+    Returns:
+        float32 `(BATCH, side, side, 1)` and the quarter turns counterclockwise, int `(BATCH,)`.
+    """
+    import tensorflow as tf
+
+    chosen = heads[generator.integers(0, len(heads), BATCH)].astype(np.float32)
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=chosen[..., None],
+        transforms=_transforms(generator, side=side, source=heads.shape[1]),
+        output_shape=(side, side),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    ).numpy()
+    kinds = np.arange(BATCH) % 4
+    changed = [_changed(image[..., 0] / BRIGHTEST, generator) for image in moved]
+    turned = np.stack([np.rot90(image, int(kind)) for image, kind in zip(changed, kinds, strict=True)])
+    return turned[..., None].astype(np.float32), kinds
+
+
+def turn_network(*, side: int) -> Any:
+    """Return the untrained network: `(B, side, side, 1)` to the log-odds of 0 to 3 quarter turns, `(B, 4)`."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((side, side, 1))
+    values = inputs
+    for count in CHANNELS:
+        values = layers.MaxPooling2D(2)(layers.Conv2D(count, 3, padding="same", use_bias=False)(values))
+        values = layers.ReLU()(layers.BatchNormalization(momentum=0.98)(values))
+    values = layers.Dropout(0.4)(layers.Flatten()(values))
+    return keras.Model(inputs, layers.Dense(4)(values))
+
+
+def arrays_of(model: Any) -> dict[str, Float32Array]:
+    """Return the weights as `ConvolutionalNetwork.load` reads them, batch normalization as scales and biases."""
+    found: dict[str, list[Float32Array]] = {"weights": [], "scales": [], "biases": []}
+    for layer in model.layers:
+        arrays = layer.get_weights()
+        if len(arrays) == 4:
+            gain, offset, mean, variance = arrays
+            scale = gain / np.sqrt(variance + layer.epsilon)
+            found["scales"].append(scale)
+            found["biases"].append(offset - mean * scale)
+        elif arrays:
+            found["weights"].append(arrays[0])
+            found["biases"] += arrays[1:]
+    return {f"turn.{kind}.{index}": array for kind, arrays in found.items() for index, array in enumerate(arrays)}
+
+
+def _transforms(generator: Generator, *, side: int, source: int) -> Float32Array:
+    """Return projective transforms that turn a little, scale, stretch, move, and mirror: float32 `(BATCH, 8)`."""
     angle = np.deg2rad(generator.uniform(-14, 14, BATCH))
-    zoom = generator.uniform(0.85, 1.15, BATCH)
+    zoom = source / side * generator.uniform(0.85, 1.2, BATCH)
+    stretch = np.exp(generator.uniform(-0.12, 0.12, BATCH))
     mirror = np.where(generator.random(BATCH) < 0.5, -1.0, 1.0)
-    x, y = (generator.uniform(-0.08, 0.08, BATCH) * side for _ in range(2))
-    middle = (side - 1) / 2
-    a, b = zoom * np.cos(angle) * mirror, -zoom * np.sin(angle)
-    c, d = zoom * np.sin(angle) * mirror, zoom * np.cos(angle)
+    x, y = (generator.uniform(-0.08, 0.08, BATCH) * source for _ in range(2))
+    a, b = zoom * stretch * np.cos(angle) * mirror, -zoom * stretch * np.sin(angle)
+    c, d = zoom / stretch * np.sin(angle) * mirror, zoom / stretch * np.cos(angle)
+    middle, center = (side - 1) / 2, (source - 1) / 2
     zeros = np.zeros(BATCH)
-    moved_x, moved_y = middle + x - (a + b) * middle, middle + y - (c + d) * middle
+    moved_x, moved_y = center + x - (a + b) * middle, center + y - (c + d) * middle
     return np.stack([a, b, moved_x, c, d, moved_y, zeros, zeros], axis=1).astype(np.float32)
+
+
+def _changed(head: Float32Array, generator: Generator) -> Float32Array:
+    """Return a head in [0, 1] with another contrast, with something laid over it, and with noise."""
+    values = np.clip(head, 0.0, 1.0)
+    if generator.random() < 0.6:
+        steps = 0.1 + generator.gamma(1.0, size=5)
+        values = np.interp(values, np.linspace(0, 1, 6), np.concatenate([[0.0], np.cumsum(steps) / steps.sum()]))
+        if generator.random() < 0.12:
+            values = np.where(values > 0.08, 1.0 - 0.9 * values, values)
+    values = values * generator.uniform(0.75, 1.25) * BRIGHTEST
+    if generator.random() < 0.4:
+        height, width = (int(extent) for extent in generator.integers(len(head) // 10, 3 * len(head) // 8, 2))
+        top, left = generator.integers(0, len(head) - height), generator.integers(0, len(head) - width)
+        level = generator.choice([0.0, generator.uniform(0.0, 1.0)])
+        values[top : top + height, left : left + width] = level
+    noise = generator.uniform(0.0, 0.05) * generator.standard_normal(values.shape)
+    return (values + noise).astype(np.float32)

@@ -28,6 +28,7 @@ class Command(BaseCommand):
         """Measure and print."""
         from classifier.training.hospitals import read_data
         from classifier.training.inspection_check import check_inspection
+        from classifier.training.inspection_turns import UPSIDE_DOWN_SOURCES
         from classifier.training.manifest import ManifestError
         from classifier.training.protocols import make_split
 
@@ -35,7 +36,8 @@ class Command(BaseCommand):
             split = make_split(read_data(options["data"]), protocol="patient")
         except ManifestError as error:
             raise CommandError(str(error)) from error
-        rows = [row for row in (*split.test, *split.check) if row.source != "erased"]
+        left_out = ("erased", *UPSIDE_DOWN_SOURCES)
+        rows = [row for row in (*split.test, *split.check) if row.source not in left_out]
         figures = check_inspection(rows, fonts=tuple(options["fonts"]), count=options["images"])
         record = {"date": datetime.date.today().isoformat(), "command": "manage.py check_inspection"} | figures
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
         add_data_option(parser)
-        parser.add_argument("--steps", type=int, default=3500, help="number of steps")
+        parser.add_argument("--steps", type=int, default=9000, help="number of steps")
         parser.add_argument("--output", type=Path, metavar="FILE", help="default: the file that the product reads")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         from classifier.inspection.checks import NETWORKS, TURN_SIDE
         from classifier.training.hospitals import read_data
         from classifier.training.images import read_source
-        from classifier.training.inspection_turns import fit_turn_network
+        from classifier.training.inspection_turns import UPSIDE_DOWN_SOURCES, fit_turn_network
         from classifier.training.manifest import ManifestError
         from classifier.training.protocols import make_split
 
@@ -36,7 +36,8 @@ class Command(BaseCommand):
             rows = make_split(read_data(options["data"]), protocol="patient").train
         except ManifestError as error:
             raise CommandError(str(error)) from error
-        images = [read_source(row.path, mirrored=row.mirrored) for row in rows]
+        upright = [row for row in rows if row.source not in UPSIDE_DOWN_SOURCES]
+        images = [read_source(row.path, mirrored=row.mirrored) for row in upright]
         arrays: dict[str, Any] = dict(
             fit_turn_network(images, side=TURN_SIDE, steps=options["steps"], log=self.stderr.write)
         )
