@@ -31,12 +31,19 @@ _seeds = itertools.count(1)
 
 
 def png_bytes(*, seed: int | None = None, width: int = 96, height: int = 80) -> bytes:
-    """A grayscale PNG of noise in the shape of a head; without a seed each call gives other pixels."""
+    """A grayscale PNG of noise in the shape of an upright head, with a skull and two lobes at its lower end.
+
+    Without a seed each call gives other pixels.
+    """
     rng = np.random.default_rng(next(_seeds) + 1000 if seed is None else seed)
     noise = rng.integers(60, 256, (height, width), dtype=np.uint8)
     y, x = np.mgrid[0:height, 0:width]
-    inside = np.hypot((x - width / 2) / (0.30 * width), (y - height / 2) / (0.46 * height)) < 1
-    image = Image.fromarray(np.where(inside, noise, 0).astype(np.uint8))
+    radius = np.hypot((x - width / 2) / (0.30 * width), (y - height / 2) / (0.46 * height))
+    pixels = np.where(radius < 1, np.where(radius > 0.85, 230, 60 + noise // 3), 0)
+    for side in (-0.13, 0.13):
+        lobe = np.hypot((x - (0.5 + side) * width) / (0.07 * width), (y - 0.88 * height) / (0.07 * height)) < 1
+        pixels[lobe] = 240
+    image = Image.fromarray(pixels.astype(np.uint8))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -22,7 +22,7 @@ from schemathesis.transport.serialization import Binary
 
 from classifier.acceptance.limits import AT_PREVALENCE, Limits
 from classifier.findings import READINGS
-from classifier.models import AssistantProvider, Commissioning, Scan
+from classifier.models import AssistantProvider, Commissioning, Scan, lengths
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
 from tests.factories import make_analysis, make_scan, png_bytes
@@ -116,7 +116,7 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             if isinstance(model, str) and re.fullmatch(r"[^\x00]{1,64}", model):
                 case.body["model"] = "xception"
             provider = case.body.get("provider")
-            if isinstance(provider, str) and re.fullmatch(r"[^\x00]{0,64}", provider):
+            if isinstance(provider, str) and len(provider) <= lengths.PROVIDER_NAME and "\x00" not in provider:
                 # A conversation needs a language model. None of these requests reaches one.
                 case.body["provider"] = "local" if case.path.endswith("/conversations/") else "built-in"
             if isinstance(case.body.get("limits"), dict) and "prevalence" in case.body:
