@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from bench.machine import RESULTS, write_result
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.decision import decide
 from classifier.inference.engines import Engine, load_engine
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.openvino_bf16 import OpenVinoBf16Engine
 from classifier.inference.ood import OodDetector
-from classifier.inference.preprocessing import to_input
+from classifier.inference.preprocessing import Float32Array, to_input
 from classifier.inference.registry import ModelCard
 from classifier.inference.second_look import PROBABILITY_ERROR, is_doubtful
 from classifier.training.augment import Augmentation
@@ -58,11 +59,13 @@ def changed(images: ImageSet, *, size: int) -> ImageSet:
     return replace(images, pixels=np.stack([augmentation(each, size=size, rng=rng)[0] for each in images.pixels]))
 
 
-def said(output: EngineOutput, index: int, card: ModelCard, detector: OodDetector | None) -> tuple[Any, ...]:
+def said(
+    output: EngineOutput, card: ModelCard, *, detector: OodDetector | None, appearance: Float32Array
+) -> tuple[Any, ...]:
     """Return all words that a person would read about an image."""
-    score = None if detector is None else float(detector.feature_score(output.features)[index])
-    decision = decide(output.logits[index], card, ood_score=score)
-    return decision.outcome, decision.finding, int(output.logits[index].argmax()), frozenset(decision.possible)
+    score = None if detector is None else float(detector.score(output.features, appearance)[0])
+    decision = decide(output.logits[0], card, ood_score=score)
+    return decision.outcome, decision.finding, int(output.logits[0].argmax()), frozenset(decision.possible)
 
 
 def percents(output: EngineOutput, card: ModelCard) -> Any:
@@ -79,6 +82,7 @@ def compare(
     twice = same_rounded = same = 0
     for number, pixels in enumerate(images.pixels):
         batch = to_input(pixels[None], parameters=card.preprocessing)
+        appearance = appearance_statistics(batch, parameters=card.preprocessing)
         began = time.perf_counter()
         told = exact.predict(batch)
         middle = time.perf_counter()
@@ -89,9 +93,11 @@ def compare(
         changes.append(np.abs(change).max())
         leads.append(np.ptp(change))
         if detector is not None:
-            scores.append(np.abs(detector.feature_score(fast.features) - detector.feature_score(told.features))[0])
-        agrees = said(fast, 0, card, detector) == said(told, 0, card, detector)
-        looked_at_again = bool(is_doubtful(fast, card, detector=detector)[0])
+            distances = [detector.score(output.features, appearance)[0] for output in (fast, told)]
+            scores.append(abs(distances[0] - distances[1]))
+        words = [said(output, card, detector=detector, appearance=appearance) for output in (fast, told)]
+        agrees = words[0] == words[1]
+        looked_at_again = bool(is_doubtful(fast, card, detector=detector, appearance=appearance)[0])
         twice += looked_at_again
         same_rounded += agrees
         same += agrees or looked_at_again

@@ -21,11 +21,12 @@ from bench.engine_process import BASE, REFERENCE, EngineProcess
 from bench.engines_measured import prepare_model, runnable_engines
 from bench.machine import RESULTS, describe_machine, write_result
 from brainscan.processes.programs import worker as worker_program
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.decision import decide
 from classifier.inference.engines import gpu_usable, thread_count
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.ood import OodDetector
-from classifier.inference.preprocessing import UInt8Array, resize
+from classifier.inference.preprocessing import Float32Array, UInt8Array, resize, to_input
 from classifier.inference.registry import ModelCard, load_card
 
 ROOT = Path(__file__).parents[1]
@@ -108,23 +109,24 @@ def time_calls(process: EngineProcess, *, calls: int) -> dict[str, float]:
     return {"calls": calls, "first": round(times[0], 1), "last": round(times[-1], 1)} | spread(times)
 
 
-def agreement(output: EngineOutput, reference: EngineOutput, card: ModelCard) -> dict[str, float]:
+def agreement(
+    output: EngineOutput, reference: EngineOutput, card: ModelCard, *, appearance: Float32Array
+) -> dict[str, float]:
     """Return how far an engine's outputs are from the reference's, and how often both say the same."""
     found: dict[str, float] = {"images": len(output.logits)}
     for name in EngineOutput._fields:
         change = np.abs(getattr(output, name) - getattr(reference, name))
         found[f"{name}_largest"], found[f"{name}_mean"] = float(change.max()), float(change.mean())
     found["labels_agree"] = float((output.logits.argmax(1) == reference.logits.argmax(1)).mean())
-    same = np.array(outcomes(output, card)) == np.array(outcomes(reference, card))
+    same = np.array(outcomes(output, card, appearance)) == np.array(outcomes(reference, card, appearance))
     found["decisions_agree"] = float(same.mean())
     return {name: float(f"{value:.3g}") if value < 1 else value for name, value in found.items()}
 
 
-def outcomes(output: EngineOutput, card: ModelCard) -> npt.NDArray[Any]:
+def outcomes(output: EngineOutput, card: ModelCard, appearance: Float32Array) -> npt.NDArray[Any]:
     """Return what a person would read of each image: outcome and finding."""
     refusal = None if card.ood is None else OodDetector.load(card.ood)
-    # The appearance is the same for all engines.
-    scores = [None] * len(output.logits) if refusal is None else refusal.feature_score(output.features)
+    scores = [None] * len(output.logits) if refusal is None else refusal.score(output.features, appearance)
     decisions = [
         decide(logits, card, ood_score=None if score is None else float(score))
         for logits, score in zip(output.logits, scores, strict=True)
@@ -168,10 +170,13 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier:
             for process in engines:
                 rows[process.name]["agreement"] = earlier["engines"][process.name]["agreement"]
         else:
+            # The appearance is the same for all engines.
+            inputs = to_input(pixels, parameters=card.preprocessing)
+            appearance = appearance_statistics(inputs, parameters=card.preprocessing)
             reference = next(process for process in engines if process.name == REFERENCE).outputs()
             for process in engines:
                 output = reference if process.name == REFERENCE else process.outputs()
-                rows[process.name]["agreement"] = agreement(output, reference, card)
+                rows[process.name]["agreement"] = agreement(output, reference, card, appearance=appearance)
         for process in processes:
             process.stop()
     return {

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from bench.machine import RESULTS, describe_machine, write_result
 from classifier.findings import FINDINGS
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.engines.base import EngineOutput, thread_count
 from classifier.inference.engines.export import prepare
 from classifier.inference.engines.openvino import GRAPH, import_openvino
@@ -126,7 +127,14 @@ def outputs(run: Variant, images: ImageSet, *, parameters: Preprocessing) -> Eng
     return EngineOutput(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[Any], card: ModelCard) -> dict[str, Any]:
+def compare(
+    output: EngineOutput,
+    reference: EngineOutput,
+    *,
+    labels: npt.NDArray[Any],
+    appearance: Float32Array,
+    card: ModelCard,
+) -> dict[str, Any]:
     """Return the scores of a variant and its difference from float32, over the images that it has run."""
     count = len(output.logits)
     p = card.calibration.probabilities(output.logits)
@@ -145,8 +153,8 @@ def compare(output: EngineOutput, reference: EngineOutput, labels: npt.NDArray[A
     }
     if card.ood is not None:
         refusal = OodDetector.load(card.ood)
-        refused = refusal.feature_score(output.features) > LIMIT
-        told_refused = refusal.feature_score(reference.features[:count]) > LIMIT
+        refused = refusal.score(output.features, appearance[:count]) > LIMIT
+        told_refused = refusal.score(reference.features[:count], appearance[:count]) > LIMIT
         scores["refusal_agreement"] = float((refused == told_refused).mean())
     return {name: round(value, 6) for name, value in scores.items()}
 
@@ -166,11 +174,19 @@ def run(folder: Path, *, data: Path, exports: Path, limit: int | None, tell: Cal
     for variant in runs.values():
         variant(batch[: variant.images])
     times = milliseconds(runs, batch)
+    appearance = np.concatenate(
+        [
+            appearance_statistics(part, parameters=card.preprocessing)
+            for part in inputs(test, size=64, parameters=card.preprocessing)
+        ]
+    )
     reference = outputs(runs[REFERENCE], test, parameters=card.preprocessing)
     rows = {}
     for name, variant in runs.items():
         output = reference if name == REFERENCE else outputs(variant, test, parameters=card.preprocessing)
-        rows[name] = {"milliseconds": times[name]} | compare(output, reference, labels, card)
+        rows[name] = {"milliseconds": times[name]} | compare(
+            output, reference, labels=labels, appearance=appearance, card=card
+        )
         tell(f"{name:<18} {rows[name]}")
     return {
         "model": f"{card.name} {card.version}",

@@ -150,7 +150,9 @@ class Analyzer:
         """
         with self._lock:
             started = time.perf_counter()
-            output = predict(self.engine, prepared.inputs, detector=self.detector, cards=cards)
+            output = predict(
+                self.engine, prepared.inputs, detector=self.detector, appearance=prepared.appearance, cards=cards
+            )
             seconds = time.perf_counter() - started
         if not all(np.isfinite(part).all() for part in output):
             raise FloatingPointError(f"The network gave numbers that are not finite. Received: {output.logits}")

@@ -1,6 +1,6 @@
 """Detect images that are not brain MR (out-of-distribution images).
 
-Two scores are used: the residual of the network's features, and the distance of the appearance statistics.
+Two distances are combined: the residual of the network's features, and that of the appearance statistics.
 """
 
 from dataclasses import dataclass
@@ -92,15 +92,16 @@ class Statistics:
 
 
 class OodDetector:
-    """Score images by the larger of two distances from the training images, each relative to its limit.
+    """Score images by two distances from the training images, each relative to its limit, as the norm of both.
 
     The distance of the features is the residual outside their principal subspace, after Wang et al., "ViM:
     Out-of-Distribution with Virtual-logit Matching" (2022), without the logit. The network was never trained to
-    recognize an inverted image or a photograph of even brightness, so the appearance has its own limit.
+    recognize an inverted image or a photograph of even brightness, so the appearance counts as well. An image that is
+    rather far in both is refused, too: `docs/decisions/0007-what-is-no-brain-mr.md`.
     """
 
     def __init__(self, statistics: Statistics, *, feature_limit: float, appearance_limit: float) -> None:
-        """Store the statistics and the largest distances of brain MR images."""
+        """Store the statistics, and the largest distance of each kind if the other one is zero."""
         self.statistics, self.feature_limit, self.appearance_limit = statistics, feature_limit, appearance_limit
 
     @classmethod
@@ -126,11 +127,7 @@ class OodDetector:
         Returns:
             float32 `(N,)`, at least 0; above `LIMIT` an image is out of distribution.
         """
-        appearance_score = self.statistics.appearance_distance(appearance) / self.appearance_limit
-        result: Float32Array = np.maximum(self.feature_score(features), appearance_score).astype(np.float32)
-        return result
-
-    def feature_score(self, features: Float32Array) -> Float32Array:
-        """Return the part of the score that comes from the network's features, float32 `(N,)`."""
-        result: Float32Array = self.statistics.feature_distance(features) / self.feature_limit
+        of_features = self.statistics.feature_distance(features) / self.feature_limit
+        of_appearance = self.statistics.appearance_distance(appearance) / self.appearance_limit
+        result: Float32Array = np.hypot(of_features, of_appearance).astype(np.float32)
         return result

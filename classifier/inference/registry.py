@@ -58,8 +58,8 @@ class OodCard:
 
     Attributes:
         statistics: `.npz` file with statistics of the training images (`ood.Statistics`).
-        feature_limit: Largest distance of the features that counts as brain MR, 0 to 2.
-        appearance_limit: Largest distance of the appearance statistics that counts as brain MR.
+        feature_limit: Largest distance of the features that counts as brain MR if that of the appearance is 0.
+        appearance_limit: Largest distance of the appearance that counts as brain MR if that of the features is 0.
     """
 
     statistics: ModelFile

@@ -34,6 +34,7 @@ def predict(
     batch: Float32Array,
     *,
     detector: OodDetector | None,
+    appearance: Float32Array | None = None,
     cards: Sequence[ModelCard] | None = None,
 ) -> EngineOutput:
     """Run a network, with the same answers as in float32.
@@ -42,6 +43,7 @@ def predict(
         engine: Any engine.
         batch: float32 `(N, size, size, channels)`.
         detector: The out-of-distribution detector; None if the model has none.
+        appearance: Appearance statistics of the images, float32 `(N, D)`, which a detector needs.
         cards: The card that each image will be decided with; None for that of the engine.
 
     Returns:
@@ -50,7 +52,7 @@ def predict(
     output = engine.predict(batch)
     if not isinstance(engine, RoundingEngine):
         return output
-    again = is_doubtful(output, engine.card, detector=detector, cards=cards)
+    again = is_doubtful(output, engine.card, detector=detector, appearance=appearance, cards=cards)
     if again.any():
         for rounded, exact in zip(output, engine.predict_exact(batch[again]), strict=True):
             rounded[again] = exact
@@ -62,6 +64,7 @@ def is_doubtful(
     card: ModelCard,
     *,
     detector: OodDetector | None,
+    appearance: Float32Array | None = None,
     cards: Sequence[ModelCard] | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Find the images for which a rounding error could change the answer.
@@ -73,6 +76,7 @@ def is_doubtful(
         output: The engine's output for N images.
         card: Temperature and thresholds.
         detector: The out-of-distribution detector; None if the model has none.
+        appearance: Appearance statistics of the images, float32 `(N, D)`, which a detector needs. Nothing rounds them.
         cards: Those of each image; None for `card`.
 
     Returns:
@@ -81,7 +85,9 @@ def is_doubtful(
     pairs = zip(output.logits, cards or [card] * len(output.logits), strict=True)
     doubtful = np.array([_could_say_otherwise(logits, own) for logits, own in pairs], bool)
     if detector is not None:
-        doubtful |= np.abs(detector.feature_score(output.features) - LIMIT) <= card.rounding.score
+        assert appearance is not None
+        # The score changes by no more than its part that comes from the features.
+        doubtful |= np.abs(detector.score(output.features, appearance) - LIMIT) <= card.rounding.score
     return doubtful
 
 

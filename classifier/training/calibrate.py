@@ -34,13 +34,10 @@ from classifier.training.weights import sampling_weights
 log = logging.getLogger(__name__)
 
 REFUSED = 0.01
-"""Share of real brain MR images whose features may be too far where the limit is fitted."""
-
-APPEARANCE_REFUSED = 0.005
-"""The same for their appearance. Both together stay below 2%."""
+"""Share of real brain MR images that may be refused where the limits are fitted."""
 
 SOURCE_REFUSED = 0.03
-"""Largest share of any one source that either limit may refuse: hospitals differ more than images of one do."""
+"""Largest share of any one source that may be: hospitals differ more than images of one do."""
 
 AXES = 128
 """Directions in which the features of brain MR images usually vary; a residual outside of them counts as distance."""
@@ -151,26 +148,32 @@ def calibrate(
 
 
 def fit_ood(folder: Path, *, usual: Outputs, fit: Outputs) -> dict[str, Any]:
-    """Write the statistics of the training images and choose the limits of the distances."""
+    """Write the statistics of the training images and choose the limits of the distances.
+
+    Each distance is measured in units of its own limit. Both limits are then enlarged alike, until the norm of both
+    distances refuses no more images than either alone would.
+    """
     # Directions must be left over, else no residual would ever remain.
     axes = min(AXES, *(count // 2 for count in usual.features.shape))
     path = folder / STATISTICS_NAME
     Statistics.fit(usual.features, usual.appearance, axes=axes).save(path)
     statistics = Statistics.load(path)
     appearance, features = statistics.appearance_distance(fit.appearance), statistics.feature_distance(fit.features)
+    limits = _limit(features, fit.rows), _limit(appearance, fit.rows)
+    factor = _limit(np.hypot(features / limits[0], appearance / limits[1]), fit.rows)
     return {
         **describe_file(path, dtype="float16"),
         "vectors": len(usual),
         "axes": axes,
-        "feature_limit": round(_limit(features, fit.rows, share=REFUSED), 4),
-        "appearance_limit": round(_limit(appearance, fit.rows, share=APPEARANCE_REFUSED), 4),
-        "target_refused": {"features": REFUSED, "appearance": APPEARANCE_REFUSED, "of_any_source": SOURCE_REFUSED},
+        "feature_limit": round(factor * limits[0], 4),
+        "appearance_limit": round(factor * limits[1], 4),
+        "target_refused": {"of_all": REFUSED, "of_any_source": SOURCE_REFUSED},
     }
 
 
-def _limit(distances: Float32Array, rows: tuple[Row, ...], *, share: float) -> float:
-    """Return the distance that at most `share` of all images exceed, and at most `SOURCE_REFUSED` of any source."""
-    limits = [weighted_quantile(distances, source_weights(rows), share=1 - share)]
+def _limit(distances: Float32Array, rows: tuple[Row, ...]) -> float:
+    """Return the distance that at most `REFUSED` of all images exceed, and at most `SOURCE_REFUSED` of any source."""
+    limits = [weighted_quantile(distances, source_weights(rows), share=1 - REFUSED)]
     sources = np.array([row.source for row in rows])
     limits += [float(np.quantile(distances[sources == name], 1 - SOURCE_REFUSED)) for name in set(sources)]
     return max(limits)

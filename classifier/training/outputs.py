@@ -94,8 +94,8 @@ def compute_outputs(
     for start in range(0, len(images), BATCH):
         pixels = images.pixels[start : start + BATCH]
         inputs = to_input(pixels, parameters=engine.card.preprocessing)
-        parts.append(predict(engine, inputs, detector=detector))
         statistics.append(appearance_statistics(inputs, parameters=engine.card.preprocessing))
+        parts.append(predict(engine, inputs, detector=detector, appearance=statistics[-1]))
         progress(min(start + BATCH, len(images)), len(images))
     outputs = Outputs(
         rows=images.rows,

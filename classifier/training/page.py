@@ -147,8 +147,8 @@ def _calibration(folder: Path) -> str:
         ("Decision threshold of a kind of tumor", percent(fitted["abstention"]["threshold"])),
         ("Decision threshold of a tumor of unknown kind", percent(fitted["abstention"].get("tumor_threshold"))),
         ("Decision threshold of no tumor", percent(fitted["abstention"].get("notumor_threshold"))),
-        ("Largest distance of the features of a brain MR", f"{fitted['ood']['feature_limit']:.3f}"),
-        ("Largest distance of the appearance of a brain MR", f"{fitted['ood']['appearance_limit']:.2f}"),
+        ("Limit of the distance of the features", f"{fitted['ood']['feature_limit']:.3f}"),
+        ("Limit of the distance of the appearance", f"{fitted['ood']['appearance_limit']:.2f}"),
         ("Expected calibration error before", f"{reported['ece_uncalibrated']:.3f}"),
         ("Expected calibration error after", f"{reported['ece']:.3f}"),
     ]

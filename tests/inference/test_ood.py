@@ -25,7 +25,8 @@ def usual():
 def detector(usual):
     statistics = Statistics.fit(*usual, axes=3)
     limits = statistics.feature_distance(usual[0]).max(), statistics.appearance_distance(usual[1]).max()
-    return OodDetector(statistics, feature_limit=float(limits[0]) + 1e-3, appearance_limit=float(limits[1]))
+    # Twice the largest distance of each kind: the norm of both stays below the limit.
+    return OodDetector(statistics, feature_limit=2 * float(limits[0]) + 1e-3, appearance_limit=2 * float(limits[1]))
 
 
 def test_usual_images_pass(detector, usual):
@@ -38,8 +39,19 @@ def test_features_in_an_unusual_direction_are_refused(detector, usual):
 
 
 def test_a_unusual_appearance_is_refused_whatever_the_features_say(detector, usual):
-    assert detector.feature_score(usual[0][:1]) <= LIMIT
+    assert detector.score(*(part[:1] for part in usual)) <= LIMIT
     assert detector.score(usual[0][:1], usual[1][:1] + 2) > LIMIT
+
+
+def test_an_image_that_is_rather_far_in_both_is_refused(usual):
+    statistics = Statistics.fit(*usual, axes=3)
+    features = usual[0][:1] + 0.5 * np.eye(8, dtype=np.float32)[7:]
+    appearance = statistics.appearance_mean[None] + np.float32(0.5)
+    limits = statistics.feature_distance(features)[0] / 0.8, statistics.appearance_distance(appearance)[0] / 0.8
+    detector = OodDetector(statistics, feature_limit=float(limits[0]), appearance_limit=float(limits[1]))
+    assert detector.score(features, appearance) == pytest.approx([0.8 * 2**0.5], rel=1e-3)
+    assert detector.score(features, appearance) > LIMIT
+    assert detector.score(features, statistics.appearance_mean[None]) == pytest.approx([0.8], rel=1e-3)
 
 
 def test_the_appearance_distance_is_that_of_mahalanobis(usual):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.inference.analyzer import Analyzer
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.engines import choose_engine, is_computed_here, load_engine, prepare_model
 from classifier.inference.engines import openvino_bf16 as module
 from classifier.inference.preprocessing import preprocess_batch
@@ -41,7 +42,8 @@ def test_the_shipped_network_decides_the_same(samples, exports):
     images = [pixels for _, pixels in samples]
     inputs = preprocess_batch(images, parameters=exact.card.preprocessing)
     expected = exact.engine.predict(inputs)
-    received = predict(rounded.engine, inputs, detector=rounded.detector)
+    appearance = appearance_statistics(inputs, parameters=exact.card.preprocessing)
+    received = predict(rounded.engine, inputs, detector=rounded.detector, appearance=appearance)
     np.testing.assert_allclose(received.logits, expected.logits, atol=LEAD_ERROR)
     for one, other in zip(exact.analyze(images), rounded.analyze(images), strict=True):
         assert (one.decision.outcome, one.decision.finding) == (other.decision.outcome, other.decision.finding)

@@ -70,11 +70,12 @@ def test_a_score_near_the_limit_of_brain_mr_is_recomputed(card):
     statistics = Statistics.fit(usual, np.random.default_rng(0).random((8, 13), np.float32), axes=2)
     features = np.array([[1, 0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1, 1, -1]], np.float32)
     output = output_of([9, 0, 0, 0], [9, 0, 0, 0], features=features)
+    appearance = np.repeat(statistics.appearance_mean[None], 2, axis=0)
     far = float(statistics.feature_distance(features)[1])
     for limit, expected in [(far, [False, True]), (far / (1 + 2 * SCORE_ERROR), [False, False])]:
         detector = OodDetector(statistics, feature_limit=limit, appearance_limit=1.0)
-        assert abs(detector.feature_score(features)[0] - 1) > SCORE_ERROR
-        assert is_doubtful(output, card, detector=detector).tolist() == expected
+        assert abs(detector.score(features, appearance)[0] - 1) > SCORE_ERROR
+        assert is_doubtful(output, card, detector=detector, appearance=appearance).tolist() == expected
 
 
 class Rounding:
@@ -97,7 +98,7 @@ class Rounding:
 def test_only_close_decisions_run_again(card, monkeypatch):
     """And each gets its own numbers."""
     engine, batch = Rounding(card), np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
-    monkeypatch.setattr(second_look, "is_doubtful", lambda output, card, detector, cards: output.logits[:, 1] != 1)
+    monkeypatch.setattr(second_look, "is_doubtful", lambda output, card, **kinds: output.logits[:, 1] != 1)
     output = second_look.predict(engine, batch, detector=None)
     assert engine.runs == [("rounded", [0, 1, 2]), ("exact", [0, 2])]
     assert output.logits[:, :2].tolist() == [[1, 0], [0, 1], [1, 2]]
