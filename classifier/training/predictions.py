@@ -87,7 +87,7 @@ def predictions_of(part: str, outputs: Outputs, card: ModelCard, *, official: bo
             mirrored=row.mirrored,
             label=row.label if official or row.use else row.true_label,
             group=row.group,
-            probabilities=tuple(round(float(value), 5) for value in values),
+            probabilities=tuple(round(float(value), 7) for value in values),
             ood_score=round(float(score), 6),
         )
         for row, values, score in zip(outputs.rows, p, scores, strict=True)
@@ -102,7 +102,7 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
         for item in predictions:
             writer.writerow(
                 [item.part, item.source, item.file, int(item.mirrored), item.label, item.group]
-                + [f"{value:.5f}" for value in item.probabilities]
+                + [f"{value:.7f}" for value in item.probabilities]
                 + [f"{item.ood_score:.6f}"]
             )
 
