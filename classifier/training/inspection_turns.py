@@ -20,7 +20,7 @@ WEIGHT_DECAY = 3e-2
 DETAIL = 1.25
 """Side of the stored heads in sides of the input, so that moving and enlarging one loses no detail."""
 UPSIDE_DOWN_SOURCES = ("br35h",)
-"""Sources of which many images are upside down, as the text in them shows. They say nothing about orientation."""
+"""Sources of which many images are upside down, so that their orientation teaches nothing."""
 BRIGHTEST = 1.3
 """Brightness, in units of bright tissue, above which a pixel is cut off."""
 
