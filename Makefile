@@ -28,8 +28,12 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.development
 run: $(VENV)/.product  ## set up what is needed, then run everything on http://127.0.0.1:$PORT
 	@exec $(BIN)/python manage.py up
 
+# These tests start programs of the product and wait for them, so they have the machine to themselves.
+ALONE := processes or browser or chaos
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 test: $(VENV)/.development  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) -m "not ($(ALONE))"
+	$(BIN)/python -m pytest -m "$(ALONE)"
 
 chaos: $(VENV)/.development  ## kill, stop and fill up what runs, at length; the figures of docs/reliability.md
 	CHAOS=short $(BIN)/python -m pytest tests/system/chaos
