@@ -79,28 +79,31 @@ def differences_to_csv(comparisons: Iterable[tuple[str, str, str, Sequence[Diffe
 
 
 def to_latex(columns: Sequence[Column], *, caption: str) -> str:
-    """Return a table with a row for each figure and a column for each model; it needs the package booktabs.
+    """Return a table with a row for each figure and a column for each model; it needs booktabs and graphicx.
+
+    A table that is wider than a line is made smaller.
 
     Args:
         columns: One for each model, all of one protocol.
         caption: The caption, as plain text.
     """
-    keys = list(dict.fromkeys(figure.key for column in columns for figure in column.figures))
+    found = {figure.key: figure for column in columns for figure in column.figures}
     known = [{figure.key: figure for figure in column.figures} for column in columns]
     lines = [
-        r"% Needs \usepackage{booktabs}. Intervals: 95%, resampled by patient.",
+        r"% Needs \usepackage{booktabs,graphicx}. Intervals: 95%, resampled by patient.",
         r"\begin{table}",
         rf"\caption{{{escape(caption)}}}",
-        rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
-        " & ".join(["Images", "Figure", *(escape(f"{c.model} {c.version}") for c in columns)]) + r" \\",
-        r"\midrule",
+        " & ".join(["Figure", *(escape(f"{c.model} {c.version}") for c in columns)]) + r" \\",
     ]
-    for key in keys:
-        found = next(table[key] for table in known if key in table)
-        cells = [formatted(table[key]) if key in table else "not measured" for table in known]
-        lines.append(" & ".join(map(escape, (found.part.label, found.measure.label, *cells))) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    for label in dict.fromkeys(figure.part.label for figure in found.values()):
+        lines += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\textit{{{escape(label)}}}}} \\"]
+        for figure in (figure for figure in found.values() if figure.part.label == label):
+            cells = [formatted(table[figure.key]) if figure.key in table else "not measured" for table in known]
+            lines.append(" & ".join(map(escape, (figure.measure.label, *cells))) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table}", ""])
 
 
 def formatted(figure: Figure) -> str:

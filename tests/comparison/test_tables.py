@@ -33,10 +33,11 @@ def test_no_cell_is_a_formula():
 
 def test_latex_has_a_column_for_each_model_and_says_what_is_missing():
     table = to_latex([Column("a_b", "1", "patient", [SHARE]), Column("c", "2", "patient", [])], caption="A & B")
-    assert r"\begin{tabular}{llrr}" in table
+    assert r"\begin{tabular}{lrr}" in table
     assert r"a\_b 1" in table
     assert r"\caption{A \& B}" in table
-    assert r"Test images & Accuracy & 86.7\% (80.2--92.7) & not measured \\" in table
+    assert r"\multicolumn{3}{l}{\textit{Test images}} \\" in table
+    assert r"Accuracy & 86.7\% (80.2--92.7) & not measured \\" in table
     assert table.count("{tabular}") == 2
 
 
