@@ -85,9 +85,9 @@ def difference_rows(differences: Sequence[Difference], *, by_set: bool = False) 
 
 
 def cost_rows(models: Sequence[ComparedModel]) -> list[Row]:
-    """Return what each model costs."""
+    """Return what each model costs, without rows that nobody has measured for any model."""
     costs = [model.costs for model in models]
-    return [
+    rows = [
         Row("Trained under", tuple(model.trained_under() or "not recorded" for model in models)),
         Row("Parameters", tuple(_millions(cost.parameters) for cost in costs)),
         Row("Size of its files", tuple(f"{cost.file_bytes / 1e6:.1f} MB" for cost in costs)),
@@ -97,6 +97,7 @@ def cost_rows(models: Sequence[ComparedModel]) -> list[Row]:
         Row("Memory of the process, benchmark", tuple(_mebibytes(cost) for cost in costs)),
         Row("Memory in a worker here", tuple(_worker(cost) for cost in costs)),
     ]
+    return [row for row in rows if any(cell != NOT_MEASURED for cell in row.cells)]
 
 
 def curve_charts(models: Sequence[ComparedModel], *, protocol: str, part: str) -> dict[str, Any]:
