@@ -112,7 +112,7 @@ def test_models_are_compared_with_intervals_and_paired_differences(evaluated, br
     assert "verdict-worse" in page
     assert re.search(r"\d+\.\d% \(\d+\.\d–\d+\.\d\)", page)
     assert "70\N{NO-BREAK SPACE}ms (openvino)" in page
-    assert "not measured" in page
+    assert "not loaded" in page
     assert 'id="roc-data"' in page
 
 
@@ -187,7 +187,7 @@ def test_figures_are_exported(evaluated, browse, owner):
     client = browse(owner)
     rows = list(csv.DictReader(client.get("/models/export.csv").content.decode().splitlines()))
     assert {row["model"] for row in rows} == {"compact", "xception"}
-    assert "\\begin{tabular}{llrr}" in client.get("/models/export.tex").content.decode()
+    assert "\\begin{tabular}{lrr}" in client.get("/models/export.tex").content.decode()
 
 
 def test_differences_are_exported_both_ways(evaluated, browse, owner):
