@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bench.markdown import table
+from bench.history_table import history
+from bench.markdown import pair, table, value
 from bench.peer_table import peer_accuracy
 from classifier.wording import percent
 
@@ -106,12 +107,12 @@ def latency(result: Result) -> str:
             percent(load["share"]),
             f"{load['rate']:.2f}",
             str(load["uploads"]),
-            f"{_pair(load['answer_milliseconds'])} / {_value(load['answer_milliseconds'], 'max')}",
-            _pair(load["stored_milliseconds"]),
-            _pair(load["seen_milliseconds"]),
-            _value(load["model_milliseconds"], "p50"),
-            _value(load["added_until_stored_milliseconds"], "p50"),
-            _value(load["added_until_seen_milliseconds"], "p50"),
+            f"{pair(load['answer_milliseconds'])} / {value(load['answer_milliseconds'], 'max')}",
+            pair(load["stored_milliseconds"]),
+            pair(load["seen_milliseconds"]),
+            value(load["model_milliseconds"], "p50"),
+            value(load["added_until_stored_milliseconds"], "p50"),
+            value(load["added_until_seen_milliseconds"], "p50"),
         ]
         for load in result["loads"]
     ]
@@ -158,7 +159,7 @@ def peers(result: Result) -> str:
         [
             f"{server['server']} {result['machine']['versions'].get(server['server'].lower(), '')}".strip(),
             f"{server['capacity']:.2f}",
-            *(_pair(load["result_milliseconds"]) for load in server["loads"]),
+            *(pair(load["result_milliseconds"]) for load in server["loads"]),
             str(sum(load["without_result"] for load in server["loads"])),
             str(server["memory_mebibytes"]),
         ]
@@ -210,14 +211,6 @@ def scaling(result: Result) -> str:
     return f"{table(head, rows)}\n\nThe network is replaced by a wait of {wait:.0f} ms per image."
 
 
-def _pair(spread: dict[str, float]) -> str:
-    return f"{_value(spread, 'p50')} / {_value(spread, 'p95')}"
-
-
-def _value(spread: dict[str, float], name: str) -> str:
-    return f"{spread[name]:.0f}" if spread["count"] else "–"
-
-
 def _above_capacity(result: Result) -> str:
     load = result["loads"][-1]
     people = load["of_one_person"]
@@ -226,15 +219,15 @@ def _above_capacity(result: Result) -> str:
         f"{load['answers_over_limit']} of them after more than {result['answer_limit_milliseconds']:.0f} ms; "
         f"{load['waiting_at_the_end']} results were outstanding when the uploads ended, and all had been stored "
         f"{load['drained_after']:.0f} s later: {load['succeeded']} succeeded. The user with "
-        f"{percent(result['interactive_share'])} of the uploads waited {_pair(people['interactive'])} ms for a result, "
-        f"the user with the others {_pair(people['bulk'])} ms (p50 / p95)."
+        f"{percent(result['interactive_share'])} of the uploads waited {pair(people['interactive'])} ms for a result, "
+        f"the user with the others {pair(people['bulk'])} ms (p50 / p95)."
     )
 
 
 def chats(result: Result) -> str:
     """Return how long pages took beside open conversations, and the outcomes of their polls."""
     rows = [
-        [f"`{page}`", *(f"{_pair(result[when][page])} / {_value(result[when][page], 'max')}" for when in MOMENTS)]
+        [f"`{page}`", *(f"{pair(result[when][page])} / {value(result[when][page], 'max')}" for when in MOMENTS)]
         for page in result["alone"]
     ]
     polls = result["polls"]
@@ -248,69 +241,6 @@ def chats(result: Result) -> str:
 
 
 MOMENTS = {"alone": "no conversation open", "beside_chats": "conversations open"}
-DATABASES = {"embedded": "SQLite", "servers": "PostgreSQL"}
-
-
-def history(result: Result) -> str:
-    """Return a row for each kind of request, and the plans of the slowest statements."""
-    rows = [
-        [
-            name,
-            str(row["count"]),
-            f"{_pair(row)} / {_value(row, 'max')}",
-            f"{_pair(row['processor'])} / {_value(row['processor'], 'max')}",
-            _pair(row["database"]),
-            "–".join(str(number) for number in sorted(set(row["queries"]))),
-        ]
-        for name, row in sorted(result["kinds"].items())
-    ]
-    head = (
-        "request",
-        "requests",
-        "p50 / p95 / max, ms",
-        "processor time, p50 / p95 / max, ms",
-        "statements, p50 / p95, ms",
-        "queries",
-    )
-    reference, processor = result["reference_milliseconds"], result["reference_processor_milliseconds"]
-    text = (
-        f"**{DATABASES[result['kind']]}**, {result['scans']:,} scans. Meanwhile, the smallest request there is, "
-        f"`{result['reference']}`, took {_pair(reference)} ms, of which {_pair(processor)} ms of processor time "
-        f"(p50 / p95). All requests together: {_pair(result['all'])} ms, "
-        f"of which {_pair(result['all_processor'])} ms of processor time. {_load(result)}\n\n{table(head, rows)}"
-    )
-    if "writes" in result:
-        text += f"\n\n{_writes(result['writes'])}"
-    for plan in result["plans"][:3]:
-        lines = "\n".join(plan["plan"][:8])
-        text += f"\n\nSlow statement of `{plan['path']}`, {plan['milliseconds']:.0f} ms:\n\n```\n{lines}\n```"
-    return text
-
-
-def _load(result: Result) -> str:
-    load, cores = result["load_average_before"][0], result["machine"]["cores"]
-    text = f"The load average before was {load:.1f} on {cores} cores."
-    if load <= cores:
-        return text
-    return f"{text} Other work had most of the processors: the times by the clock are not those of an idle machine."
-
-
-def _writes(writes: dict[str, Any]) -> str:
-    names = {"upload": "upload of a file", "claim": f"claim of {writes['claimed_at_once']} analyses"}
-    rows = [
-        [
-            f"{words}, {kind} table",
-            str(writes[name][kind]["count"]),
-            _pair(writes[name][kind]),
-            _pair(writes[name][kind]["database"]),
-            _pair(writes[name][kind]["processor"]),
-            f"{writes[name][kind]['statements']:.0f}",
-        ]
-        for name, words in names.items()
-        for kind in ("empty", "full")
-    ]
-    head = ("work", "times", "p50 / p95, ms", "in the database, ms", "processor time, ms", "statements")
-    return f"The product's own services, without HTTP, by turns in both installations:\n\n{table(head, rows)}"
 
 
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], str]]] = {
