@@ -12,7 +12,10 @@ KERNEL: Final = 3
 
 
 class ConvolutionalNetwork:
-    """Convolutions of 3 by 3 pixels, each with 2 by 2 maximum pooling, a scale, and ReLU, then one dense layer."""
+    """Convolutions of 3 by 3 pixels, each with 2 by 2 maximum pooling, a scale, and ReLU, then one dense layer.
+
+    The dense layer sees all places at once, or each place alone, as its weights were trained.
+    """
 
     def __init__(self, weights: list[Float32Array], scales: list[Float32Array], biases: list[Float32Array]) -> None:
         """Store the weights.
@@ -37,7 +40,7 @@ class ConvolutionalNetwork:
             return cls(read("weights"), read("scales"), read("biases"))
 
     def __call__(self, image: Float32Array) -> Float32Array:
-        """Return the outputs.
+        """Return the outputs of a network whose dense layer sees all places.
 
         Args:
             image: float32 `(side, side)`.
@@ -45,26 +48,46 @@ class ConvolutionalNetwork:
         Returns:
             float32 `(outputs,)`.
         """
-        values = image[:, :, None]
-        for weights, scales, biases in self._convolutions:
-            values = _pooled(_convolved(values, weights)) * scales + biases
-            np.maximum(values, 0.0, out=values)
         weights, biases = self._dense
-        result: Float32Array = values.reshape(-1) @ weights + biases
+        result: Float32Array = self._features(image).reshape(-1) @ weights + biases
         return result
+
+    def at_places(self, image: Float32Array) -> Float32Array:
+        """Return the outputs of a network whose dense layer sees each place alone.
+
+        Args:
+            image: float32 `(side, side)`.
+
+        Returns:
+            float32 `(places, places, outputs)`; each convolution halves the side.
+        """
+        weights, biases = self._dense
+        result: Float32Array = self._features(image) @ weights + biases
+        return result
+
+    def _features(self, image: Float32Array) -> Float32Array:
+        values = image[None]
+        for weights, scales, biases in self._convolutions:
+            values = _pooled(_convolved(values, weights)) * scales[:, None, None] + biases[:, None, None]
+            np.maximum(values, 0.0, out=values)
+        return np.ascontiguousarray(values.transpose(1, 2, 0))
 
 
 def _convolved(values: Float32Array, weights: Float32Array) -> Float32Array:
-    """Convolve with a zero border of one pixel: float32 `(H, W, inputs)` → `(H, W, outputs)`."""
-    padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (KERNEL, KERNEL), axis=(0, 1))
-    height, width, inputs = windows.shape[:3]
-    columns = windows.transpose(0, 1, 3, 4, 2).reshape(height * width, KERNEL * KERNEL * inputs)
-    result: Float32Array = (columns @ weights.reshape(-1, weights.shape[-1])).reshape(height, width, -1)
+    """Convolve with a zero border of one pixel: float32 `(inputs, H, W)` → `(outputs, H, W)`."""
+    inputs, height, width = values.shape
+    padded = np.pad(values, ((0, 0), (1, 1), (1, 1)))
+    # Whole rows are copied, which is several times as fast as windows of three pixels.
+    shifted = np.empty((KERNEL, KERNEL, inputs, height, width), np.float32)
+    for row in range(KERNEL):
+        for column in range(KERNEL):
+            shifted[row, column] = padded[:, row : row + height, column : column + width]
+    kernels = weights.reshape(-1, weights.shape[-1]).T
+    result: Float32Array = (kernels @ shifted.reshape(-1, height * width)).reshape(-1, height, width)
     return result
 
 
 def _pooled(values: Float32Array) -> Float32Array:
-    height, width, channels = values.shape
-    result: Float32Array = values.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+    rows = np.maximum(values[:, ::2], values[:, 1::2])
+    result: Float32Array = np.maximum(rows[:, :, ::2], rows[:, :, 1::2])
     return result
