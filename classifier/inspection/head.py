@@ -17,6 +17,9 @@ CUT_SHARE: Final = 0.3
 """Share of the head's width on an edge from which the head counts as cut off there."""
 CUT_PIXELS: Final = 0.16
 """The same as a share of the image's side, so that a small contact does not count."""
+VERTEX_SHARE: Final = 0.5
+"""Share of the head's width at the top from which it counts as cut off there, if the only other side is the bottom: in
+a tight field of view the neck leaves the image below, and the vertex touches its upper edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ def find_head(small: npt.NDArray[np.float32]) -> Head:
         "right": (_longest(inner[:, -3:].mean(axis=1) > 0.5), rows),
     }
     cut = tuple(side for side in SIDES if edges[side][0] >= max(CUT_SHARE * edges[side][1], CUT_PIXELS * len(small)))
+    if cut == ("top", "bottom") and edges["top"][0] < VERTEX_SHARE * columns:
+        cut = ("bottom",)
     return Head(area=float(mask.mean()), cut=cut)
 
 
