@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-TURNED, CROPPED, MARKED, BLANKED = "turned", "cropped", "marked", "blanked"
+TURNED, CROPPED, MARKED, MARKED_HEAD, BLANKED = "turned", "cropped", "marked", "marked_head", "blanked"
 DARK, SMALL, EDGE = "dark", "small", "edge"
 
 BLOCKING: frozenset[str] = frozenset((TURNED, CROPPED))
@@ -13,6 +13,8 @@ SENTENCES: dict[str, str] = {
     TURNED: "The image looks turned. The network was trained on upright heads and errs on turned ones.",
     CROPPED: "The image cuts the head off at two or more sides. The network was trained on whole heads.",
     MARKED: "The image seems to contain text or markings. They may identify the patient and mislead the network.",
+    MARKED_HEAD: "Text, an arrow, or another marking seems to touch the head or lie in it. It may identify the patient "
+    "and mislead the network. Export the image without it.",
     BLANKED: "Text or markings outside the head were blanked out before the image was stored.",
     DARK: "The image is very dark. Export it with the usual window.",
     SMALL: "The image is very small. Export the slice at its full size.",

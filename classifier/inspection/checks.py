@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, SMALL, TURNED
+from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, MARKED_HEAD, SMALL, TURNED
 from classifier.inspection.convolution import ConvolutionalNetwork
 from classifier.inspection.head import SMALL_SIDE, Head, find_head
-from classifier.inspection.normalize import head_square
-from classifier.inspection.outside import SIDE, outside_head
+from classifier.inspection.normalize import BRIGHTEST, head_square, normalized
+from classifier.inspection.outside import SIDE, head_mask, outside_head
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+Cells = tuple[tuple[int, int], ...]
 
 NETWORKS: Final = Path(__file__).with_name("networks.npz")
 TURN_SIDE: Final = 64
@@ -34,6 +36,12 @@ MARK_PIXELS: Final = 5
 """Number of such pixels, of 256 x 256, from which an image counts as marked."""
 MARK_FAINT: Final = 0.2
 """Brightness that belongs to the markings of a marked image: their blurred edges."""
+MARK_LIMIT: Final = 0.0
+"""Log-odds of a marking from which a cell outside the head counts as marked."""
+MARK_LIMIT_HEAD: Final = 1.25
+"""The same in the head, where vessels and folds look like markings."""
+HEAD_SHARE: Final = 0.1
+"""Share of a cell from which it lies in the head: what is in it cannot be blanked out."""
 LEAST_BRIGHT: Final = 24
 """An image whose bright tissue is darker than this has too little contrast."""
 LEAST_SIDE: Final = 96
@@ -51,12 +59,13 @@ class Problem:
         code: A key of `input_problems.SENTENCES`.
         detail: Of `turned`, the quarter turns clockwise that make the image upright, "1" to "3"; of `cropped`, the
             sides, separated by commas.
-        cells: Of `marked`, the marked cells of a grid of `MARK_CELLS` by `MARK_CELLS`, as row and column.
+        cells: Of `marked` and `marked_head`, the marked cells of a grid of `MARK_CELLS` by `MARK_CELLS`, as row and
+            column.
     """
 
     code: str
     detail: str = ""
-    cells: tuple[tuple[int, int], ...] = ()
+    cells: Cells = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the problem as plain data."""
@@ -79,8 +88,11 @@ def inspect_image(image: UInt8Array) -> list[Problem]:
         problems.append(Problem(CROPPED, ",".join(head.cut)))
     if head.area < EDGE_AREA:
         problems.append(Problem(EDGE))
-    if cells := marked_cells(image):
-        problems.append(Problem(MARKED, cells=cells))
+    outside, in_head = marked_cells(image)
+    if outside:
+        problems.append(Problem(MARKED, cells=outside))
+    if in_head:
+        problems.append(Problem(MARKED_HEAD, cells=in_head))
     if min(image.shape) < LEAST_SIDE:
         problems.append(Problem(SMALL))
     elif float(np.percentile(image, 99)) < LEAST_BRIGHT:
@@ -118,17 +130,56 @@ def head_of(image: UInt8Array) -> Head:
     return find_head(small / np.float32(max(float(np.percentile(small, 99)), 16.0)))
 
 
-def marked_cells(image: UInt8Array) -> tuple[tuple[int, int], ...]:
-    """Return the cells with text or markings outside the head, as row and column in the padded square of the image.
+def marked_cells(image: UInt8Array) -> tuple[Cells, Cells]:
+    """Return the cells with text or markings outside the head, and those in it or touching it.
 
-    Markings that touch or lie in the head are not found.
+    Outside the head every bright pixel counts. Everywhere a network looks for what is drawn.
+
+    Args:
+        image: uint8 `(H, W)`.
+
+    Returns:
+        Row and column of cells in the padded square of the image.
     """
-    outside = outside_head(image)
+    values = normalized(image, side=SIDE)
+    head = head_mask(values)
+    bright = bright_cells(values, head)
+    in_head = _cells(head).mean(axis=(2, 3)) > HEAD_SHARE
+    drawn = mark_scores(values) >= np.where(in_head, MARK_LIMIT_HEAD, MARK_LIMIT)
+    return _places(bright | (drawn & ~in_head)), _places(drawn & in_head & ~bright)
+
+
+def bright_cells(values: Float32Array, head: BoolArray) -> BoolArray:
+    """Return the cells with bright pixels outside the head: bool `(MARK_CELLS, MARK_CELLS)`.
+
+    Args:
+        values: float32 `(SIDE, SIDE)`, from `normalized`.
+        head: bool `(SIDE, SIDE)`, from `head_mask`.
+    """
+    outside = outside_head(values, head)
     if (outside >= MARK_BRIGHT).sum() < MARK_PIXELS:
-        return ()
+        return np.zeros((MARK_CELLS, MARK_CELLS), np.bool_)
+    found: BoolArray = np.asarray(_cells(outside >= MARK_FAINT).any(axis=(2, 3)))
+    return found
+
+
+def mark_scores(values: Float32Array) -> Float32Array:
+    """Return the log-odds of text or a marking in each cell: float32 `(MARK_CELLS, MARK_CELLS)`.
+
+    Args:
+        values: float32 `(SIDE, SIDE)`, from `normalized`.
+    """
+    scores: Float32Array = _network("mark").at_places(np.minimum(values, np.float32(BRIGHTEST)))[..., 0]
+    return scores
+
+
+def _cells(pixels: BoolArray) -> BoolArray:
     size = SIDE // MARK_CELLS
-    parts = (outside >= MARK_FAINT).reshape(MARK_CELLS, size, MARK_CELLS, size)
-    rows, columns = np.nonzero(parts.any(axis=(1, 3)))
+    return pixels.reshape(MARK_CELLS, size, MARK_CELLS, size).swapaxes(1, 2)
+
+
+def _places(cells: BoolArray) -> Cells:
+    rows, columns = np.nonzero(cells)
     return tuple((int(row), int(column)) for row, column in zip(rows, columns, strict=True))
 
 

@@ -13,6 +13,8 @@ BRIGHT_FROM = 0.15
 LEAST_SHARE = 0.03
 """Share of bright pixels from which a line belongs to the head, so that specks and text do not count."""
 HEAD_MARGIN = 0.04
+BRIGHTEST = 1.3
+"""Brightness, in units of bright tissue, above which a pixel is cut off for a network."""
 
 
 def normalized(image: UInt8Array, *, side: int) -> Float32Array:
@@ -27,16 +29,27 @@ def normalized(image: UInt8Array, *, side: int) -> Float32Array:
     Returns:
         float32 `(side, side)`, at least 0, mostly below 1.5.
     """
+    canvas, inside = _on_canvas(image, side=side)
+    bright = float(np.percentile(canvas[inside], BRIGHT_PERCENTILE))
+    result: Float32Array = canvas / np.float32(max(bright, 16.0))
+    return result
+
+
+def padded(image: UInt8Array | Float32Array, *, side: int) -> Float32Array:
+    """Return an image in the square of `normalized`, with its own brightness: float32 `(side, side)`."""
+    return _on_canvas(image, side=side)[0]
+
+
+def _on_canvas(image: UInt8Array | Float32Array, *, side: int) -> tuple[Float32Array, tuple[slice, slice]]:
     height, width = image.shape
     scale = side / max(height, width)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     resized = np.asarray(Image.fromarray(image).resize(small, Image.Resampling.BOX), np.float32)
     canvas = np.zeros((side, side), np.float32)
     top, left = (side - resized.shape[0]) // 2, (side - resized.shape[1]) // 2
-    canvas[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
-    bright = float(np.percentile(resized, BRIGHT_PERCENTILE))
-    result: Float32Array = canvas / np.float32(max(bright, 16.0))
-    return result
+    inside = np.s_[top : top + resized.shape[0], left : left + resized.shape[1]]
+    canvas[inside] = resized
+    return canvas, inside
 
 
 def head_square(image: UInt8Array, *, side: int) -> Float32Array:

@@ -5,8 +5,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from classifier.inspection.normalize import normalized
-
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 UInt8Array = npt.NDArray[np.uint8]
@@ -26,15 +24,22 @@ IGNORED_LINES: Final = 6
 """Lines at the edge that scanners leave bright."""
 
 
-def outside_head(image: UInt8Array) -> Float32Array:
-    """Return the brightness outside the head, in units of bright tissue: float32 `(SIDE, SIDE)`, 0 inside the head."""
-    values = normalized(image, side=SIDE)
+def head_mask(values: Float32Array) -> BoolArray:
+    """Return where the head and its margin lie, and whatever touches them: bool `(SIDE, SIDE)`.
+
+    Args:
+        values: float32 `(SIDE, SIDE)`, from `normalized`.
+    """
     count = SIDE // BLOCK
     parts = values.reshape(count, BLOCK, count, BLOCK)
     bright = (parts > TISSUE).mean(axis=(1, 3), dtype=np.float32)
     head = _dilated(_filled(_tissue(parts.mean(axis=(1, 3)) > BLOCK_BRIGHT, bright)), times=MARGIN_BLOCKS)
-    result = values.copy()
-    result[np.repeat(np.repeat(head, BLOCK, axis=0), BLOCK, axis=1)] = 0.0
+    return np.repeat(np.repeat(head, BLOCK, axis=0), BLOCK, axis=1)
+
+
+def outside_head(values: Float32Array, head: BoolArray) -> Float32Array:
+    """Return the brightness outside the head, in units of bright tissue: float32 `(SIDE, SIDE)`, 0 inside the head."""
+    result = np.where(head, np.float32(0), values)
     for edge in (np.s_[:IGNORED_LINES], np.s_[-IGNORED_LINES:]):
         result[edge] = 0.0
         result[:, edge] = 0.0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from classifier.input_problems import CROPPED, MARKED, SENTENCES, TURNED
+from classifier.input_problems import CROPPED, MARKED, MARKED_HEAD, SENTENCES, TURNED
 from classifier.inspection import Problem, inspect_image, turned
 from classifier.training.images import read_source
 from classifier.training.inspection_draws import marked
@@ -19,6 +19,8 @@ from classifier.training.manifest import Row
 UInt8Array = npt.NDArray[np.uint8]
 
 HEAD_FROM, LEAST_SHARE = 0.2, 0.05
+LEAST_CHANGED = 0.0005
+"""Share of the pixels that a marking changes, below which it is hardly visible: black on black, or white on white."""
 
 Change = Callable[[UInt8Array, random.Random, int], tuple[UInt8Array, str]]
 
@@ -48,6 +50,7 @@ def check_inspection(
     clean = [inspect(image) for image in images]
     result: dict[str, Any] = {
         "images": len(images),
+        "fonts": sorted(path.stem for path in fonts),
         "clean": {
             "warned": _share(bool(problems) for problems in clean),
             "by_code": {
@@ -57,18 +60,18 @@ def check_inspection(
             "files": sorted(row.file for row, problems in zip(chosen, clean, strict=True) if problems),
         },
     }
-    changes: dict[str, tuple[str, Change]] = {
-        TURNED: (TURNED, _turn),
-        CROPPED: (CROPPED, _crop),
-        MARKED: (MARKED, lambda image, chance, number: _mark(image, chance, number, fonts)),
+    changes: dict[str, tuple[tuple[str, ...], Change]] = {
+        TURNED: ((TURNED,), _turn),
+        CROPPED: ((CROPPED,), _crop),
+        MARKED: ((MARKED, MARKED_HEAD), lambda image, chance, number: _mark(image, chance, number, fonts)),
     }
-    for name, (code, change) in changes.items():
+    for name, (codes, change) in changes.items():
         found: dict[str, list[bool]] = {}
         any_warning = []
         for number, image in enumerate(images):
             changed, kind = change(image, chance, number)
             problems = inspect(changed)
-            found.setdefault(kind, []).append(any(problem.code == code for problem in problems))
+            found.setdefault(kind, []).append(any(problem.code in codes for problem in problems))
             any_warning.append(bool(problems))
         result[name] = {
             "warned": _share(any_warning),
@@ -102,7 +105,8 @@ def _crop(image: UInt8Array, chance: random.Random, number: int) -> tuple[UInt8A
 
 def _mark(image: UInt8Array, chance: random.Random, number: int, fonts: tuple[Path, ...]) -> tuple[UInt8Array, str]:
     kind = ("text", "letter", "arrow")[number % 3]
-    return marked(image, chance=chance, fonts=fonts, kind=kind).image, kind
+    found = marked(image, chance=chance, fonts=fonts, kind=kind)
+    return found.image, kind if found.mask.mean() >= LEAST_CHANGED else f"{kind}, hardly visible"
 
 
 def _share(values: Any) -> float:

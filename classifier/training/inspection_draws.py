@@ -1,9 +1,11 @@
-"""Draw text and arrows into images, to measure the input check."""
+"""Draw text and markings into images, to train the input check and to measure it."""
 
 import random
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,19 +31,19 @@ class Marked:
 
 
 def marked(image: UInt8Array, *, chance: random.Random, fonts: tuple[Path, ...], kind: str = "") -> Marked:
-    """Return the image with text, a letter, an arrow, or a ruler.
+    """Return the image with text or markings.
 
     Args:
         image: uint8 `(H, W)`.
         chance: Source of the choices.
         fonts: Font files to choose from.
-        kind: "text", "letter", "arrow" or "ruler"; "" chooses one.
+        kind: A key of `KINDS`; "" chooses one.
     """
     picture = Image.fromarray(image)
     layer = Image.new("L", picture.size)
     draw = ImageDraw.Draw(layer)
-    kind = kind or chance.choices(("text", "letter", "arrow", "ruler"), (5, 2, 4, 1))[0]
-    {"text": _text, "letter": _letter, "arrow": _arrow, "ruler": _ruler}[kind](draw, chance, fonts)
+    kind = kind or chance.choices(list(KINDS), [share for share, _ in KINDS.values()])[0]
+    KINDS[kind][1](draw, chance, fonts)
     drawn = np.asarray(layer, np.float32) / 255.0
     values = np.asarray(image, np.float32)
     level = chance.uniform(150, 255)
@@ -112,3 +114,46 @@ def _ruler(draw: ImageDraw.ImageDraw, chance: random.Random, _: tuple[Path, ...]
     draw.line((x, top, x, bottom), fill=255, width=max(1, round(0.004 * height)))
     for y in np.linspace(top, bottom, 11):
         draw.line((x - 0.01 * width, y, x + 0.015 * width, y), fill=255, width=max(1, round(0.004 * height)))
+
+
+def _note(draw: ImageDraw.ImageDraw, chance: random.Random, fonts: tuple[Path, ...]) -> None:
+    """Write a word or a number anywhere, over the head as well."""
+    width, height = draw.im.size
+    text = chance.choice((_line(chance), str(chance.randint(1, 99)), f"{chance.uniform(1, 60):.1f} mm"))
+    font = _font(chance, fonts, chance.uniform(0.032, 0.08) * height)
+    draw.text((chance.uniform(0.05, 0.75) * width, chance.uniform(0.05, 0.9) * height), text, fill=255, font=font)
+
+
+def _shape(draw: ImageDraw.ImageDraw, chance: random.Random, _: tuple[Path, ...]) -> None:
+    """Draw a circle, a box, a cross, or a distance between two crosses."""
+    width, height = draw.im.size
+    x, y = chance.uniform(0.2, 0.8) * width, chance.uniform(0.2, 0.8) * height
+    size, thick = chance.uniform(0.03, 0.15) * height, max(1, round(chance.uniform(0.004, 0.012) * height))
+    kind = chance.randrange(4)
+    box = (x - size, y - size * chance.uniform(0.6, 1.0), x + size, y + size * chance.uniform(0.6, 1.0))
+    if kind == 0:
+        draw.ellipse(box, outline=255, width=thick)
+        return
+    if kind == 1:
+        draw.rectangle(box, outline=255, width=thick)
+        return
+    angle = chance.uniform(0, 2 * np.pi)
+    ends = [(x, y), (x + 2 * size * np.cos(angle), y + 2 * size * np.sin(angle))][: kind - 1]
+    arm = 0.02 * height
+    for end_x, end_y in ends:
+        draw.line((end_x - arm, end_y, end_x + arm, end_y), fill=255, width=thick)
+        draw.line((end_x, end_y - arm, end_x, end_y + arm), fill=255, width=thick)
+    if len(ends) == 2 and chance.random() < 0.6:
+        draw.line((*ends[0], *ends[1]), fill=255, width=thick)
+
+
+Draw = Callable[[ImageDraw.ImageDraw, random.Random, tuple[Path, ...]], None]
+KINDS: Final[dict[str, tuple[int, Draw]]] = {
+    "text": (5, _text),
+    "letter": (3, _letter),
+    "arrow": (6, _arrow),
+    "ruler": (1, _ruler),
+    "note": (2, _note),
+    "shape": (2, _shape),
+}
+"""Every kind of drawing with its share and its function."""

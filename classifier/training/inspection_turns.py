@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from classifier.inspection.normalize import head_square
+from classifier.inspection.normalize import BRIGHTEST, head_square
+from classifier.training.inspection_arrays import arrays_of
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
@@ -21,8 +22,6 @@ DETAIL = 1.25
 """Side of the stored heads in sides of the input, so that moving and enlarging one loses no detail."""
 UPSIDE_DOWN_SOURCES = ("br35h",)
 """Sources of which many images are upside down, so that their orientation teaches nothing."""
-BRIGHTEST = 1.3
-"""Brightness, in units of bright tissue, above which a pixel is cut off."""
 
 
 def fit_turn_network(
@@ -53,7 +52,7 @@ def fit_turn_network(
         losses.append(float(model.train_on_batch(*draw(heads, side=side, generator=generator))))
         if step % 200 == 0:
             log(json.dumps({"network": "turn", "step": step, "loss": round(float(np.mean(losses[-200:])), 4)}))
-    return arrays_of(model)
+    return arrays_of(model, name="turn")
 
 
 def draw(heads: npt.NDArray[np.float16], *, side: int, generator: Generator) -> tuple[Float32Array, Any]:
@@ -96,22 +95,6 @@ def turn_network(*, side: int) -> Any:
         values = layers.ReLU()(layers.BatchNormalization(momentum=0.98)(values))
     values = layers.Dropout(0.4)(layers.Flatten()(values))
     return keras.Model(inputs, layers.Dense(4)(values))
-
-
-def arrays_of(model: Any) -> dict[str, Float32Array]:
-    """Return the weights as `ConvolutionalNetwork.load` reads them, batch normalization as scales and biases."""
-    found: dict[str, list[Float32Array]] = {"weights": [], "scales": [], "biases": []}
-    for layer in model.layers:
-        arrays = layer.get_weights()
-        if len(arrays) == 4:
-            gain, offset, mean, variance = arrays
-            scale = gain / np.sqrt(variance + layer.epsilon)
-            found["scales"].append(scale)
-            found["biases"].append(offset - mean * scale)
-        elif arrays:
-            found["weights"].append(arrays[0])
-            found["biases"] += arrays[1:]
-    return {f"turn.{kind}.{index}": array for kind, arrays in found.items() for index, array in enumerate(arrays)}
 
 
 def _transforms(generator: Generator, *, side: int, source: int) -> Float32Array:

@@ -120,7 +120,7 @@ class UploadForm(ScanFieldsForm):
         label="Blank out text outside the head before the image is stored",
         required=False,
         widget=forms.CheckboxInput,
-        help_text="For images with a burned-in name or date. Text on the head itself is not found.",
+        help_text="For images with a burned-in name or date. Text that touches the head stays.",
     )
     model = forms.ChoiceField(label="Model", required=False)
     upload_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, SMALL, TURNED
+from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, MARKED_HEAD, SMALL, TURNED
 from classifier.inspection import blanked, inspect_image, turned
 from classifier.inspection.checks import turn_scores
 from classifier.inspection.convolution import ConvolutionalNetwork
@@ -39,6 +39,16 @@ def test_a_network_computes_what_its_weights_say():
     assert network(image).tolist() == [21.5]
 
 
+def test_a_network_judges_each_place_alone():
+    network = ConvolutionalNetwork(
+        [np.ones((3, 3, 1, 1), np.float32), np.float32([[10.0]])],
+        [np.float32([2.0])],
+        [np.float32([-1.0]), np.float32([0.5])],
+    )
+    image = np.float32([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 3]])
+    assert network.at_places(image)[..., 0].tolist() == [[10.5, 0.5], [0.5, 50.5]]
+
+
 def test_samples_are_mostly_clean():
     warned = [entry.name for entry in list_samples() if inspect_image(sample(entry.name))]
     assert len(warned) <= 2, warned
@@ -66,6 +76,16 @@ def test_a_head_cut_off_at_two_sides_is_found_with_the_sides():
     assert set(problem.detail.split(",")) >= {"top", "left"}
 
 
+def test_a_vertex_at_the_upper_edge_is_not_cut_off():
+    """A coronal head in a tight field of view; the same head with its upper half missing is cut off."""
+    rows, columns = np.mgrid[:256, :256]
+    coronal = ((rows - 110) / 112) ** 2 + ((columns - 128) / 90) ** 2 < 1
+    neck = (rows > 150) & (abs(columns - 128) < 70)
+    image = np.where(coronal | neck, 150, 0).astype(np.uint8)
+    assert CROPPED not in codes(image)
+    assert CROPPED in codes(np.ascontiguousarray(image[60:]))
+
+
 def test_a_turned_sample_is_found_and_turned_back():
     found = 0
     for entry in list_samples():
@@ -85,6 +105,19 @@ def test_text_is_found_and_blanked_out():
     assert MARKED not in codes(mended)
     middle = len(mended) // 2
     assert np.array_equal(mended[middle - 20 : middle + 20], sample()[middle - 20 : middle + 20])
+
+
+def test_an_arrow_in_the_head_is_found_and_cannot_be_blanked_out():
+    found = []
+    for entry in list_samples():
+        image = Image.fromarray(sample(entry.name))
+        width, height = image.size
+        tip = (0.55 * width, 0.5 * height)
+        draw = ImageDraw.Draw(image)
+        draw.line((*tip, 0.7 * width, 0.35 * height), fill=255, width=max(2, width // 80))
+        draw.polygon([tip, (0.61 * width, 0.47 * height), (0.58 * width, 0.44 * height)], fill=255)
+        found.append(codes(np.asarray(image)))
+    assert sum(MARKED_HEAD in each for each in found) >= 10, found  # of 12
 
 
 def test_poor_images_are_named():

@@ -3,7 +3,8 @@
 import numpy as np
 
 from classifier.inspection.convolution import ConvolutionalNetwork
-from classifier.training.inspection_turns import BATCH, arrays_of, draw, fit_turn_network, turn_network
+from classifier.training.inspection_arrays import arrays_of
+from classifier.training.inspection_turns import BATCH, draw, fit_turn_network, turn_network
 
 SIDE = 16
 
@@ -26,7 +27,7 @@ def test_the_stored_arrays_compute_what_keras_computes(tmp_path):
             for weight, array in zip(model.weights, model.get_weights(), strict=True)
         ]
     )
-    np.savez(tmp_path / "networks.npz", **arrays_of(model))
+    np.savez(tmp_path / "networks.npz", **arrays_of(model, name="turn"))
     network = ConvolutionalNetwork.load(tmp_path / "networks.npz", name="turn")
     for image in rng.random((3, SIDE, SIDE)).astype(np.float32):
         expected = np.asarray(model(image[None, ..., None], training=False))[0]
