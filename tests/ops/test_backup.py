@@ -96,8 +96,8 @@ def test_a_restored_installation_equals_the_one_that_was_backed_up(some_scans, s
 
 def test_the_checksums_are_those_of_common_tools(some_scans, tmp_path):
     path = back_up(tmp_path / "backup.tar").path
-    with tarfile.open(path) as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "--extract", "--file", path, "--directory", tmp_path / "unpacked"], check=True)
     done = subprocess.run(
         ["sha256sum", "--check", "--strict", "checksums.sha256"],
         cwd=tmp_path / "unpacked",
