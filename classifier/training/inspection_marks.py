@@ -27,7 +27,7 @@ WEIGHT_DECAY = 1e-2
 LEAST_PIXELS = 4.0
 """Changed pixels, of `SIDE` by `SIDE`, from which a cell counts as marked; a cell with fewer is not counted."""
 MARKED_SHARE = 0.6
-"""Share of the images that are drawn into; the others teach what is no marking."""
+"""Share of the training images that get a marking. The others are negative examples."""
 DARK_SHARE = 0.25
 """Share of the markings that are dark."""
 BLANKED_SHARE = 0.15
