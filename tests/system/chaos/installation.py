@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -152,12 +153,14 @@ class Installation:
     def connection(self) -> Iterator[Any]:
         """A connection to its database that is no part of it; commits at the end."""
         if self.database is None:
-            path = Path(self.app.environment["DATA_DIR"]) / "brainscan.sqlite3"
-            with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+            with contextlib.closing(sqlite3.connect(self._sqlite_path(), timeout=60)) as connection, connection:
                 yield connection
         else:
             with psycopg.connect(self.database.url, connect_timeout=10) as connection:
                 yield connection
+
+    def _sqlite_path(self) -> Path:
+        return Path(self.app.environment["DATA_DIR"]) / "brainscan.sqlite3"
 
     def read(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""
@@ -186,12 +189,34 @@ class Installation:
     @contextlib.contextmanager
     def stopped(self, pid: int) -> Iterator[None]:
         """A process stands still (SIGSTOP)."""
-        os.kill(pid, signal.SIGSTOP)
+        self.stop_between_writes(pid)
         try:
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+    def stop_between_writes(self, pid: int) -> None:
+        """Stop a process at a moment when it does not hold SQLite's only write lock, or nothing else could write."""
+        for _ in range(20):
+            os.kill(pid, signal.SIGSTOP)
+            if self._can_write():
+                return
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(random.uniform(0.01, 0.1))
+        raise AssertionError("the database could not be written to whenever the process was stopped")
+
+    def _can_write(self) -> bool:
+        # PostgreSQL locks rows, not the whole database.
+        if self.database is not None:
+            return True
+        with contextlib.closing(sqlite3.connect(self._sqlite_path(), timeout=3)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            connection.rollback()
+        return True
 
     @contextlib.contextmanager
     def second_worker(self, **environment: str) -> Iterator["SecondWorker"]:

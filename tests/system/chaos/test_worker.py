@@ -36,7 +36,7 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(target, scenari
             with target.stopped(late.pid):
                 scenario.load.send([pattern("slow"), *scans(form.some // 2)])
             scenario.await_running()
-            os.kill(late.pid, signal.SIGSTOP)
+            target.stop_between_writes(late.pid)
         target.app.wait_for(lambda: not scenario.active(), seconds=180)
         ended = sorted(scenario.rows(), key=str)
         os.kill(late.pid, signal.SIGCONT)
