@@ -45,11 +45,23 @@ _MENTIONS: dict[str, re.Pattern[str]] = {
     "meningioma": re.compile(r"\bmening[ei]o?m\w*", re.IGNORECASE),
     "pituitary": re.compile(r"\b(?:pituitary|hypophys\w*|prolactinoma\w*|adenoma\w*|sellar mass)\b", re.IGNORECASE),
     "notumor": re.compile(
-        r"\bno (?:sign of a? ?)?(?:brain )?tumou?rs?\b|\btumou?r-free\b|"
-        r"\b(?:image|scan|brain) (?:is|looks|appears) normal\b",
+        r"\b(?:no|without|free of|free from|absence of)(?: (?:signs?|evidence|indications?) of)?(?: an?| any)?"
+        r"(?: (?:brain|visible|obvious|intracranial|focal|suspicious))? "
+        r"(?:tumou?rs?|lesions?|mass(?:es)?(?! effect)|neoplasms?|abnormalit(?:y|ies))\b|"
+        r"\btumou?r-free\b",
         re.IGNORECASE,
     ),
 }
+# Said outright that all is well. In a result with a tumor, this is wrong in every part.
+_NORMAL = re.compile(
+    r"\b(?:this|it|brain|image|scan|picture|slice|patient|person|anatomy|stud(?:y|ies)|examination) "
+    r"(?:is|are|looks?|appears?|seems?) (?:to be )?"
+    r"(?:(?!not\b|never\b|hardly\b|rarely\b|often\b|usually\b|sometimes\b)\w+ ){0,3}?"
+    r"(?:normal\b(?! (?:to|that|for)\b)|healthy\b|unremarkable\b)"
+    r"|\b(?:shows?|depicts?|contains?|reports?|finds?|sees?) (?:an? )?(?:\w+ )?(?:normal|healthy|unremarkable) "
+    r"(?:brain|anatomy|scan|image|person|patient)\b",
+    re.IGNORECASE,
+)
 _OTHER = re.compile(
     r"\b(?:metasta\w+|lymphoma\w*|abscess\w*|infarct\w*|stroke\w*|hemorrhag\w+|haemorrhag\w+|ependymoma\w*|"
     r"medulloblastoma\w*|schwannoma\w*|craniopharyngioma\w*|multiple sclerosis|aneurysm\w*)\b",
@@ -204,13 +216,16 @@ def _contradicts_side(sentence: str, facts: Facts) -> bool:
 
 
 def _contradicts_finding(sentence: str, facts: Facts, *, asserts: bool) -> bool:
+    allowed = _allowed(facts)
+    says_normal = _NORMAL.search(sentence)
+    if says_normal and "notumor" not in allowed and not _DENIED.search(sentence[: says_normal.end()]):
+        return True
     if _DENIED.search(sentence) and not _says_no_tumor_of_a_tumor(sentence, facts):
         return False
     result = facts.result
     says_none = result.finding == "notumor" or result.outcome == Outcome.NOT_BRAIN_MRI
     if says_none and _A_TUMOR.search(sentence):
         return True
-    allowed = _allowed(facts)
     if not asserts:
         foreign = [words for name, words in _MENTIONS.items() if name not in allowed]
         return any(_CLAIMS.search(sentence[: found.start()]) for words in foreign for found in words.finditer(sentence))

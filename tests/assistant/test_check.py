@@ -102,6 +102,41 @@ def test_other_parts_may_discuss_other_findings():
     assert checked("An abscess can look alike.", asserts=True).blocked == [FINDING]
 
 
+@pytest.mark.parametrize("asserts", [True, False])
+@pytest.mark.parametrize("name", ["meningioma", "tumor"])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "This is clearly a healthy brain without a tumor.",
+        "The brain is healthy.",
+        "The scan appears to be entirely unremarkable.",
+        "The image shows a normal brain.",
+        "The network reports no lesion.",
+        "The slice shows no signs of any abnormality.",
+        "The picture shows a brain free of tumor.",
+    ],
+)
+def test_a_tumor_is_not_turned_into_health(sentence, name, asserts):
+    assert checked(sentence, name, asserts=asserts, placed=False).blocked == [FINDING]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A healthy brain can look similar.",
+        "The image is not normal.",
+        "It does not show a healthy brain.",
+        "Healthy volunteers were called a tumor, too.",
+        "A slice without a tumor would look different.",
+        "It is normal to read the whole examination.",
+        "There is no mass effect.",
+        "Tumors of low grade are missed when the slice is often normal.",
+    ],
+)
+def test_health_may_be_discussed(sentence):
+    assert checked(sentence, asserts=False).blocked == []
+
+
 def test_a_side_without_evidence_is_removed():
     assert checked("It lies on the left side.", placed=False).blocked == [SIDE]
 
