@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from uuid import UUID
 
 import numpy as np
 from django.db.models import Exists, OuterRef, QuerySet
@@ -176,7 +175,7 @@ def _week(at: datetime | None) -> date:
 
 
 def _reviews(
-    analyses: QuerySet[Analysis], keys: Iterable[UUID]
+    analyses: QuerySet[Analysis], keys: Iterable[str]
 ) -> tuple[dict[Week, list[bool]], dict[Version, list[tuple[str, str]]]]:
     """Return whether the newest review of each reader agrees, by version and week, and what reviews changed."""
     newer = Review.objects.filter(

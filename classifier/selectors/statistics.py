@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any, TypeVar
-from uuid import UUID
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, ExpressionWrapper, F, Field, Model, OuterRef, QuerySet
 from django.utils import timezone
 
 from classifier.findings import Outcome
@@ -18,7 +17,7 @@ from classifier.models import Analysis, Diagnosis, Impression, Review, Team, Use
 from classifier.reading_agreement import Accuracy, accuracy
 from classifier.reading_figures import FirstRead, ReaderFigures, Reading, reader_figures
 from classifier.selectors.history import beginning_of, end_of
-from classifier.selectors.lists.sample import Sample, among, sample_of_statements, sample_scans
+from classifier.selectors.lists.sample import Sample, among, as_text, sample_of_statements, sample_scans
 from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import open_rows
 
@@ -83,7 +82,7 @@ class _Drawn:
     own: Sample
 
     @property
-    def keys(self) -> frozenset[UUID]:
+    def keys(self) -> frozenset[str]:
         """All of them."""
         return self.scans.keys | self.own.keys
 
@@ -99,7 +98,7 @@ def _draw(user: User, chosen: StatisticsFilter) -> _Drawn:
         sample_of_statements(table, reader, scope, size=MAX_OWN_SCANS, team=team, since=since, until=until)
         for table, reader in (("classifier_review", "reviewer_id"), ("classifier_impression", "reader_id"))
     ]
-    keys = sorted(frozenset[UUID]().union(*(sample.keys for sample in found)))[:MAX_OWN_SCANS]
+    keys = sorted(frozenset[str]().union(*(sample.keys for sample in found)))[:MAX_OWN_SCANS]
     complete = all(sample.complete for sample in found) and len(keys) < MAX_OWN_SCANS
     return _Drawn(scans, Sample(frozenset(keys), complete))
 
@@ -149,12 +148,12 @@ class _Answer:
     Attributes:
         model: "name:version".
         said: The finding, or the outcome if the answer names none.
-        at: When the analysis ended.
+        at: When the analysis ended, as the database has it: to order answers.
     """
 
     model: str
     said: str
-    at: datetime
+    at: Any
 
     @property
     def named(self) -> str:
@@ -174,7 +173,7 @@ class _Statement:
         team: The scan's team.
     """
 
-    scan: UUID
+    scan: str
     reader: int
     finding: str
     month: str
@@ -197,7 +196,7 @@ class _FirstReads:
     """Completes impressions with the answers, the later reviews, and the diagnoses of their scans."""
 
     def __init__(
-        self, reviews: Iterable[_Review], answers: dict[UUID, list[_Answer]], diagnoses: dict[UUID, str]
+        self, reviews: Iterable[_Review], answers: dict[str, list[_Answer]], diagnoses: dict[str, str]
     ) -> None:
         self._reviews = {(row.scan, row.reader): row for row in reviews}  # The last review of a scan holds.
         self._answers = answers
@@ -219,18 +218,28 @@ class _FirstReads:
         )
 
 
-_ORDER = ("created_at", "pk")
-_OF_SCAN = ("scan_id", "finding", "scan__created_at", "scan__team_id")
-_OF_ANALYSIS = ("state", "outcome", "finding", "model_name", "model_version", "finished_at")
+def _stored(column: str) -> ExpressionWrapper[Any]:
+    """Return a column as the database has it. SQLite has times as text in their order, which is all they are for."""
+    return ExpressionWrapper(F(column), output_field=Field())
 
 
-def _reviews(user: User, keys: Iterable[UUID]) -> list[_Review]:
+_ORDER = (_stored("created_at"), as_text("pk"))
+_OF_SCAN = ("finding", "scan__created_at", "scan__team_id")
+
+
+def _of_analyses(path: str) -> tuple[Any, ...]:
+    """Return the columns of the analyses at a path that `_answer` reads."""
+    names = ("state", "outcome", "finding", "model_name", "model_version")
+    return (*(f"{path}__{name}" for name in names), _stored(f"{path}__finished_at"))
+
+
+def _reviews(user: User, keys: Iterable[str]) -> list[_Review]:
     """Return the last review of each analysis of some scans by each reader, oldest first."""
     later = Review.objects.filter(
         analysis=OuterRef("analysis"), reviewer=OuterRef("reviewer"), number__gt=OuterRef("number")
     )
     rows = open_rows(Review.objects.filter(scan__in=among(keys)), user).filter(~Exists(later))
-    columns = (*_ORDER, "reviewer_id", *_OF_SCAN, *(f"analysis__{name}" for name in _OF_ANALYSIS))
+    columns = (*_ORDER, "reviewer_id", as_text("scan_id"), *_OF_SCAN, *_of_analyses("analysis"))
     found, zone = [], timezone.get_current_timezone()
     for _, _, reader, scan, finding, uploaded_at, team, *analysis in _oldest_first(rows, columns):
         answer = _answer(analysis)
@@ -239,28 +248,28 @@ def _reviews(user: User, keys: Iterable[UUID]) -> list[_Review]:
     return found
 
 
-def _impressions(user: User, keys: Iterable[UUID]) -> tuple[list[_Statement], dict[UUID, list[_Answer]]]:
+def _impressions(user: User, keys: Iterable[str]) -> tuple[list[_Statement], dict[str, list[_Answer]]]:
     """Return the impressions of some scans, oldest first, and the answers about these scans."""
     rows = open_rows(Impression.objects.filter(scan__in=among(keys)), user)
-    columns = (*_ORDER, "reader_id", *_OF_SCAN, *(f"scan__analyses__{name}" for name in _OF_ANALYSIS))
-    found: dict[UUID, _Statement] = {}
+    columns = (*_ORDER, "reader_id", as_text("scan_id"), *_OF_SCAN, *_of_analyses("scan__analyses"))
+    found: dict[str, _Statement] = {}
     zone = timezone.get_current_timezone()
-    answers: dict[UUID, set[_Answer]] = {}
+    answers: dict[str, set[_Answer]] = {}
     for _, pk, reader, scan, finding, uploaded_at, team, *analysis in _oldest_first(rows, columns):
         found[pk] = _Statement(scan, reader, finding, _month(uploaded_at, zone), team)
         _collect(answers, scan, analysis)
     return list(found.values()), {scan: list(of_scan) for scan, of_scan in answers.items()}
 
 
-def _diagnoses(user: User, keys: Iterable[UUID]) -> tuple[dict[UUID, str], dict[UUID, list[_Answer]]]:
+def _diagnoses(user: User, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, list[_Answer]]]:
     """Return the confirmed diagnosis of each of some scans, and the answers about those that have one.
 
     The newest diagnosis of a scan holds. It counts if histology or follow-up imaging confirmed it.
     """
     rows = open_rows(Diagnosis.objects.filter(scan__in=among(keys)), user)
-    columns = (*_ORDER, "scan_id", "finding", "source", *(f"scan__analyses__{name}" for name in _OF_ANALYSIS))
-    newest: dict[UUID, tuple[str, str]] = {}
-    answers: dict[UUID, set[_Answer]] = {}
+    columns = (*_ORDER, as_text("scan_id"), "finding", "source", *_of_analyses("scan__analyses"))
+    newest: dict[str, tuple[str, str]] = {}
+    answers: dict[str, set[_Answer]] = {}
     for _, _, scan, finding, source, *analysis in _oldest_first(rows, columns):
         newest[scan] = (finding, source)
         _collect(answers, scan, analysis)
@@ -268,7 +277,7 @@ def _diagnoses(user: User, keys: Iterable[UUID]) -> tuple[dict[UUID, str], dict[
     return confirmed, {scan: list(of_scan) for scan, of_scan in answers.items()}
 
 
-def _oldest_first(rows: QuerySet[Row], columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+def _oldest_first(rows: QuerySet[Row], columns: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """Return columns of rows, the first two of which are their order. With an order SQLite would read every scan."""
     return sorted(rows.order_by().values_list(*columns), key=lambda row: row[:2])
 
@@ -279,14 +288,14 @@ def _month(at: datetime, zone: tzinfo) -> str:
 
 
 def _answer(analysis: list[Any]) -> _Answer | None:
-    """Return what an analysis says, from its columns `_OF_ANALYSIS`; None without a result."""
+    """Return what an analysis says, from the columns of `_of_analyses`; None without a result."""
     state, outcome, finding, name, version, finished_at = analysis
     if state != Analysis.State.SUCCEEDED:
         return None
     return _Answer(f"{name}:{version}", finding or outcome, finished_at)
 
 
-def _collect(answers: dict[UUID, set[_Answer]], scan: UUID, analysis: list[Any]) -> None:
+def _collect(answers: dict[str, set[_Answer]], scan: str, analysis: list[Any]) -> None:
     answer = _answer(analysis)
     if answer is not None:
         answers.setdefault(scan, set()).add(answer)

@@ -1,19 +1,21 @@
 """Random samples of what a person may see, for figures that would otherwise read every scan."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import TextField
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
 
 from classifier.models.scan_sample import SHARES
 from classifier.selectors.lists import conditions
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scope import Scope
-from classifier.selectors.lists.sql import Values, json_keys
+from classifier.selectors.lists.sql import Values
 
 MAX_EXAMINED = 1000
 """Statements of a person, those about the scans with the smallest keys, among which a sample is looked for."""
@@ -24,11 +26,12 @@ class Sample:
     """Scans drawn at random from a selection.
 
     Attributes:
-        keys: keys of the scans.
+        keys: keys of the scans as text, as the database casts them: to make `UUID` objects of them takes longer than
+            to read them. Columns to compare with come through `as_text`.
         complete: whether these are all scans of the selection.
     """
 
-    keys: frozenset[UUID]
+    keys: frozenset[str]
     complete: bool
 
 
@@ -46,13 +49,13 @@ def sample_scans(
     """
     if team is not None and team not in scope.teams:
         return Sample(frozenset(), complete=True)
-    found: list[Any] = []
+    found: list[str] = []
     # A sample too small for `size` says that the next one has at most about eight times as many scans.
     for limit in [*sorted(SHARES.values()), None]:
         found = _smallest(scope, limit, size=size, team=team, since=since, until=until)
         if len(found) == size:
             break
-    return Sample(_parsed(found), complete=len(found) < size)
+    return Sample(frozenset(found), complete=len(found) < size)
 
 
 def sample_of_statements(
@@ -89,21 +92,26 @@ def sample_of_statements(
         f"SELECT DISTINCT s.id FROM ({said}) r JOIN classifier_scan s ON s.id = r.scan_id "
         f"WHERE {' AND '.join(where)} ORDER BY s.id LIMIT {size}"
     )
-    keys = _stored_keys(sql, values)
-    return Sample(_parsed(keys), complete=len(keys) < size)
+    keys = _keys(sql, values)
+    return Sample(frozenset(keys), complete=len(keys) < size)
 
 
-def among(keys: Iterable[UUID]) -> RawSQL:
-    """Return keys as a subquery, which both databases read fast however many there are."""
+def among(keys: Iterable[str]) -> RawSQL:
+    """Return keys of a sample as a subquery, which both databases read fast however many there are."""
     if connection.vendor == "sqlite":
-        return RawSQL("SELECT value FROM json_each(%s)", [json_keys(keys)])
+        return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(keys))])
     return RawSQL("SELECT unnest(%s::uuid[])", [list(keys)])
+
+
+def as_text(column: str) -> Cast:
+    """Return a column of keys in the form of `Sample.keys`."""
+    return Cast(column, TextField())
 
 
 def _smallest(
     scope: Scope, limit: UUID | None, *, size: int, team: int | None, since: datetime | None, until: datetime | None
-) -> list[Any]:
-    """Return the `size` smallest keys of a selection as the database stores them, of those below a limit."""
+) -> list[str]:
+    """Return the `size` smallest keys of a selection, of those below a limit."""
     teams = list(scope.teams) if team is None else [team]
     values = Values()
     parts = [_part(f"s.team_id = {values.add(key)}", limit, since, until, values) for key in teams]
@@ -112,7 +120,7 @@ def _smallest(
         if teams:
             own += f" AND (s.team_id IS NULL OR s.team_id NOT IN ({values.all(teams)}))"
         parts.append(_part(own, limit, since, until, values))
-    return _stored_keys(f"SELECT id FROM ({' UNION ALL '.join(parts)}) found ORDER BY id LIMIT {size}", values)
+    return _keys(f"SELECT id FROM ({' UNION ALL '.join(parts)}) found ORDER BY id LIMIT {size}", values)
 
 
 def _part(key: str, limit: UUID | None, since: datetime | None, until: datetime | None, values: Values) -> str:
@@ -121,11 +129,7 @@ def _part(key: str, limit: UUID | None, since: datetime | None, until: datetime 
     return f"SELECT s.id FROM classifier_scan s WHERE {' AND '.join(where)}"
 
 
-def _stored_keys(sql: str, values: Values) -> list[Any]:
+def _keys(sql: str, values: Values) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values.found)
+        cursor.execute(f"SELECT CAST(id AS text) FROM ({sql}) found", values.found)
         return [key for (key,) in cursor.fetchall()]
-
-
-def _parsed(keys: list[Any]) -> frozenset[UUID]:
-    return frozenset(key if isinstance(key, UUID) else UUID(key) for key in keys)

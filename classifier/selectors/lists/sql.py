@@ -1,7 +1,5 @@
 """Pieces of SQL that both databases understand."""
 
-import json
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,8 +32,3 @@ def contains(column: str, word: str, values: Values) -> str:
     escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     operator = "LIKE" if connection.vendor == "sqlite" else "ILIKE"
     return f"{column} {operator} {values.add(f'%{escaped}%')} ESCAPE '\\'"
-
-
-def json_keys(keys: Iterable[UUID]) -> str:
-    """Return keys as a JSON list of what SQLite stores."""
-    return json.dumps([key.hex for key in keys])
