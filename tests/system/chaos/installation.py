@@ -12,16 +12,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
-from redis import Redis, RedisError
 
-from brainscan.environment import broker_socket
 from brainscan.processes.programs import worker as worker_program
 from devtools.client import token_of
 from devtools.running import RunningApp, embedded_app
 from devtools.servers import Server, dying_with_us, own_postgres_server, own_redis_server
+from tests.system.chaos.brokers import Broker, EmbeddedBroker, RedisBroker
 from tests.system.chaos.forms import Form
 
 FAULTS = Path(__file__).with_name("faults")
@@ -42,70 +41,6 @@ WITNESS = {
         "WHEN (NEW.state IN ('succeeded', 'failed', 'cancelled')) EXECUTE FUNCTION chaos_witness()",
     ),
 }
-
-
-class Broker(Protocol):
-    """What can be done to a broker."""
-
-    def kill(self) -> None: ...
-    def wipe(self) -> None: ...
-    def signal(self, number: signal.Signals) -> None: ...
-    def is_up(self) -> bool: ...
-    def client(self) -> "Redis[bytes]": ...
-
-
-class EmbeddedBroker:
-    """The Valkey server that the supervisor runs, and starts again."""
-
-    def __init__(self, app: RunningApp) -> None:
-        self.app = app
-        self.socket = broker_socket(Path(app.environment["DATA_DIR"]).resolve())
-
-    def client(self) -> "Redis[bytes]":
-        return Redis(unix_socket_path=str(self.socket), socket_timeout=5)
-
-    def is_up(self) -> bool:
-        return _answers(self.client())
-
-    def signal(self, number: signal.Signals) -> None:
-        os.kill(self.app.children()["broker"], number)
-
-    def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-
-    def wipe(self) -> None:
-        """Take its data while it is dead."""
-        self.kill()
-        for path in sorted((Path(self.app.environment["DATA_DIR"]) / "broker").rglob("*.aof*")):
-            path.unlink()
-
-
-class RedisBroker:
-    """A Redis server of ours, started again a moment after it was killed."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-
-    def client(self) -> "Redis[bytes]":
-        return Redis.from_url(self.server.url, socket_timeout=5)
-
-    def is_up(self) -> bool:
-        return _answers(self.client())
-
-    def signal(self, number: signal.Signals) -> None:
-        self.server.signal(number)
-
-    def kill(self) -> None:
-        self.server.kill()
-        time.sleep(1)
-        self.server.start()
-
-    def wipe(self) -> None:
-        """Take its data while it is dead."""
-        self.server.kill()
-        for path in self.server.data.rglob("*.aof*"):
-            path.unlink()
-        self.server.start()
 
 
 @dataclass(frozen=True)
@@ -299,9 +234,3 @@ def _small_disk(path: Path) -> Iterator[bool]:
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
-def _answers(client: "Redis[bytes]") -> bool:
-    with contextlib.closing(client), contextlib.suppress(RedisError, OSError):
-        return bool(client.ping())
-    return False
