@@ -13,6 +13,7 @@ from classifier.inspection.outside import SIDE
 from classifier.training.inspection_arrays import arrays_of
 from classifier.training.inspection_draws import KINDS, marked
 from classifier.training.inspection_marks import draw, fit_mark_network, mark_network
+from tests.training.random_weights import set_random_weights
 
 FONTS = (Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"),)
 
@@ -25,12 +26,7 @@ def head(*, height: int = 200, width: int = 160) -> np.ndarray:
 def test_the_stored_arrays_compute_what_keras_computes(tmp_path):
     model = mark_network()
     rng = np.random.default_rng(1)
-    model.set_weights(
-        [
-            np.abs(array) + 0.5 if "variance" in weight.path else rng.normal(size=array.shape).astype(np.float32)
-            for weight, array in zip(model.weights, model.get_weights(), strict=True)
-        ]
-    )
+    set_random_weights(model, rng)
     np.savez(tmp_path / "networks.npz", **arrays_of(model, name="mark"))
     network = ConvolutionalNetwork.load(tmp_path / "networks.npz", name="mark")
     image = rng.random((SIDE, SIDE)).astype(np.float32)

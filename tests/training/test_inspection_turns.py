@@ -5,6 +5,7 @@ import numpy as np
 from classifier.inspection.convolution import ConvolutionalNetwork
 from classifier.training.inspection_arrays import arrays_of
 from classifier.training.inspection_turns import BATCH, draw, fit_turn_network, turn_network
+from tests.training.random_weights import set_random_weights
 
 SIDE = 16
 
@@ -20,13 +21,7 @@ def heads(number: int) -> list[np.ndarray]:
 def test_the_stored_arrays_compute_what_keras_computes(tmp_path):
     model = turn_network(side=SIDE)
     rng = np.random.default_rng(1)
-    # Statistics and gains of both signs, as training leaves them.
-    model.set_weights(
-        [
-            np.abs(array) + 0.5 if "variance" in weight.path else rng.normal(size=array.shape).astype(np.float32)
-            for weight, array in zip(model.weights, model.get_weights(), strict=True)
-        ]
-    )
+    set_random_weights(model, rng)
     np.savez(tmp_path / "networks.npz", **arrays_of(model, name="turn"))
     network = ConvolutionalNetwork.load(tmp_path / "networks.npz", name="turn")
     for image in rng.random((3, SIDE, SIDE)).astype(np.float32):
