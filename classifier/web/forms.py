@@ -26,13 +26,15 @@ class StyledForm(forms.Form):
 
 
 def style(field: forms.Field) -> None:
-    """Set the CSS class of the widget of `field`."""
+    """Set the CSS class of the widget of `field`, and let it take a text of any length."""
     if isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
         name = "form-check-input"
     elif isinstance(field.widget, forms.Select):
         name = "form-select"
     else:
         name = "form-control"
+        # A browser cuts a pasted text at this length without a word; the server says that the text is too long.
+        field.widget.attrs.pop("maxlength", None)
     field.widget.attrs.setdefault("class", name)
 
 
@@ -65,6 +67,10 @@ class ScanFieldsForm(StyledForm):
         label="Patient reference",
         required=False,
         max_length=lengths.PATIENT_REFERENCE,
+        error_messages={
+            "max_length": f"A patient reference has at most {lengths.PATIENT_REFERENCE} characters; this one has "
+            "%(show_value)d."
+        },
         help_text=PATIENT_REFERENCE_HELP,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -73,7 +79,11 @@ class ScanFieldsForm(StyledForm):
     )
     team = TeamField(label="Visible to", required=False, queryset=Team.objects.none(), empty_label="Only me")
     notes = forms.CharField(
-        label="Notes", required=False, max_length=MAX_NOTES, widget=forms.Textarea(attrs={"rows": 3})
+        label="Notes",
+        required=False,
+        max_length=MAX_NOTES,
+        error_messages={"max_length": f"Notes have at most {MAX_NOTES} characters; these have %(show_value)d."},
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
 
     def __init__(self, *args: Any, user: User, shared_with: Team | None = None, **kwargs: Any) -> None:

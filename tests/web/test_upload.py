@@ -174,6 +174,18 @@ def test_the_script_gets_a_mistake_in_the_fields_as_a_sentence(browse, owner):
     assert b"<" not in response.content
 
 
+def test_texts_that_are_too_long_are_reported_and_not_cut(browse, owner):
+    page = browse(owner).get("/").content.decode()
+    assert "maxlength" not in page
+    response = by_script(browse(owner), image=image(), patient_reference="X" * 65, notes="n" * 4001)
+    assert response.status_code == 422
+    assert response.content.decode() == (
+        "A patient reference has at most 64 characters; this one has 65. "
+        "Notes have at most 4000 characters; these have 4001."
+    )
+    assert not Scan.objects.exists()
+
+
 def test_the_script_sends_each_file_of_a_batch_in_its_own_request(browse, owner):
     client, batch = browse(owner), uuid.uuid4()
     for number in (2, 1):
