@@ -51,12 +51,12 @@
     });
   }
 
-  // A box that checks all boxes of its form.
-  for (const box of document.querySelectorAll("[data-check-all]")) {
-    box.addEventListener("change", () => {
-      for (const other of box.form.querySelectorAll("input[type=checkbox]:not(:disabled)")) other.checked = box.checked;
-    });
-  }
+  // A box that checks all boxes of its form, also after the form was replaced.
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!box.matches("[data-check-all]")) return;
+    for (const other of box.form.querySelectorAll("input[type=checkbox]:not(:disabled)")) other.checked = box.checked;
+  });
 
   function announce(text) {
     const place = document.querySelector("[data-announce]");
@@ -79,6 +79,12 @@
     const { elt, xhr, successful } = event.detail;
     const pause = Math.max(1000 * (xhr?.getResponseHeader("Retry-After") ?? 0), successful ? 0 : ERROR_PAUSE);
     if (pause > 0) pausedUntil.set(elt, Date.now() + pause);
+  });
+
+  // Figures beside a list are replaced only when they change, so that charts are not drawn again each time.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (target.textContent === fragment.textContent) event.detail.shouldSwap = false;
   });
 
   // Show when the server cannot be reached.

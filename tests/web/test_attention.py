@@ -36,6 +36,13 @@ def test_it_lists_what_failed_was_refused_or_waits_long(browse, owner, troubled,
     assert "Needs attention (3)" in browse(owner).get("/scans/").content.decode()
 
 
+@pytest.mark.parametrize("path", [PAGE, "/scans/", "/batches/", "/notifications/"])
+def test_lists_that_refresh_themselves_load_the_script_that_does_it(browse, owner, troubled, path):
+    page = browse(owner).get(path).content.decode()
+    assert 'hx-trigger="every' in page
+    assert re.search(r'<script src="[^"]*htmx[^"]*" defer>', page)
+
+
 def test_it_is_empty_for_others(browse, teammate, outsider, troubled):
     for user in (teammate, outsider):
         assert "Nothing needs attention" in browse(user).get(PAGE).content.decode()

@@ -211,11 +211,12 @@ def test_a_long_history_takes_no_more_queries_than_a_short_one(browse, owner, te
     assert queries() == few
 
 
-def test_the_list_refreshes_itself_only_while_something_waits(browse, owner, scan):
+def test_the_list_refreshes_itself_more_often_while_something_waits(browse, owner, scan):
     client = browse(owner)
-    signs = ('hx-trigger="every', '<meta http-equiv="refresh"')
+    signs = ('hx-trigger="every 2500ms"', '<meta http-equiv="refresh"')
     page = client.get(HISTORY).content.decode()
     assert not any(sign in page for sign in signs)
+    assert 'hx-trigger="every 15s"' in page
     make_analysis(make_scan(owner), state=Analysis.State.RUNNING)
     page = client.get(HISTORY).content.decode()
     assert all(sign in page for sign in signs)
