@@ -8,7 +8,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
+from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, READINGS, Outcome
 from classifier.models import Analysis, Scan, scan_index
 from classifier.models.scan_index import SUCCEEDED
 from classifier.models.sealing import OPEN, WITHHELD
@@ -20,6 +20,8 @@ from classifier.wording import SEALED
 
 MINE = "mine"
 NO_TEAM = 0
+REVIEWED = "reviewed-"
+"""Before a finding: scans that a reader has reviewed as it, or whose confirmed diagnosis it is."""
 
 RESULTS: dict[str, Q] = {
     **{
@@ -32,16 +34,25 @@ RESULTS: dict[str, Q] = {
     SEALED: ~OPEN & Q(current_analysis__state=Analysis.State.SUCCEEDED),
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
     "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
+    **{REVIEWED + name: OPEN & Q(reviewed_finding=name) for name in READINGS},
 }
-"""The results that the statistics count, each as a filter, so that each count links to exactly its scans."""
+"""Each choice as a filter. The statistics count those of the network, and each count links to exactly its scans."""
+
+UNREAD_LABEL = "Unread, sealed"
 
 RESULT_CHOICES = [
-    *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
-    *((name, OUTCOME_LABELS[name]) for name in (Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)),
-    (scan_index.WITHHELD, "Check the image first"),
-    (SEALED, "Unread, sealed"),
-    ("waiting", "Waiting or running"),
-    ("failed", "Failed or canceled"),
+    (
+        "Network",
+        [
+            *((name, FINDING_LABELS[name].capitalize()) for name in ANSWERS),
+            *((name, OUTCOME_LABELS[name]) for name in (Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)),
+            (scan_index.WITHHELD, "Check the image first"),
+            (SEALED, UNREAD_LABEL),
+            ("waiting", "Waiting or running"),
+            ("failed", "Failed or canceled"),
+        ],
+    ),
+    ("Review or diagnosis", [(REVIEWED + name, f"Reviewed: {FINDING_LABELS[name]}") for name in READINGS]),
 ]
 
 
@@ -79,6 +90,11 @@ class HistoryFilter(ScanFilter):
         result, whose = values.get("result") or "", values.get("whose") or ""
         if result == SEALED:
             criteria = replace(criteria, sealed_only=True, facets=(*criteria.facets, lambda facet: facet.succeeded))
+        elif result.startswith(REVIEWED):
+            finding = result.removeprefix(REVIEWED)
+            criteria = replace(
+                criteria, open_only=True, facets=(*criteria.facets, lambda facet: facet.reviewed == finding)
+            )
         elif result:
             names = ("failed", "cancelled") if result == "failed" else (result,)
             criteria = replace(

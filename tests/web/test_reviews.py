@@ -236,4 +236,15 @@ def test_history_leads_to_unread_scans_and_names_corrections(browse, owner, team
     page = browse(teammate).get("/scans/", {"finding": "other_disease"}).content.decode()
     assert reverse("web:unread") not in page
     assert "Corrected to other disease" in page
-    assert team_scan.get_absolute_url() in browse(teammate).get("/scans/", {"result": "meningioma"}).content.decode()
+    for result in ("meningioma", "reviewed-other_disease"):
+        assert team_scan.get_absolute_url() in browse(teammate).get("/scans/", {"result": result}).content.decode()
+    found = browse(teammate).get("/scans/", {"result": "reviewed-glioma"}).content.decode()
+    assert team_scan.get_absolute_url() not in found
+
+
+def test_history_counts_sealed_results_and_finds_none_of_them_by_a_review(browse, sealed, owner, team_scan):
+    analysis = get_analysis(owner, team_scan.current_analysis_id)
+    submit_review(analysis, by=owner, verdict="correct", finding="other_disease", certainty="high")
+    found = browse(sealed).get("/scans/", {"result": "reviewed-other_disease"})
+    assert team_scan.get_absolute_url() not in found.content.decode()
+    assert {"name": "sealed", "label": "Unread, sealed", "count": 1} in found.context["counts"]

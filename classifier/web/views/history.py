@@ -16,9 +16,10 @@ from classifier.selectors.attention import attention_count
 from classifier.selectors.history import DASHBOARD_DAYS, Dashboard, dashboard
 from classifier.selectors.review import unread_count
 from classifier.selectors.scan import visible_scans
-from classifier.web.filters import HistoryFilter
+from classifier.web.filters import UNREAD_LABEL, HistoryFilter
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import keyset_page
+from classifier.wording import SEALED
 
 
 @require_safe
@@ -70,4 +71,6 @@ def _counts(figures: Dashboard) -> list[dict[str, Any]]:
     rows.append((Outcome.NOT_BRAIN_MRI, OUTCOME_LABELS[Outcome.NOT_BRAIN_MRI], figures.not_brain_mri))
     if figures.withheld:
         rows.append((WITHHELD, "Check the image first", figures.withheld))
+    if figures.unread:
+        rows.append((SEALED, UNREAD_LABEL, figures.unread))
     return [{"name": name, "label": label, "count": count} for name, label, count in rows]
