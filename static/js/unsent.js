@@ -9,9 +9,9 @@ class Unsent {
     }
   }
 
-  add(number, file) {
+  add(number, file, reason = "") {
     this.files = this.files.filter((other) => other.number !== number);
-    this.files.push({ number, name: file.name, size: file.size });
+    this.files.push({ number, name: file.name, size: file.size, reason });
     this.store();
   }
 
@@ -24,9 +24,9 @@ class Unsent {
     return this.numberOf(file) !== undefined;
   }
 
-  // The number that the file had when it was chosen before.
-  numberOf(file) {
-    return this.files.find((other) => other.name === file.name && other.size === file.size)?.number;
+  // The number that the file had when it was chosen before, unless it is `taken`.
+  numberOf(file, taken = new Set()) {
+    return this.files.find((other) => other.name === file.name && other.size === file.size && !taken.has(other.number))?.number;
   }
 
   store() {
@@ -42,10 +42,13 @@ class Unsent {
 (() => {
   const notice = document.querySelector("[data-unsent]");
   if (!notice) return;
-  const names = new Unsent(notice.dataset.unsent).files.map((file) => file.name);
-  if (names.length === 0) return;
+  const { files } = new Unsent(notice.dataset.unsent);
+  if (files.length === 0) return;
+  const names = files.map((file) => file.name);
+  const reasons = [...new Set(files.map((file) => file.reason))].filter(Boolean);
   const shown = names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
-  notice.querySelector("[data-unsent-text]").textContent =
+  const sentence =
     names.length === 1 ? `1 file was not uploaded: ${shown}.` : `${names.length} files were not uploaded: ${shown}.`;
+  notice.querySelector("[data-unsent-text]").textContent = [sentence, ...reasons].join(" ");
   notice.hidden = false;
 })();

@@ -10,9 +10,10 @@
   const heading = document.querySelector("[data-uploads-heading]");
   const mistakes = form.querySelector("[data-mistakes]");
   const signIn = document.getElementById("sign-in");
-  const { maxBytes, tooLarge, maxFiles, tooMany, batchUrl, nextNumber } = form.dataset;
+  const { maxBytes, tooLarge, maxFiles, tooMany, maxNumber, fullBatch, batchUrl, nextNumber } = form.dataset;
   const unsent = new Unsent(form.elements.batch.value);
   const waiting = [];
+  const onTheWay = new Set(); // Numbers of the files that are waiting or being sent.
   let running = 0;
   let added = 0;
   let total = 0;
@@ -81,17 +82,25 @@
     const alone = files.length === 1 && total === 0 && !unsent.has(files[0]);
     files.forEach((file, position) => {
       const row = newRow(file);
-      const number = unsent.numberOf(file) ?? next++;
+      // Slices of two series often have the same name and size: a number on the way is another file's.
+      const number = unsent.numberOf(file, onTheWay) ?? next++;
       const job = { file, row, fields, number, alone, key: `${form.elements.upload_key.value}-${added}-${position}` };
       total += 1;
-      if (position >= Number(maxFiles)) refuse(row, tooMany);
-      else if (file.size > Number(maxBytes)) refuse(row, tooLarge);
-      else waiting.push(job);
-      if (!alone) unsent.add(number, file);
+      const refusal = refusalOf(file, position, number);
+      if (refusal) refuse(row, refusal);
+      else wait(job);
+      if (!alone) unsent.add(number, file, refusal);
     });
     count();
     list.firstElementChild.scrollIntoView({ block: "nearest" });
     sendNext();
+  }
+
+  // Returns why a file is not sent at all, or "".
+  function refusalOf(file, position, number) {
+    if (position >= Number(maxFiles)) return tooMany;
+    if (number > Number(maxNumber)) return fullBatch;
+    return file.size > Number(maxBytes) ? tooLarge : "";
   }
 
   function newRow(file) {
@@ -100,6 +109,11 @@
     row.querySelector("[data-bytes]").textContent = `Waiting, ${megabytes(file.size)}`;
     list.append(row);
     return row;
+  }
+
+  function wait(job) {
+    onTheWay.add(job.number);
+    waiting.push(job);
   }
 
   function sendNext() {
@@ -173,6 +187,7 @@
       return;
     }
     uploaded += Boolean(row.dataset.scan);
+    onTheWay.delete(job.number);
     unsent.remove(job.number);
     count();
     row.querySelector("[data-name]").textContent = job.file.name;
@@ -221,12 +236,13 @@
 
   function interrupted(job, sentence) {
     refuse(job.row, sentence);
+    onTheWay.delete(job.number);
     const button = job.row.querySelector("[data-retry]");
     button.hidden = false;
     button.onclick = () => {
       const row = newRow(job.file);
       job.row.replaceWith(row);
-      waiting.push({ ...job, row });
+      wait({ ...job, row });
       sendNext();
     };
   }

@@ -13,7 +13,7 @@ from classifier.models import Batch, Scan
 from classifier.selectors.batch import next_number, visible_batches
 from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.model import model_choices
-from classifier.services.batch import open_batch
+from classifier.services.batch import MAX_BATCH_FILES, open_batch
 from classifier.services.errors import NotFound
 from classifier.services.sample import list_samples
 from classifier.web.forms import UploadForm
@@ -23,6 +23,7 @@ from classifier.wording import megabytes
 
 # Fits the column beside the drop zone.
 RECENT_SCANS = 6
+FULL_BATCH = f"One upload has at most {MAX_BATCH_FILES} files. Open the page “Upload” again for this file."
 
 
 @require_safe
@@ -128,5 +129,7 @@ def _page(request: SignedInRequest, form: UploadForm) -> dict[str, Any]:
             "too_large": str(RefusedImage("too_large")),
             "max_files": MAX_FILES,
             "too_many": TOO_MANY_FILES,
+            "max_number": MAX_BATCH_FILES,
+            "full_batch": FULL_BATCH,
         },
     }

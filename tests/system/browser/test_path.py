@@ -194,6 +194,20 @@ def test_a_reload_keeps_the_batch(open_page, sign_up, letter):
     expect(page.get_by_text("File 1 of 3")).to_be_visible()
 
 
+def test_files_of_the_same_name_and_size_all_stay_in_the_batch(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    series = [MENINGIOMA.read_bytes(), (SAMPLES / "notumor-1.jpg").read_bytes()]
+    length = max(map(len, series))
+    for slice_ in series:
+        # A decoder ignores what follows the end of a JPEG image.
+        file = {"name": "IM0001.jpg", "mimeType": "image/jpeg", "buffer": slice_.ljust(length, b"\0")}
+        page.set_input_files("#id_image", [file, {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"<html>"}])
+    expect(page.locator("[data-uploads-heading]")).to_have_text("2 of 4 files uploaded")
+    page.reload()
+    expect(page.locator("#batch-summary")).to_contain_text("4 files: 1 tumor, 1 no tumor seen, 2 refused")
+
+
 def test_a_sample_is_one_click_away(open_page, sign_up):
     page = open_page()
     sign_up(page)
