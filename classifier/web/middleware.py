@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from classifier.models import User
+from classifier.web.kept_entry import keep_entry
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -20,7 +21,7 @@ ZONE_COOKIE = "timezone"
 
 
 class PrivateResponses:
-    """Prevent caching of pages for signed-in users, and redirect polling pages after the session has ended.
+    """Prevent caching of pages for signed-in users, and lose nothing when a session has ended.
 
     htmx would insert the sign-in form into the polling page; `HX-Redirect` makes it leave the page instead.
     """
@@ -31,8 +32,11 @@ class PrivateResponses:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Return the response to the request."""
         response = self.get_response(request)
-        if request.headers.get("HX-Request") == "true" and _asks_to_sign_in(response):
-            return _leave_page(request)
+        if _asks_to_sign_in(response):
+            if request.headers.get("HX-Request") == "true":
+                return _leave_page(request)
+            if request.method == "POST":
+                keep_entry(request)
         if (
             response.get("Content-Type", "").startswith("text/html")
             and not response.has_header("Cache-Control")

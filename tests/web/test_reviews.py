@@ -10,7 +10,7 @@ from classifier.models import Diagnosis, Impression, Review
 from classifier.selectors.analysis import get_analysis
 from classifier.services.review import submit_review
 from classifier.services.scan import delete_scan
-from tests.factories import make_analysis, make_scan
+from tests.factories import PASSWORD, make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +115,30 @@ def test_what_was_typed_about_a_deleted_scan_is_shown(browse, teammate, owner, t
 def test_a_session_that_ended_leads_back_to_the_scan(browse, teammate, team_scan):
     response = browse(teammate).get(review_url(team_scan))
     assert response.url == team_scan.get_absolute_url()
+
+
+@pytest.mark.parametrize(
+    ("page", "entered"), [("reviews", CORRECT), ("diagnoses", DIAGNOSIS | {"comment": "Crosses midline"})]
+)
+def test_what_was_entered_in_a_session_that_had_ended_is_kept(browse, teammate, team_scan, page, entered):
+    client = browse()
+    address = review_url(team_scan) if page == "reviews" else f"{team_scan.get_absolute_url()}diagnoses/"
+    response = client.post(address, entered)
+    assert response.url.startswith("/accounts/login/")
+    response = client.post(response.url, {"login": teammate.username, "password": PASSWORD}, follow=True)
+    content = response.content.decode()
+    assert "Your session had ended, so nothing was recorded yet." in content
+    assert "Crosses midline" in content
+    assert not team_scan.reviews.exists()
+    # Once: the address then leads to the scan.
+    assert client.get(address).url == team_scan.get_absolute_url()
+
+
+def test_only_what_is_as_long_as_a_comment_is_kept_for_strangers(browse, team_scan):
+    client = browse()
+    client.post(review_url(team_scan), CORRECT | {"comment": "x" * 20_000})
+    client.post("/teams/", {"name": "Strangers"})
+    assert not client.session.keys()
 
 
 def test_a_diagnosis_is_shown_with_its_source(browse, teammate, team_scan):

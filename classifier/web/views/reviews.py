@@ -1,6 +1,6 @@
 """Impressions, reviews, and diagnoses of a scan, and the way through the unread scans."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +16,14 @@ from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, ServiceError
 from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.web.http import SignedInRequest
+from classifier.web.kept_entry import take_entry
 from classifier.web.reading_forms import DiagnosisForm, ImpressionForm, ReadingForm, ReviewForm
 from classifier.web.views.scans import scan_page
 
 LEAVES = "next"
 """Name of the button that saves and goes to the next unread scan."""
+
+SESSION_ENDED = "Your session had ended, so nothing was recorded yet. Check what you entered and save it again."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -31,7 +34,7 @@ def review_create(request: SignedInRequest, analysis_id: UUID) -> HttpResponse:
         shown = get_scan(request.user, analysis.scan_id)
     except (Analysis.DoesNotExist, Scan.DoesNotExist):
         return _gone(request)
-    form = ReviewForm(request.POST, analysis=analysis)
+    form = ReviewForm(_entered(request), analysis=analysis)
     return _record(
         request,
         shown,
@@ -51,7 +54,7 @@ def impression_create(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     return _record(
         request,
         shown,
-        ImpressionForm(request.POST),
+        ImpressionForm(_entered(request)),
         record=lambda values, _: record_impression(shown, by=request.user, **values),
         last=lambda: own_impression(request.user, shown),
     )
@@ -67,7 +70,7 @@ def diagnosis_create(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     return _record(
         request,
         shown,
-        DiagnosisForm(request.POST),
+        DiagnosisForm(_entered(request)),
         record=lambda values, seen: record_diagnosis(shown, by=request.user, seen=seen, **values),
         last=lambda: own_last_diagnosis(request.user, shown),
     )
@@ -104,7 +107,11 @@ def _record(
     """
     if request.method != "POST":
         # The sign-in page leads here after a session that ended.
-        return redirect(shown)
+        if not form.is_bound:
+            return redirect(shown)
+        form.full_clean()
+        form.add_error(None, SESSION_ENDED)
+        return scan_page(request, shown, bound=form)
     if not form.is_valid():
         return scan_page(request, shown, bound=form, status=400)
     values = form.statement()
@@ -126,6 +133,11 @@ def _record(
     return redirect(found or shown)
 
 
+def _entered(request: SignedInRequest) -> Mapping[str, Any] | None:
+    """Return what the request sends, or what was kept from a session that had ended; None without either."""
+    return request.POST if request.method == "POST" else take_entry(request)
+
+
 def _says(statement: object | None, values: dict[str, Any]) -> bool:
     """Return whether a stored statement is what a form says. A finding is not compared with an agreement."""
     agrees = values.get("verdict") == Review.Verdict.AGREE
@@ -138,7 +150,8 @@ def _says(statement: object | None, values: dict[str, Any]) -> bool:
 
 def _gone(request: SignedInRequest) -> HttpResponse:
     """Show what was typed about a scan that no longer exists, or that the person cannot see."""
-    return render(request, "web/review_lost.html", {"comment": request.POST.get("comment", "")}, status=404)
+    entered = _entered(request) or {}
+    return render(request, "web/review_lost.html", {"comment": entered.get("comment", "")}, status=404)
 
 
 def _visible(request: SignedInRequest, text: str) -> Scan | None:
