@@ -55,6 +55,12 @@ def test_the_policy_allows_nothing_inline(browse, owner):
 
 
 @pytest.mark.django_db
+def test_a_page_for_administrators_refers_to_them(browse, owner):
+    page = browse(owner).get("/settings/assistant/").content.decode()
+    assert "ask your administrator" in " ".join(page.split())
+
+
+@pytest.mark.django_db
 def test_a_polling_page_whose_session_ended_goes_to_the_sign_in(browse, scan):
     headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{scan.get_absolute_url()}"}
     response = browse().get(f"{scan.get_absolute_url()}status/", headers=headers)
