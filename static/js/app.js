@@ -51,6 +51,10 @@
     });
   }
 
+  // A form that was sent back shows its first mistake, also on a phone, where the form is far down the page.
+  const mistake = document.querySelector("[data-mistake], .field-error");
+  if (mistake && mistake.getBoundingClientRect().bottom > innerHeight) mistake.scrollIntoView({ block: "center" });
+
   // A box that checks all boxes of its form, also after the form was replaced.
   document.addEventListener("change", (event) => {
     const box = event.target;
