@@ -54,6 +54,11 @@ def test_no_page_shows_a_withheld_answer(browse, owner, scan, name):
     assert "No single place stands out" not in page
 
 
+def test_the_way_through_the_unread_scans_does_not_end_at_a_withheld_answer(browse, owner, scan):
+    page = browse(owner).get(scan.get_absolute_url()).content.decode()
+    assert f"{reverse('web:unread')}?after={scan.pk}" in page
+
+
 def test_an_analysis_knows_the_problems_of_its_scan_however_it_was_loaded(owner, scan):
     current = scan.current_analysis
     assert withheld(Analysis.objects.get(pk=current.pk))
