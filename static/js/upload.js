@@ -58,7 +58,8 @@
     event.preventDefault();
     askToSignIn();
   });
-  signIn.querySelector("[data-continue]").addEventListener("click", goOn);
+  signIn.querySelector("[data-sign-in]").addEventListener("submit", signInHere);
+  // The person comes back from another tab.
   window.addEventListener("focus", () => {
     if (signIn.open) goOn();
   });
@@ -218,11 +219,36 @@
     sendNext();
   }
 
+  async function signInHere(event) {
+    event.preventDefault();
+    const fields = event.target;
+    const wrong = signIn.querySelector("[data-sign-in-error]");
+    wrong.textContent = "";
+    try {
+      // The sign-in page has a valid token of the form. Someone who has signed in already is led elsewhere.
+      const page = parsed(await (await fetch(fields.action)).text());
+      const token = page.querySelector("[name=csrfmiddlewaretoken]").value;
+      const body = new URLSearchParams({ ...Object.fromEntries(new FormData(fields)), csrfmiddlewaretoken: token });
+      const answer = await fetch(fields.action, { method: "POST", body });
+      const mistake = parsed(await answer.text()).querySelector("main .notice-error, main .field-error")?.textContent.trim();
+      if (answer.ok && !mistake) await goOn();
+      else wrong.textContent = mistake || "You could not be signed in here. Sign in in another tab.";
+    } catch {
+      wrong.textContent = "The server cannot be reached. Try again in a moment.";
+    }
+    wrong.hidden = !wrong.textContent || !signIn.open;
+    if (!signIn.open) fields.reset();
+  }
+
+  function parsed(text) {
+    return new DOMParser().parseFromString(text, "text/html");
+  }
+
   // Fetches the page again, for the token of the new session.
   async function goOn() {
     const answer = await fetch(form.dataset.page, { credentials: "same-origin" }).catch(() => null);
     if (!answer?.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = parsed(await answer.text());
     const fresh = page.querySelector("[data-upload]");
     if (!fresh) return;
     if (fresh.dataset.user !== form.dataset.user) {

@@ -167,15 +167,30 @@ def test_files_wait_while_the_session_has_ended(open_page, sign_up):
     dialog = page.locator("#sign-in")
     expect(dialog).to_be_visible()
     with page.context.expect_page() as opened:
-        dialog.get_by_role("link", name="Sign in").click()
+        dialog.get_by_role("link", name="Sign in in another tab").click()
     other = opened.value
     other.fill("#id_login", name)
     other.fill("#id_password", PASSWORD)
     other.click("main button[type=submit]")
     other.wait_for_url("**/about/")
     other.close()
-    if dialog.is_visible():
-        dialog.get_by_role("button", name="Continue").click()
+    # A headless window has no focus to regain.
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
+
+
+def test_signing_in_beside_the_waiting_files(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    page.context.clear_cookies(name="sessionid")
+    page.set_input_files("#id_image", [MENINGIOMA, SAMPLES / "notumor-1.jpg"])
+    dialog = page.locator("#sign-in")
+    for password, message in (("wrong password", "Wrong user name"), (PASSWORD, "")):
+        dialog.get_by_label("Password").fill(password)
+        dialog.get_by_role("button", name="Sign in").click()
+        if message:
+            expect(dialog.locator("[data-sign-in-error]")).to_contain_text(message)
     expect(dialog).to_be_hidden()
     expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
 
