@@ -3,15 +3,20 @@
 from django.http import HttpRequest
 
 KEY = "kept_entry"
-MAX_LENGTH = 10_000
-"""Characters that are kept. A comment is shorter; strangers must not fill the database of sessions."""
+TEXTS = ("comment", "impression")
+"""Fields of the forms that are kept: reviews and reports."""
+MAX_LENGTH = 30_000
+"""Characters that are kept. A report is shorter; strangers must not fill the database of sessions."""
+SESSION_ENDED = "Your session had ended, so nothing was recorded yet. Check what you entered and save it again."
 
 
-def keep_entry(request: HttpRequest) -> None:
-    """Keep the form that the request sends, if it has a comment. It takes the place of an earlier one."""
+def keep_entry(request: HttpRequest) -> bool:
+    """Keep the form that the request sends, in place of an earlier one. Return False if it is not one to be kept."""
     fields = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
-    if "comment" in fields and sum(map(len, fields.values())) <= MAX_LENGTH:
-        request.session[KEY] = {"path": request.path, "fields": fields}
+    if not any(name in fields for name in TEXTS) or sum(map(len, fields.values())) > MAX_LENGTH:
+        return False
+    request.session[KEY] = {"path": request.path, "fields": fields}
+    return True
 
 
 def take_entry(request: HttpRequest) -> dict[str, str] | None:

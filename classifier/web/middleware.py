@@ -6,6 +6,8 @@ from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils import timezone
@@ -35,8 +37,8 @@ class PrivateResponses:
         if _asks_to_sign_in(response):
             if request.headers.get("HX-Request") == "true":
                 return _leave_page(request)
-            if request.method == "POST":
-                keep_entry(request)
+            if request.method == "POST" and not keep_entry(request):
+                return _sign_in_for_page(request)
         if (
             response.get("Content-Type", "").startswith("text/html")
             and not response.has_header("Cache-Control")
@@ -79,6 +81,20 @@ def _zone_names() -> frozenset[str]:
 
 def _asks_to_sign_in(response: HttpResponse) -> bool:
     return isinstance(response, HttpResponseRedirect) and urlsplit(response.url).path == resolve_url(settings.LOGIN_URL)
+
+
+def _sign_in_for_page(request: HttpRequest) -> HttpResponse:
+    """Return a redirect to the sign-in page that leads back to the page of the form.
+
+    The address of a form itself often answers no GET request.
+    """
+    messages.warning(request, "Your session had ended, so nothing was changed. Sign in and try again.")
+    try:
+        page = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        page = urlsplit("")
+    address = page._replace(scheme="", netloc="", fragment="").geturl() if page.netloc == request.get_host() else "/"
+    return redirect_to_login(address)
 
 
 def _leave_page(request: HttpRequest) -> HttpResponse:

@@ -52,6 +52,16 @@ def test_a_second_window_is_told_and_keeps_its_text(scan, owner, browse) -> None
     assert Report.objects.get().findings == "A mass."
 
 
+def test_a_report_that_was_sent_after_the_session_had_ended_is_kept(scan, owner, browse) -> None:
+    client = browse()
+    client.post(compose(scan), TEXTS | {"version": 0, "impression": "Typed for half an hour."})
+    client.force_login(owner)
+    page = client.get(compose(scan)).content.decode()
+    assert "Your session had ended, so nothing was recorded yet." in page
+    assert "Typed for half an hour." in page
+    assert "Typed for half an hour." not in client.get(compose(scan)).content.decode()
+
+
 def test_a_template_fills_what_is_empty(scan, owner, browse) -> None:
     client = browse(owner)
     client.post(reverse("web:report_templates"), {"name": "MR", "findings": "T: {outcome}", "impression": "I"})

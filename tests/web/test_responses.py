@@ -1,5 +1,7 @@
 """What holds for every page: caches, policy, ended sessions, and errors."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
@@ -52,6 +54,22 @@ def test_the_policy_allows_nothing_inline(browse, owner):
     policy = browse(owner).get("/")["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert "default-src 'none'" in policy
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("http://testserver/scans/?result=failed#top", "/scans/?result=failed"),
+        ("http://elsewhere.example/scans/", "/"),
+        ("http://[broken", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_whose_session_ended_leads_back_to_its_page(browse, referer, page):
+    response = browse().post("/notifications/read/", headers={"Referer": referer})
+    assert parse_qs(urlsplit(response.url).query)["next"] == [page]
+    assert "nothing was changed" in browse().post("/notifications/read/", follow=True).content.decode()
 
 
 @pytest.mark.django_db

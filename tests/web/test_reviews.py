@@ -10,6 +10,7 @@ from classifier.models import Diagnosis, Impression, Review
 from classifier.selectors.analysis import get_analysis
 from classifier.services.review import submit_review
 from classifier.services.scan import delete_scan
+from classifier.web.kept_entry import KEY
 from tests.factories import PASSWORD, make_analysis, make_scan
 
 pytestmark = pytest.mark.django_db
@@ -134,11 +135,11 @@ def test_what_was_entered_in_a_session_that_had_ended_is_kept(browse, teammate, 
     assert client.get(address).url == team_scan.get_absolute_url()
 
 
-def test_only_what_is_as_long_as_a_comment_is_kept_for_strangers(browse, team_scan):
+def test_only_what_is_as_long_as_a_report_is_kept_for_strangers(browse, team_scan):
     client = browse()
-    client.post(review_url(team_scan), CORRECT | {"comment": "x" * 20_000})
+    client.post(review_url(team_scan), CORRECT | {"comment": "x" * 40_000})
     client.post("/teams/", {"name": "Strangers"})
-    assert not client.session.keys()
+    assert KEY not in client.session
 
 
 def test_a_diagnosis_is_shown_with_its_source(browse, teammate, team_scan):

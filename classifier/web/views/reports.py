@@ -32,6 +32,7 @@ from classifier.services.report import add_addendum, delete_draft, save_draft, s
 from classifier.services.report_template import filled_texts
 from classifier.text_changes import changes
 from classifier.web.http import SignedInRequest, scan_or_404
+from classifier.web.kept_entry import SESSION_ENDED, take_entry
 from classifier.web.report_forms import AddendumForm, ReportForm, VerifyForm
 
 # Newer ones are what people look for; the scan's page leads to the rest.
@@ -59,7 +60,12 @@ def report_compose(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         return _sealed(request, scan)
     draft = draft_of(request.user, scan)
     if request.method != "POST":
-        return compose_page(request, scan, draft, initial_form(request, scan, draft))
+        entered = take_entry(request)
+        form = initial_form(request, scan, draft) if entered is None else ReportForm(entered)
+        if form.is_bound:
+            form.full_clean()
+            form.add_error(None, SESSION_ENDED)
+        return compose_page(request, scan, draft, form)
     if request.POST.get("action") == "delete" and draft is not None:
         delete_draft(draft, by=request.user)
         messages.success(request, "The draft was deleted.")

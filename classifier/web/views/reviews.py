@@ -16,14 +16,12 @@ from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, ServiceError
 from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.web.http import SignedInRequest
-from classifier.web.kept_entry import take_entry
+from classifier.web.kept_entry import SESSION_ENDED, take_entry
 from classifier.web.reading_forms import DiagnosisForm, ImpressionForm, ReadingForm, ReviewForm
 from classifier.web.views.scans import scan_page
 
 LEAVES = "next"
 """Name of the button that saves and goes to the next unread scan."""
-
-SESSION_ENDED = "Your session had ended, so nothing was recorded yet. Check what you entered and save it again."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
