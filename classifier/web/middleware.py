@@ -89,19 +89,21 @@ def _sign_in_for_page(request: HttpRequest) -> HttpResponse:
     The address of a form itself often answers no GET request.
     """
     messages.warning(request, "Your session had ended, so nothing was changed. Sign in and try again.")
+    host, page = _page_of(request.headers.get("Referer", ""))
+    return redirect_to_login(page if host == request.get_host() else "/")
+
+
+def _page_of(url: str) -> tuple[str, str]:
+    """Return the host of a URL, and its path with the query; "/" for none."""
     try:
-        page = urlsplit(request.headers.get("Referer", ""))
+        parts = urlsplit(url)
     except ValueError:
-        page = urlsplit("")
-    address = page._replace(scheme="", netloc="", fragment="").geturl() if page.netloc == request.get_host() else "/"
-    return redirect_to_login(address)
+        return "", "/"
+    return parts.netloc, parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
 
 
 def _leave_page(request: HttpRequest) -> HttpResponse:
-    try:
-        page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
-    except ValueError:
-        page = "/"
+    _, page = _page_of(request.headers.get("HX-Current-URL", ""))
     # 401, so that a script without htmx sees that the request failed.
     return HttpResponse(
         status=401, headers={"HX-Redirect": f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': page})}"}

@@ -84,6 +84,9 @@ def test_a_polling_page_whose_session_ended_goes_to_the_sign_in(browse, scan):
     response = browse().get(f"{scan.get_absolute_url()}status/", headers=headers)
     assert response.status_code == 401
     assert response["HX-Redirect"] == "/accounts/login/?next=" + scan.get_absolute_url().replace("/", "%2F")
+    headers["HX-Current-URL"] = "http://testserver/scans/?result=failed"
+    response = browse().get("/scans/", headers=headers)
+    assert response["HX-Redirect"] == "/accounts/login/?next=%2Fscans%2F%3Fresult%3Dfailed"
 
 
 @pytest.mark.django_db
