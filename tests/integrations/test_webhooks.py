@@ -270,6 +270,8 @@ def test_failing_webhooks_need_attention(receiver, browse, owner):
     WebhookDelivery.objects.filter(pk=row.pk).update(attempts=len(sending.PAUSES))
     sending.send_due_messages()
     page = browse(owner).get("/attention/").content.decode()
+    assert "Nothing needs attention" not in page
+    assert "Needs attention (1)" in browse(owner).get("/scans/").content.decode()
     assert "Webhooks that fail (1)" in page
     assert "Off after failures" in page
     client = browse(owner)
