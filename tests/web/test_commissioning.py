@@ -1,6 +1,7 @@
 """The pages of a commissioning."""
 
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -129,3 +130,30 @@ def test_files_of_the_report(commissioning, browse, owner, team) -> None:
     assert "compact 0.1" in text(table)
     assert "b.json: The file is no signed acceptance report." in text(table)
     assert client.post(reverse("web:acceptance_compare")).status_code == 400
+
+
+def test_each_button_adds_the_scans_that_it_names(commissioning, browse, owner, team) -> None:
+    client = browse(owner)
+    scan = make_scan(owner, team=team)
+    buttons = dict(
+        reversed(found)
+        for found in re.findall(r'value="(\w+)">([^<]+)</button>', text(client.get(commissioning.get_absolute_url())))
+    )
+    address = commissioning.get_absolute_url()
+    page = text(client.post(address, {"action": buttons["All with a review or diagnosis"]}, follow=True))
+    assert "No case was added: the team has no further scan with a review or a diagnosis." in page
+    page = text(client.post(address, {"action": buttons["All, also without truth"]}, follow=True))
+    assert "1 case added." in page
+    assert CommissioningCase.objects.get().scan == scan
+    page = text(client.post(address, {"action": buttons["All, also without truth"]}, follow=True))
+    assert "No case was added: the team has no further scan." in page
+
+
+def test_scans_that_cannot_be_cases_ask_for_no_file(commissioning, browse, owner, team) -> None:
+    content = png_bytes()
+    for _ in range(2):
+        make_scan(owner, team=team, content=content)
+    page = text(browse(owner).post(commissioning.get_absolute_url(), {"action": "add_all_scans"}))
+    assert "1 case added, 1 not" in page
+    assert "another case shows the same image" in page
+    assert "send the file again" not in page

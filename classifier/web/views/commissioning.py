@@ -94,7 +94,9 @@ def commissioning_or_404(request: SignedInRequest, commissioning_id: UUID) -> Co
         raise Http404("There is no such commissioning.") from error
 
 
-def _page(request: SignedInRequest, shown: Commissioning, *, added: Added | None = None) -> HttpResponse:
+def _page(
+    request: SignedInRequest, shown: Commissioning, *, added: Added | None = None, from_file: bool = False
+) -> HttpResponse:
     report = acceptance_of(shown)
     cases = in_review_order(shown)
     truths = truths_of(shown, cases)
@@ -107,6 +109,7 @@ def _page(request: SignedInRequest, shown: Commissioning, *, added: Added | None
         "page": page,
         "rows": case_rows(request.user, shown, page.object_list),
         "added": added,
+        "from_file": from_file,
         "report": report,
         "site": site_calibration_of(shown),
         "acceptance": None if report is None else acceptance_fragment(report),
@@ -128,14 +131,21 @@ def limit_rows(shown: Commissioning) -> list[tuple[str, float]]:
     return [(BY_KEY[key].label, limits.shares[key]) for key in BY_KEY if key in limits.shares]
 
 
-def _told(request: SignedInRequest, shown: Commissioning, added: Added) -> HttpResponse:
-    messages.success(request, f"{added.number} case{'' if added.number == 1 else 's'} added.")
-    return _page(request, shown, added=added) if added.problems else redirect(shown)
-
-
 def _add_scans(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     with_truth = request.POST.get("action") == "add_scans"
-    return _told(request, shown, add_team_cases(shown, by=request.user, with_truth=with_truth))
+    added = add_team_cases(shown, by=request.user, with_truth=with_truth)
+    if added.problems:
+        return _page(request, shown, added=added)
+    kind = " with a review or a diagnosis" if with_truth else ""
+    return _told(request, shown, added, none=f"No case was added: the team has no further scan{kind}.")
+
+
+def _told(request: SignedInRequest, shown: Commissioning, added: Added, *, none: str) -> HttpResponse:
+    if added.number:
+        messages.success(request, f"{added.number} case{'' if added.number == 1 else 's'} added.")
+    else:
+        messages.warning(request, none)
+    return redirect(shown)
 
 
 def _add_case_file(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
@@ -147,7 +157,9 @@ def _add_case_file(request: SignedInRequest, shown: Commissioning) -> HttpRespon
         raise ServiceError(f"You can upload at most {MAX_FILES} images at once. Send the others with the file again.")
     named = {image.name or "": image for image in images}
     added = add_case_file(shown, by=request.user, content=file.read(), images=named)  # type: ignore[arg-type]
-    return _told(request, shown, added)
+    if added.problems:
+        return _page(request, shown, added=added, from_file=True)
+    return _told(request, shown, added, none="No case was added: the file names none.")
 
 
 def _retry(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
