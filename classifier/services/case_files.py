@@ -46,7 +46,10 @@ def add_case_file(
     problems, cases, used = list(parsed.problems), [], set()
     for row in parsed.rows:
         name = row.file.rpartition("/")[2]
-        if name in images:
+        found: Scan | str
+        if name in used:
+            found = "another row names this image already."
+        elif name in images:
             used.add(name)
             found = _stored(commissioning, row, by=by, name=name, file=images[name])
         else:

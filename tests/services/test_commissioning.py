@@ -158,6 +158,7 @@ def test_a_file_of_cases_finds_stores_and_refuses(commissioning, owner, team, te
         "broken.png,pituitary,",
         "missing.png,glioma,",
         "kept.png,cyst,",
+        "export/sent.png,glioma,P-78",
     ]
     images = {"sent.png": png_bytes(), "broken.png": b"GIF89a", "stray.png": png_bytes()}
 
@@ -171,8 +172,10 @@ def test_a_file_of_cases_finds_stores_and_refuses(commissioning, owner, team, te
         "Row 7 (kept.png)",
         "Row 5 (broken.png)",
         "Row 6 (missing.png)",
+        "Row 8 (export/sent.png)",
         "stray.png",
     ]
+    assert not Scan.objects.filter(patient_reference="P-78").exists()
     stored = Scan.objects.get(patient_reference="P-77")
     assert (stored.team, stored.commissioning_cases.get().stated_truth) == (team, "pituitary")
     again = send()
