@@ -12,7 +12,7 @@ from classifier.acceptance.signature import sign
 from classifier.events import Kind, record_events
 from classifier.models import AcceptanceReport, Commissioning, Event, SiteCalibration, User
 from classifier.selectors.acceptance import measured_cases, measured_model
-from classifier.selectors.commissioning import installed_card, limits_of, progress_of
+from classifier.selectors.commissioning import Progress, installed_card, limits_of, progress_of
 from classifier.services.commissioning import lock_team, require_team_owner
 from classifier.services.commissioning_cases import CLOSED, require_open, require_open_now
 from classifier.services.errors import Conflict
@@ -34,12 +34,7 @@ def close_commissioning(commissioning: Commissioning, *, by: User) -> Acceptance
         Conflict: If it is closed already, analyses are still waiting, or a case changed meanwhile.
     """
     require_open_now(commissioning, by=by)
-    waiting = progress_of(commissioning).waiting
-    if waiting:
-        raise Conflict(
-            f"{waiting} analys{'is is' if waiting == 1 else 'es are'} waiting or running. Close it after they end.",
-            code="unfinished",
-        )
+    require_finished(progress_of(commissioning))
     # Seconds with thousands of cases: outside of the transaction, which lets nobody else write on SQLite.
     results, circumstances, state = measured_cases(commissioning)
     now = timezone.now()
@@ -66,6 +61,15 @@ def close_commissioning(commissioning: Commissioning, *, by: User) -> Acceptance
         raise Conflict(CLOSED, code="closed") from error
     logger.info("commissioning_closed", commissioning=str(commissioning.pk), by=by.pk, verdict=content["verdict"])
     return report
+
+
+def require_finished(progress: Progress) -> None:
+    """Raise `Conflict` while analyses are waiting or running."""
+    if waiting := progress.waiting:
+        raise Conflict(
+            f"{waiting} analys{'is is' if waiting == 1 else 'es are'} waiting or running. Close it after they end.",
+            code="unfinished",
+        )
 
 
 def _keep_calibration(commissioning: Commissioning, fit: dict[str, Any] | None) -> None:

@@ -56,6 +56,11 @@ class CommissioningForm(StyledForm):
         """The prevalence, and the limits that need it."""
         return [self["prevalence"], *(self[key] for key in AT_PREVALENCE)]
 
+    @property
+    def uses_prevalence(self) -> bool:
+        """Whether a field of `prevalence_fields` has a value or an error; such fields must not be folded away."""
+        return any(field.value() or field.errors for field in self.prevalence_fields)
+
     def clean(self) -> dict[str, Any]:
         """Put the limits together."""
         values = super().clean() or {}

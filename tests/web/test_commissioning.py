@@ -157,3 +157,38 @@ def test_scans_that_cannot_be_cases_ask_for_no_file(commissioning, browse, owner
     assert "1 case added, 1 not" in page
     assert "another case shows the same image" in page
     assert "send the file again" not in page
+
+
+def test_closing_waits_for_analyses_before_it_asks(commissioning, browse, owner, team) -> None:
+    client = browse(owner)
+    make_scan(owner, team=team)
+    client.post(commissioning.get_absolute_url(), {"action": "add_all_scans"})
+    page = text(client.post(commissioning.get_absolute_url(), {"action": "close"}, follow=True))
+    assert "1 analysis is waiting or running. Close it after they end." in page
+    assert "Close and make the report" not in page
+
+
+def test_progress_says_when_the_list_of_cases_is_out_of_date(commissioning, browse, owner, team) -> None:
+    client = browse(owner)
+    make_shadow_case(commissioning, make_scan(owner, team=team))
+    said = "Reload the list of cases"
+    assert said not in text(client.get(commissioning.get_absolute_url()))
+    assert said in text(client.get(commissioning.get_absolute_url(), {"part": "progress"}))
+
+
+def test_an_error_of_a_folded_limit_is_in_sight(two_models, browse, owner, team) -> None:
+    client = browse(owner)
+    address = reverse("web:commissionings", args=[team.pk])
+    opened = '<details class="fold" open>'
+    assert opened not in text(client.get(address))
+    assert opened in text(client.post(address, START | {"false_omission": "200"}))
+
+
+def test_a_closed_commissioning_asks_for_no_review(commissioning, browse, owner, team) -> None:
+    client = browse(owner)
+    make_shadow_case(commissioning, make_scan(owner, team=team))
+    assert "Not known: review the scan" in text(client.get(commissioning.get_absolute_url()))
+    close_commissioning(commissioning, by=owner)
+    page = text(client.get(commissioning.get_absolute_url()))
+    assert "review the scan" not in page
+    assert "do not change the report" in page

@@ -23,7 +23,7 @@ from classifier.selectors.commissioning import (
 )
 from classifier.selectors.commissioning_cases import case_rows, in_review_order, truths_of
 from classifier.selectors.model import model_choices
-from classifier.services.acceptance import close_commissioning, switch_site_calibration
+from classifier.services.acceptance import close_commissioning, require_finished, switch_site_calibration
 from classifier.services.case_files import add_case_file
 from classifier.services.commissioning import start_commissioning
 from classifier.services.commissioning_cases import Added, add_team_cases, remove_case, retry_cases
@@ -72,7 +72,7 @@ def commissioning(request: SignedInRequest, commissioning_id: UUID) -> HttpRespo
     shown = commissioning_or_404(request, commissioning_id)
     if request.method != "POST":
         if request.GET.get("part") == "progress":
-            return render(request, "web/_commissioning_progress.html", _progress(shown))
+            return render(request, "web/_commissioning_progress.html", _progress(shown) | {"is_update": True})
         return _page(request, shown)
     action = ACTIONS.get(request.POST.get("action", ""))
     if action is None:
@@ -171,6 +171,7 @@ def _retry(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
 def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     if not is_confirmed(request) and is_owner(shown.team, request.user):
         progress = progress_of(shown)
+        require_finished(progress)
         return ask(
             request,
             heading=f"Close “{shown.title}”?",
