@@ -32,7 +32,7 @@ def side_by_side(files: Sequence[tuple[str, SignedFile]]) -> Table:
         ("Model", [f"{report['model']['name']} {report['model']['version']}" for report in reports]),
         ("Closed on", [str(report["closed"]) for report in reports]),
         ("Cases with truth", [f"{report['counts']['with_truth']:,}" for report in reports]),
-        ("Prevalence", [_prevalence(report["limits"]["prevalence"]) for report in reports]),
+        ("Prevalence", [prevalence_text(report["limits"]["prevalence"]) for report in reports]),
         ("Patients", [f"{report['counts']['patients']:,}" for report in reports]),
         ("Verdict", [VERDICT_LABELS.get(report["verdict"], report["verdict"]) for report in reports]),
     ]
@@ -51,5 +51,6 @@ def figure_text(figure: dict[str, Any] | None) -> str:
     return with_interval(figure["value"], figure["low"], figure["high"], digits=1)
 
 
-def _prevalence(value: float | None) -> str:
+def prevalence_text(value: float | None) -> str:
+    """Return the prevalence that a site stated beforehand."""
     return "not stated" if value is None else f"{round(100 * value, 2):g}%"

@@ -7,9 +7,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from classifier.acceptance.limits import BY_KEY, VERDICT_LABELS, Verdict
-from classifier.acceptance.side_by_side import figure_text
+from classifier.acceptance.side_by_side import figure_text, prevalence_text
 from classifier.acceptance.signature import fingerprint_of
-from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
+from classifier.findings import FINDING_LABELS, FINDINGS, OUTCOME_LABELS, TUMOR, Outcome
 from classifier.models import AcceptanceReport
 from classifier.reports.html import style
 from classifier.wording import percent
@@ -28,6 +28,8 @@ CHANGES = (
     ("missed", "Tumors answered with “no tumor”"),
 )
 """Figures that a site calibration changes, by key."""
+ANSWERS = (*FINDINGS, TUMOR, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI)
+"""Answers in the order of the table of truths and answers."""
 
 
 def acceptance_fragment(report: AcceptanceReport) -> SafeString:
@@ -58,6 +60,7 @@ def acceptance_context(report: AcceptanceReport) -> dict[str, Any]:
         "content": content,
         "sentence": SENTENCES[content["verdict"]],
         "judged": [_judged(row) for row in content["judged"]],
+        "prevalence": prevalence_text(content["limits"]["prevalence"]),
         "figure_rows": [
             (row["label"], figure_text(row), row["images"], row["patients"])
             for row in content["figures"]
@@ -86,9 +89,10 @@ def _judged(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _confusion(table: dict[str, dict[str, int]]) -> dict[str, Any]:
-    names = list(dict.fromkeys(name for row in table.values() for name in row))
+    found = {name for row in table.values() for name in row}
+    names = [name for name in ANSWERS if name in found]
     return {
-        "answers": [FINDING_LABELS.get(name) or OUTCOME_LABELS.get(name, name).lower() for name in names],
+        "answers": [FINDING_LABELS.get(name) or OUTCOME_LABELS[name] for name in names],
         "rows": [(FINDING_LABELS.get(truth, truth), [row[name] for name in names]) for truth, row in table.items()],
     }
 
@@ -112,6 +116,6 @@ def _changes(fit: dict[str, Any] | None) -> list[tuple[str, str, str]]:
         return []
 
     def text(key: str, value: float) -> str:
-        return f"{value:.3f}" if key in ("ece", "nll") else percent(value, digits=1)
+        return f"{value:.3f}" if key == "nll" else percent(value, digits=1)
 
     return [(label, text(key, fit["before"][key]), text(key, fit["after"][key])) for key, label in CHANGES]

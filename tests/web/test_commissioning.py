@@ -192,3 +192,27 @@ def test_a_closed_commissioning_asks_for_no_review(commissioning, browse, owner,
     page = text(client.get(commissioning.get_absolute_url()))
     assert "review the scan" not in page
     assert "do not change the report" in page
+
+
+def test_the_report_names_prevalence_answers_and_units_alike(two_models, browse, owner, team) -> None:
+    client = browse(owner)
+    fields = START | {"prevalence": "12.5", "false_omission": "2", "ece": "10"}
+    client.post(reverse("web:commissionings", args=[team.pk]), fields)
+    commissioning = Commissioning.objects.get()
+    for number in range(40):
+        truth = "glioma" if number % 2 else "notumor"
+        answer = ("uncertain", "not_brain_mri", truth)[min(number, 2)]
+        make_shadow_case(commissioning, make_scan(owner, team=team), answer=answer, truth=truth)
+    for number, truth in enumerate(("glioma", "notumor", "notumor"), start=40):
+        reference = f"P-{number}"
+        make_shadow_case(
+            commissioning, make_scan(owner, team=team, patient_reference=reference), answer=truth, truth=truth
+        )
+    close_commissioning(commissioning, by=owner)
+    page = text(client.get(commissioning.get_absolute_url()))
+    assert "Prevalence at the site, stated beforehand: 12.5%." in page
+    answers = re.findall(r'scope="col">([^<]+)</th>', page.partition("Truth and answer")[2].partition("</thead>")[0])
+    assert answers == ["Truth", "Glioma", "No tumor", "Uncertain", "Not a brain MR image"]
+    calibration = page.partition('id="acceptance-calibration"')[2]
+    assert re.search(r"Expected calibration error</th> <td>[0-9.]+%</td>", calibration)
+    assert page.count("Site calibration</h2>") == 1
