@@ -132,8 +132,9 @@ def _ece(cases: Cases, draws: Resampling) -> AcceptanceFigure:
     sizes = draws.counts @ np.bincount(owners, minlength=draws.groups)
     drawn = np.divide(np.abs(draws.counts @ gaps).sum(axis=1), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
     value = metrics.ece(p, labels)
-    low, high = interval(drawn) or (value, value)
     patients = len(set(owners.tolist()))
+    # Draws of a single patient are all alike. They say nothing about another one.
+    low, high = (interval(drawn) or (0.0, 1.0)) if patients > 1 else (0.0, 1.0)
     return AcceptanceFigure("ece", label, value, min(low, value), max(high, value), None, int(keep.sum()), patients)
 
 
@@ -163,7 +164,7 @@ def _at_prevalence(
             for a, b in zip(sensitivities[known], specificities[known], strict=True)
         ]
         bounds[key] += list(interval(np.array(rates_drawn)) or ())
-    images, patients = found.images + clear.images, len(set(cases.patients))
+    images, patients = found.images + clear.images, len({cases.patients[i] for i in np.flatnonzero(seen)})
     return [
         AcceptanceFigure(key, label, value[key], min(bounds[key]), max(bounds[key]), None, images, patients)
         for key, label in labels.items()

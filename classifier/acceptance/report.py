@@ -172,7 +172,11 @@ def _not_known(known: Cases, about: Circumstances, *, fit: SiteFit | None, insta
         if len({known.patients[i] for i in np.flatnonzero(known.truths == name)}) < FEW_PATIENTS
     ]
     if few:
-        said.append(f"Fewer than {FEW_PATIENTS} patients show {_listed(few)}: how they fare is not known.")
+        each = " each" if len(few) > 1 else ""
+        said.append(
+            f"There are fewer than {FEW_PATIENTS} patients{each} with {_listed(few)}. How well the model recognizes "
+            "these is not known."
+        )
     if about.no_reference:
         said.append(
             f"Without a patient reference: {_cases(about.no_reference)}, each counted as a patient. If several are of "
@@ -187,12 +191,15 @@ def _not_known(known: Cases, about: Circumstances, *, fit: SiteFit | None, insta
     else:
         said.append("No case shows another disease. How the model answers one is not known.")
     said.append(_of_calibration(fit, installed=installed))
-    if about.lost or about.moved or about.removed or about.failed or about.other_version:
-        said.append(
-            f"Not measured: {_cases(about.lost)} whose scan was deleted, {about.moved} moved out of the team, "
-            f"{about.removed} removed by an owner, {about.failed} whose analysis failed, and {about.other_version} "
-            "that another version analyzed."
-        )
+    missing = [
+        (about.lost, "whose scan was deleted"),
+        (about.moved, "whose scan was moved out of the team"),
+        (about.removed, "removed by an owner"),
+        (about.failed, "whose analysis failed"),
+        (about.other_version, "analyzed by another version"),
+    ]
+    if parts := [f"{_cases(number)} {reason}" for number, reason in missing if number]:
+        said.append(f"Not measured: {_listed(parts)}.")
     said.append("Scanners, sequences, and patients that the cases do not hold are not covered; nor are later changes.")
     return said
 
@@ -216,4 +223,6 @@ def _cases(number: int) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    if len(words) < 3:
+        return " and ".join(words)
+    return f"{', '.join(words[:-1])}, and {words[-1]}"

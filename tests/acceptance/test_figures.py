@@ -81,6 +81,21 @@ def test_predictive_values_follow_from_the_prevalence() -> None:
         assert found[key].low < found[key].value < found[key].high
 
 
+def test_a_refused_patient_counts_in_no_rate_that_leaves_refused_images_out() -> None:
+    results = [
+        result("a", "glioma", "glioma"),
+        result("b", "notumor", "notumor"),
+        result("c", "glioma", "not_brain_mri"),
+    ]
+    found = by_key(results, prevalence=0.1)
+    assert (found["false_omission"].images, found["false_omission"].patients) == (2, 2)
+
+
+def test_one_patient_proves_no_calibration() -> None:
+    found = by_key([result("a", "glioma", "glioma"), result("a", "glioma", "glioma")])["ece"]
+    assert (found.low, found.high, found.patients) == (0.0, 1.0, 1)
+
+
 def test_no_limit_is_judged_with_too_few_cases() -> None:
     results = [result(f"t{i}", "glioma", "glioma") for i in range(100)]
     figures = figures_of(Cases.of(results), prevalence=None)
@@ -143,5 +158,10 @@ def test_a_report_is_made_of_whatever_there_is(results) -> None:
     assert content["verdict"] in ("met", "not_met", "too_few")
     assert content["counts"]["with_truth"] == sum(bool(item.truth) for item in results)
     said = " ".join(content["not_known"])
-    for words in ("1 case is not known", "agree with it more often", "too narrow", "1 case whose scan was deleted"):
+    for words in (
+        "1 case is not known",
+        "agree with it more often",
+        "too narrow",
+        "Not measured: 1 case whose scan was deleted.",
+    ):
         assert words in said
