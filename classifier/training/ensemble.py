@@ -25,15 +25,17 @@ def make_ensemble(folder: Path, *, members: Sequence[str], version: str) -> Path
         The path of the card.
 
     Raises:
-        ModelError: If a member cannot be used, or they were trained under different protocols or read images of
-            different sizes.
+        ModelError: If a member cannot be used, or they were trained under different protocols or resize images with
+            different methods.
     """
     if len(set(members)) < 2 or folder.name in members:
         raise ModelError(f"An ensemble needs two or more other models. Received: {', '.join(members)}")
     cards = [load_card(folder.parent / name) for name in members]
     if any(card.network == ENSEMBLE for card in cards):
         raise ModelError("An ensemble cannot be a member of another one.")
-    check_inputs([card.preprocessing for card in cards])
+    # Smaller inputs are made from the largest.
+    largest = max((card.preprocessing for card in cards), key=lambda each: each.size)
+    check_inputs([largest, *(card.preprocessing for card in cards)])
     protocols = {card.details.get("training", {}).get("protocol") for card in cards}
     if len(protocols) != 1:
         raise ModelError(f"The members were trained under different protocols. Received: {protocols}")
@@ -56,7 +58,7 @@ def make_ensemble(folder: Path, *, members: Sequence[str], version: str) -> Path
             "training": {"protocol": protocols.pop(), "recipe": f"mean of the calibrated logits of {text}"},
             "architecture": {"name": ENSEMBLE} | counts,
         },
-        preprocessing=cards[0].preprocessing,
+        preprocessing=largest,
         dtype="json",
     )
     write_page(folder)

@@ -9,7 +9,7 @@ from classifier.inference.calibration import Calibration
 from classifier.inference.engines import load_engine, prepare_model
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.engines.ensemble import combine, converted
-from classifier.inference.preprocessing import Preprocessing, to_input
+from classifier.inference.preprocessing import Preprocessing, preprocess, to_input
 from classifier.inference.registry import ModelError, load_card
 from classifier.training.cards import read_card, write_card
 from classifier.training.ensemble import make_ensemble
@@ -109,11 +109,43 @@ def test_a_changed_list_of_members_is_found(own_models):
         load_card(own_models / "both")
 
 
-def test_members_that_resize_images_differently_make_no_ensemble(own_models):
+def test_a_smaller_member_gets_the_image_resized(own_models, exports):
+    card = read_card(own_models / "one")
+    write_card(own_models / "one", card | {"input": card["input"] | {"size": 96}})
+    make_ensemble(own_models / "mixed", members=["one", "two"], version="1")
+    assert load_card(own_models / "mixed").preprocessing.size == 299
+    engines = [load_engine(own_models / name, engine="keras", exports=exports) for name in ("mixed", "one", "two")]
+    parameters = [each.card.preprocessing for each in engines]
+    # Smooth, like an image that was reduced.
+    x = np.linspace(0, 6, 400)
+    image = (127 + 120 * np.sin(x)[:, None] * np.cos(2 * x)).astype(np.uint8)
+    inputs = [preprocess(image, parameters=each)[None] for each in parameters]
+    small = converted(inputs[0], source=parameters[0], target=parameters[1])
+    assert small == pytest.approx(inputs[1], abs=0.02)
+    p, q = (
+        engine.card.calibration.probabilities(engine.predict(own).logits)
+        for engine, own in zip(engines[1:], (small, inputs[2]), strict=True)
+    )
+    assert engines[0].predict(inputs[0]).logits == pytest.approx((np.log(p) + np.log(q)) / 2, abs=1e-4)
+
+
+def test_a_resized_input_stays_in_its_range():
+    pixels = np.zeros((1, 32, 32), np.uint8)
+    pixels[:, :, 16:] = 255
+    source, target = Preprocessing(size=32), Preprocessing(size=20, low=0.0, high=1.0, channels=1)
+    made = converted(to_input(pixels, parameters=source), source=source, target=target)
+    assert made.shape == (1, 20, 20, 1)
+    assert (made.min(), made.max()) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"resize": "bilinear"}, "with one method"), ({"size": 320}, "as large as")]
+)
+def test_members_whose_input_cannot_be_made_stop_the_ensemble(change, said, own_models):
     card = read_card(own_models / "two")
-    write_card(own_models / "two", card | {"input": card["input"] | {"size": 96}})
-    with pytest.raises(ModelError, match="images of one size"):
-        make_ensemble(own_models / "other", members=["one", "two"], version="1")
+    write_card(own_models / "two", card | {"input": card["input"] | change})
+    with pytest.raises(ModelError, match=said):
+        load_engine(own_models / "both", engine="keras")
 
 
 def test_members_of_different_protocols_make_no_ensemble(own_models):

@@ -16,7 +16,7 @@ from PIL import Image
 from classifier.inference.calibration import Calibration
 from classifier.inference.engines.base import Engine, EngineOutput
 from classifier.inference.ood import normalize
-from classifier.inference.preprocessing import Float32Array, Preprocessing
+from classifier.inference.preprocessing import RESIZE_METHODS, Float32Array, Preprocessing
 from classifier.inference.registry import ModelCard, ModelError, load_card
 from classifier.inference.second_look import RoundingEngine
 
@@ -70,14 +70,20 @@ def member_cards(card: ModelCard) -> list[ModelCard]:
 
 
 def check_inputs(parameters: list[Preprocessing]) -> None:
-    """Stop on models that resize images differently; their inputs cannot be made from one another.
+    """Stop on members whose inputs cannot be made from the ensemble's.
+
+    Args:
+        parameters: The ensemble's, then those of its members.
 
     Raises:
-        ModelError: If sizes or resize methods differ.
+        ModelError: If resize methods differ, or a member reads larger images than the ensemble.
     """
-    if len({(each.size, each.resize) for each in parameters}) != 1:
-        sizes = ", ".join(f"{each.size} ({each.resize})" for each in parameters)
-        raise ModelError(f"The members of an ensemble must read images of one size. Received: {sizes}")
+    if len({each.resize for each in parameters}) != 1:
+        methods = ", ".join(each.resize for each in parameters)
+        raise ModelError(f"The members of an ensemble must resize images with one method. Received: {methods}")
+    if parameters[0].size < max(each.size for each in parameters):
+        sizes = ", ".join(str(each.size) for each in parameters)
+        raise ModelError(f"An ensemble must read images as large as those of its largest member. Received: {sizes}")
 
 
 class EnsembleEngine:
@@ -124,20 +130,29 @@ def make_ensemble_engine(card: ModelCard, members: list[Engine]) -> EnsembleEngi
 
 
 def converted(batch: Float32Array, *, source: Preprocessing, target: Preprocessing) -> Float32Array:
-    """Turn one model's input into that of another that resizes images alike.
+    """Turn one model's input into that of another that resizes images with the same method.
+
+    An image is resized once more if the other model reads smaller ones. This is not quite what that model reads on its
+    own, so an ensemble is calibrated and evaluated with it.
 
     Args:
         batch: float32 `(N, size, size, channels)` of `source`.
         source: Format of the batch.
-        target: Wanted format.
+        target: Wanted format, at most as large.
 
     Returns:
         float32 `(N, size, size, channels)` of `target`; the batch itself if the formats are equal.
     """
     if source == target:
         return batch
+    gray = batch[..., :1]
+    if source.size != target.size:
+        shape = (target.size, target.size)
+        planes = [Image.fromarray(plane).resize(shape, RESIZE_METHODS[target.resize]) for plane in gray[..., 0]]
+        # The bicubic filter overshoots at edges. Pixels of 8 bits are cut off there, and so are these.
+        gray = np.stack([np.asarray(plane) for plane in planes])[..., None].clip(source.low, source.high)
     scale = (target.high - target.low) / (source.high - source.low)
-    gray = (batch[..., :1] - np.float32(source.low)) * np.float32(scale) + np.float32(target.low)
+    gray = (gray - np.float32(source.low)) * np.float32(scale) + np.float32(target.low)
     return np.ascontiguousarray(np.repeat(gray, target.channels, axis=-1), np.float32)
 
 
