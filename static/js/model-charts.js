@@ -26,9 +26,12 @@
     return shown;
   }
 
-  function legend(token, pointStyleWidth) {
+  function legend(token, { isLine = false } = {}) {
     const filter = (item) => item.text !== "";
-    return { display: true, position: "bottom", labels: { color: token("text"), usePointStyle: true, pointStyleWidth, boxHeight: 6, filter } };
+    // Chart.js gives lines of a legend no dashes, and widens points to a given width.
+    const dashed = (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart).map((item) => ({ ...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash }));
+    const shape = isLine ? { pointStyleWidth: 28, boxHeight: 6, generateLabels: dashed } : { boxHeight: 8 };
+    return { display: true, position: "bottom", labels: { color: token("text"), usePointStyle: true, filter, ...shape } };
   }
 
   function lines(x, y, { diagonal = false, points = 0, xAxis = {}, yAxis = {} } = {}) {
@@ -46,7 +49,7 @@
       options: {
         scales: { x: percentAxis(x, token, xAxis), y: percentAxis(y, token, yAxis) },
         plugins: {
-          legend: legend(token, points ? 12 : 28),
+          legend: legend(token, { isLine: !points }),
           tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${Math.round(item.parsed.x * 100)}%, ${Math.round(item.parsed.y * 100)}%` } },
         },
       },
@@ -76,7 +79,7 @@
           y: percentAxis("Accuracy", token, { min: Math.max(0, Math.floor(lowest * 20 - 1) / 20) }),
         },
         plugins: {
-          legend: legend(token, 12),
+          legend: legend(token),
           tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${item.parsed.x} ms, ${(item.parsed.y * 100).toFixed(1)}%` } },
         },
       },
@@ -95,7 +98,7 @@
       },
       options: {
         scales: { x: axis("Week from", token, { grid: { display: false } }), y: scale(token) },
-        plugins: { legend: legend(token, 12) },
+        plugins: { legend: legend(token) },
       },
     });
   }
