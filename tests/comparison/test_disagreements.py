@@ -63,7 +63,7 @@ def test_the_page_shows_pictures_rows_and_own_scans(two_models, browse, owner, t
     first = make_analysis(scan, state="succeeded", finding="glioma")
     make_analysis(scan, state="succeeded", finding="notumor", model_name="compact")
     address = reverse("web:disagreements")
-    assert "None: both models" in browse(owner).get(address).content.decode()
+    assert "None. A scan is listed if both models" in browse(owner).get(address).content.decode()
     submit_review(first, by=owner, verdict="agree", certainty="high")
     for reader in (owner, teammate):
         page = " ".join(browse(reader).get(address).content.decode().split())
