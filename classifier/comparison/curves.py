@@ -121,7 +121,7 @@ def _curves(sample: Sample, *, four: bool) -> Curves:
         precision_recall=thin(recall, precision) if both else [],
         average_precision=average_precision(scores, positive) if both else None,
         reliability=[{key: round(value, 4) for key, value in row.items()} for row in bins],
-        ece=metrics.ece(p, labels, bins=RELIABILITY_BINS),
+        ece=metrics.ece(p, labels),
         selective=thin(coverage, accuracy),
         at_specificity=[float(hits[false <= 1 - value + 1e-12].max()) for value in SPECIFICITIES] if both else [],
         at_recall=[float(precision[recall >= value - 1e-12].max()) for value in RECALLS] if both else [],

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +14,10 @@ from classifier.comparison.differences import Difference, differences_of
 from classifier.comparison.evaluations import Evaluation, read_evaluations
 from classifier.comparison.figures import Figure, figures_of, stated_figures
 from classifier.comparison.tables import Column
+from classifier.inference.architectures import ENSEMBLE
 from classifier.inference.engines import ENGINES
-from classifier.inference.registry import ModelCard
+from classifier.inference.engines.ensemble import read_members
+from classifier.inference.registry import ModelCard, ModelError, load_card
 from classifier.queue.state import live_workers
 from classifier.selectors.model import default_model, model_cards
 
@@ -119,10 +122,9 @@ def _compared(card: ModelCard, *, is_default: bool, loaded: dict[tuple[str, str]
     evaluation = evaluations.get(MAIN_PROTOCOL) or next(iter(evaluations.values()), None)
     latency = {} if evaluation is None else evaluation.figures.get("latency") or {}
     bench = _bench(card.weights.sha256)
-    files = [card.weights] if card.ood is None else [card.weights, card.ood.statistics]
     costs = Costs(
         parameters=_parameters(card),
-        file_bytes=sum(file.bytes for file in files),
+        file_bytes=_file_bytes(card),
         evaluation_ms=latency.get("median_ms"),
         evaluation_engine=str(latency.get("engine", "")),
         bench_ms=bench.get("milliseconds"),
@@ -131,6 +133,17 @@ def _compared(card: ModelCard, *, is_default: bool, loaded: dict[tuple[str, str]
         worker_bytes=loaded.get((card.name, card.version)),
     )
     return ComparedModel(card, is_default, evaluations, costs)
+
+
+def _file_bytes(card: ModelCard) -> int:
+    """Return the size of the files that the model needs, those of an ensemble's members among them."""
+    files = [card.weights] if card.ood is None else [card.weights, card.ood.statistics]
+    if card.network == ENSEMBLE:
+        # A member that is missing is told where the ensemble is loaded; here its size is not known.
+        with suppress(ModelError):
+            members = read_members(card.weights.path)
+            files += [load_card(card.folder.parent / each.name, verify=False).weights for each in members]
+    return sum(file.bytes for file in files)
 
 
 def _parameters(card: ModelCard) -> int | None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.comparison import curves
+from classifier.training import metrics
 from tests.comparison.conftest import predictions_with
 
 SCORES = np.array([0.9, 0.8, 0.8, 0.7, 0.55, 0.5, 0.5, 0.3, 0.3, 0.1])
@@ -44,8 +45,10 @@ def test_thinning_keeps_the_ends_and_the_shape():
 
 
 def test_curves_of_an_evaluation_agree_with_its_figures(evaluate):
-    found = curves.curves_of(evaluate(predictions_with(skill=2)), "test")
+    evaluation = evaluate(predictions_with(skill=2))
+    found = curves.curves_of(evaluation, "test")
     assert found is not None
+    assert found.ece == metrics.ece(evaluation.sample.p, evaluation.sample.labels)
     assert found.roc[0] == [0, 0]
     assert found.roc[-1] == [1, 1]
     area = np.trapezoid([y for _, y in found.roc], [x for x, _ in found.roc])

@@ -20,8 +20,11 @@ def shipped():
 
 def test_the_shipped_models_figures_are_those_of_its_evaluation(shipped):
     """The predictions give what the evaluation computed from the network itself."""
-    found = {figure.key: figure.value for figure in figures_of(shipped)}
+    figures = {figure.key: figure for figure in figures_of(shipped)}
+    found = {key: figure.value for key, figure in figures.items()}
     stated = shipped.figures
+    accuracy = figures["test", "accuracy"]
+    assert (accuracy.low, accuracy.high) == (stated["accuracy"]["low"], stated["accuracy"]["high"])
     assert found["test", "accuracy"] == pytest.approx(stated["accuracy"]["value"], abs=1e-4)
     assert found["test", "sensitivity"] == pytest.approx(stated["shortcut"]["tumor_sensitivity"], abs=1e-4)
     assert found["test", "specificity"] == pytest.approx(stated["shortcut"]["specificity"], abs=1e-4)

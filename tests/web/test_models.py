@@ -8,11 +8,13 @@ from unittest import mock
 
 import pytest
 
+from classifier.inference.registry import load_card
 from classifier.models import Scan
 from classifier.selectors import comparison
 from classifier.selectors.model import default_model
 from classifier.web import model_tables
 from tests.comparison.conftest import prediction, predictions_with, write_evaluation
+from tests.conftest import MODELS
 from tests.factories import make_analysis, make_scan, make_worker_process, png_bytes
 from tests.web.test_upload import image
 
@@ -270,3 +272,10 @@ def test_times_of_different_engines_are_not_ranked():
     with mock.patch.object(model_tables, "formatted", return_value=""):
         points = model_tables.pareto_points(models, protocol="patient")
     assert {point["name"]: point["efficient"] for point in points} == {"a": True, "b": True, "c": False}
+
+
+def test_an_ensemble_is_as_large_as_its_members(settings, db):
+    settings.MODELS_DIR = MODELS
+    sizes = {model.card.name: model.costs.file_bytes for model in comparison.compared_models()}
+    members = [load_card(MODELS / name, verify=False).weights.bytes for name in ("xception", "efficientnet-lite")]
+    assert sum(members) < sizes["ensemble"] < sizes["xception"] + sizes["efficientnet-lite"]
