@@ -8,6 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from classifier.models import Commissioning, CommissioningCase, Scan
+from classifier.reports.acceptance import acceptance_document
+from classifier.reports.pdf import JOB_SECONDS, Renderer
 from classifier.services.acceptance import close_commissioning
 from tests.factories import make_analysis, make_scan, make_shadow_case, png_bytes
 
@@ -216,3 +218,18 @@ def test_the_report_names_prevalence_answers_and_units_alike(two_models, browse,
     calibration = page.partition('id="acceptance-calibration"')[2]
     assert re.search(r"Expected calibration error</th> <td>[0-9.]+%</td>", calibration)
     assert page.count("Site calibration</h2>") == 1
+
+
+def test_the_diagram_may_lie_at_the_end_of_a_page(commissioning, owner, team) -> None:
+    make_shadow_case(commissioning, make_scan(owner, team=team), answer="glioma", truth="glioma")
+    document = acceptance_document(close_commissioning(commissioning, by=owner))
+    section = '<section aria-labelledby="acceptance-reliability">'
+    assert section in document
+    # Pages are 259 mm high without their margins.
+    above = '<div style="break-before: page; height: 215mm"></div>'
+    for_tests = Renderer()
+    try:
+        made = for_tests.render(document.replace(section, above + section), seconds=JOB_SECONDS)
+    finally:
+        for_tests.stop()
+    assert made.startswith(b"%PDF-1.7")
