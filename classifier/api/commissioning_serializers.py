@@ -4,8 +4,9 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
-from classifier.acceptance.limits import DEFAULT_LEAST_CASES, LIMITS, MAX_CASES, Verdict
+from classifier.acceptance.limits import BY_KEY, DEFAULT_LEAST_CASES, LIMITS, MAX_CASES, Verdict
 from classifier.api.explanations import TrueOrFalse
 from classifier.api.fields import TextField, WholeNumberField
 from classifier.findings import READINGS
@@ -45,6 +46,14 @@ class LimitsSerializer(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, Any]:
         """Return a field for each kind of limit."""
         return {limit.key: ShareField(required=False, help_text=f"{limit.label}. {limit.help}") for limit in LIMITS}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the limits. Unlike its base, refuse unknown ones: a misspelled limit could never be added later."""
+        if isinstance(data, dict) and (unknown := [key for key in data if key not in BY_KEY]):
+            raise serializers.ValidationError(
+                {key: [ErrorDetail("There is no such limit.", code="unknown_limit")] for key in unknown}
+            )
+        return super().to_internal_value(data)
 
 
 class NewCommissioningSerializer(serializers.Serializer[Any]):

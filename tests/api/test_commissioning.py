@@ -63,6 +63,7 @@ def team_uuid() -> str:
     [
         ({"limits": {}}, 400, "invalid_limits"),
         ({"limits": {"sensitivity": 2}}, 400, "max_value"),
+        ({"limits": {"sensitivity": 0.9, "sensitivity_of_all": 0.9}}, 400, "unknown_limit"),
         ({"limits": {"false_omission": 0.1}, "prevalence": None}, 400, "invalid_limits"),
         ({"prevalence": 1}, 400, "invalid_limits"),
         ({"model": "none"}, 400, "unknown_model"),
