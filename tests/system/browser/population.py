@@ -108,6 +108,11 @@ def populate() -> None:
         make_shadow_case(commissioning, states[name], answer=answer, truth="meningioma")
     close_commissioning(commissioning, by=owner)
 
+    shadow = start_commissioning(
+        team, by=owner, model="ensemble", limits=Limits({"false_omission": 0.05}, prevalence=0.2), title="Scanner 3"
+    )
+    make_shadow_case(shadow, states["meningioma"], answer="glioma", truth="meningioma")
+
     sessions = {user.username: _session(user) for user in (founder, owner, teammate, newcomer, reader)}
     arguments = {
         "scan_id": scan.pk,
@@ -142,6 +147,7 @@ def populate() -> None:
         "opened": str(opened.pk),
         "draft": str(draft.pk),
         "number": signed.number,
+        "open_commissioning": str(shadow.pk),
     }
     sys.stdout.write(json.dumps(others) + "\n")
 

@@ -35,6 +35,7 @@ class Population:
     opened: str
     draft: str
     number: str
+    open_commissioning: str
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,8 @@ def test_forms_that_were_refused_and_other_special_states(size, visitor, populat
     window.visit("/reports/templates/", lambda page: submit(page, "#id_name", "MR {unknown}"))
     team = population.arguments["team_id"]
     window.visit(f"/teams/{team}/", lambda page: submit(page, "#id_identifier", "nobody"))
+    window.visit(f"/commissioning/{population.open_commissioning}/")
+    window.visit(f"/teams/{team}/commissioning/", lambda page: submit(page, "#id_sensitivity", "101"))
     visitor(size, "teammate").visit(f"/scans/{population.states['meningioma']}/edit/")
     newcomer = visitor(size, "newcomer")
     for path in ("/", "/scans/", "/batches/", "/attention/", "/reports/", "/teams/"):
