@@ -3,13 +3,11 @@
 from collections import Counter
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from classifier.acceptance.cases import CaseResult
 from classifier.acceptance.report import Circumstances, MeasuredModel
 from classifier.events import Kind
 from classifier.inference.ood import Statistics
-from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase, SiteCalibration, Team
+from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase, SiteCalibration
 from classifier.selectors.commissioning import cases_of, installed_card, number_of_events, progress_of
 from classifier.selectors.commissioning_cases import Source, Truth, truths_of
 
@@ -24,11 +22,6 @@ def acceptance_of(commissioning: Commissioning) -> AcceptanceReport | None:
 def site_calibration_of(commissioning: Commissioning) -> SiteCalibration | None:
     """Return the calibration that a closed commissioning fitted; None if it has none."""
     return SiteCalibration.objects.filter(commissioning=commissioning).first()
-
-
-def calibrations_of(team: Team) -> "QuerySet[SiteCalibration]":
-    """Return the site calibrations that are switched on for a team."""
-    return SiteCalibration.objects.filter(team=team, active=True).select_related("commissioning")
 
 
 def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circumstances, State]:
