@@ -5,6 +5,9 @@ from django.http import HttpRequest
 KEY = "kept_entry"
 TEXTS = ("comment", "impression")
 """Fields of the forms that are kept: reviews and reports."""
+AUTHOR = "entered_by"
+"""Field with the key of the person who had opened the form. On a shared workstation somebody else may sign in next, and
+must not read it: a first read would no longer be blind."""
 MAX_LENGTH = 30_000
 """Characters that are kept. A report is shorter; strangers must not fill the database of sessions."""
 SESSION_ENDED = "Your session had ended, so nothing was recorded yet. Check what you entered and save it again."
@@ -13,17 +16,20 @@ SESSION_ENDED = "Your session had ended, so nothing was recorded yet. Check what
 def keep_entry(request: HttpRequest) -> bool:
     """Keep the form that the request sends, in place of an earlier one. Return False if it is not one to be kept."""
     fields = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
-    if not any(name in fields for name in TEXTS) or sum(map(len, fields.values())) > MAX_LENGTH:
+    if AUTHOR not in fields or not any(name in fields for name in TEXTS) or sum(map(len, fields.values())) > MAX_LENGTH:
         return False
     request.session[KEY] = {"path": request.path, "fields": fields}
     return True
 
 
 def take_entry(request: HttpRequest) -> dict[str, str] | None:
-    """Return the form that was kept for the address of the request, once; None if there is none."""
+    """Return what its author had entered at the address of the request, once; None if there is nothing of theirs."""
     kept = request.session.get(KEY)
-    if kept is None or kept["path"] != request.path:
+    if kept is None:
+        return None
+    fields: dict[str, str] = kept["fields"]
+    is_own = fields[AUTHOR] == str(request.user.pk)
+    if is_own and kept["path"] != request.path:
         return None
     del request.session[KEY]
-    fields: dict[str, str] = kept["fields"]
-    return fields
+    return fields if is_own else None

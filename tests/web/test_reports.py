@@ -54,7 +54,7 @@ def test_a_second_window_is_told_and_keeps_its_text(scan, owner, browse) -> None
 
 def test_a_report_that_was_sent_after_the_session_had_ended_is_kept(scan, owner, browse) -> None:
     client = browse()
-    client.post(compose(scan), TEXTS | {"version": 0, "impression": "Typed for half an hour."})
+    client.post(compose(scan), TEXTS | {"version": 0, "impression": "Typed for half an hour.", "entered_by": owner.pk})
     client.force_login(owner)
     page = client.get(compose(scan)).content.decode()
     assert "Your session had ended, so nothing was recorded yet." in page

@@ -124,7 +124,7 @@ def test_a_session_that_ended_leads_back_to_the_scan(browse, teammate, team_scan
 def test_what_was_entered_in_a_session_that_had_ended_is_kept(browse, teammate, team_scan, page, entered):
     client = browse()
     address = review_url(team_scan) if page == "reviews" else f"{team_scan.get_absolute_url()}diagnoses/"
-    response = client.post(address, entered)
+    response = client.post(address, entered | {"entered_by": teammate.pk})
     assert response.url.startswith("/accounts/login/")
     response = client.post(response.url, {"login": teammate.username, "password": PASSWORD}, follow=True)
     content = response.content.decode()
@@ -133,6 +133,18 @@ def test_what_was_entered_in_a_session_that_had_ended_is_kept(browse, teammate, 
     assert not team_scan.reviews.exists()
     # Once: the address then leads to the scan.
     assert client.get(address).url == team_scan.get_absolute_url()
+
+
+def test_somebody_else_who_signs_in_next_does_not_read_it(browse, owner, teammate, team_scan):
+    client = browse()
+    response = client.post(review_url(team_scan), CORRECT | {"entered_by": owner.pk})
+    response = client.post(response.url, {"login": teammate.username, "password": PASSWORD}, follow=True)
+    assert "Crosses midline" not in response.content.decode()
+    assert KEY not in client.session
+    assert (
+        f'name="entered_by" value="{teammate.pk}"'
+        in browse(teammate).get(team_scan.get_absolute_url()).content.decode()
+    )
 
 
 def test_only_what_is_as_long_as_a_report_is_kept_for_strangers(browse, team_scan):
