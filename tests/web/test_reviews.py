@@ -272,7 +272,7 @@ def test_history_leads_to_unread_scans_and_names_corrections(browse, owner, team
 
     page = browse(teammate).get("/scans/", {"finding": "other_disease"}).content.decode()
     assert reverse("web:unread") not in page
-    assert "Corrected to other disease" in page
+    assert "Review or diagnosis: other disease" in page
     for result in ("meningioma", "reviewed-other_disease"):
         assert team_scan.get_absolute_url() in browse(teammate).get("/scans/", {"result": result}).content.decode()
     found = browse(teammate).get("/scans/", {"result": "reviewed-glioma"}).content.decode()
