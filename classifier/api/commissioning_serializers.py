@@ -40,12 +40,28 @@ class ShareField(serializers.FloatField):
         return float(super().to_internal_value(data))
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "Limits; at least one.",
+        "properties": {
+            limit.key: {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 1,
+                "description": f"{limit.label}. {limit.help}",
+            }
+            for limit in LIMITS
+        },
+        "additionalProperties": False,
+    }
+)
 class LimitsSerializer(serializers.Serializer[Any]):
     """Limits, each a share in [0, 1]; at least one."""
 
     def get_fields(self) -> dict[str, Any]:
         """Return a field for each kind of limit."""
-        return {limit.key: ShareField(required=False, help_text=f"{limit.label}. {limit.help}") for limit in LIMITS}
+        return {limit.key: ShareField(required=False) for limit in LIMITS}
 
     def to_internal_value(self, data: Any) -> Any:
         """Return the limits. Unlike its base, refuse unknown ones: a misspelled limit could never be added later."""
