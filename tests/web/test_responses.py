@@ -75,7 +75,7 @@ def test_a_form_whose_session_ended_leads_back_to_its_page(browse, referer, page
 @pytest.mark.django_db
 def test_a_page_for_administrators_refers_to_them(browse, owner):
     page = browse(owner).get("/settings/assistant/").content.decode()
-    assert "ask your administrator" in " ".join(page.split())
+    assert "or your administrator." in " ".join(page.split())
 
 
 @pytest.mark.django_db
