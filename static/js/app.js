@@ -1,5 +1,7 @@
 // Behavior that all pages share: menus, screen reader announcements, and handling of network errors.
 (() => {
+  const root = document.documentElement;
+
   // A click elsewhere or Escape closes a menu.
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details[data-menu][open]")) {
@@ -29,13 +31,14 @@
     for (const button of document.querySelectorAll("button[type=submit]:disabled")) button.disabled = false;
   });
 
-  for (const button of document.querySelectorAll("[data-copy]")) {
-    button.hidden = !navigator.clipboard;
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      announce("Copied.");
-    });
-  }
+  // Answers in a conversation bring their buttons after the page was loaded.
+  root.classList.toggle("no-clipboard", !navigator.clipboard);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    announce("Copied.");
+  });
 
   for (const button of document.querySelectorAll("[data-show-password]")) {
     button.addEventListener("click", () => {
@@ -69,7 +72,6 @@
 
   // The server holds a polling request until something changes, so the next one follows at once. Polling pauses while
   // the page is hidden, when the server asks for it, and after errors.
-  const root = document.documentElement;
   const ERROR_PAUSE = 2500;
   const pausedUntil = new WeakMap();
   document.addEventListener("htmx:beforeRequest", (event) => {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.assistant.fake_providers import fake_provider
+from tests.assistant.fake_providers import answered, fake_provider
 from tests.assistant.wire import openai_events
 from tests.system.browser.conftest import PHONE, SAMPLES
 
@@ -90,3 +90,17 @@ def test_finished_sentences_appear_one_after_the_other(open_page, sign_up, provi
         expect(written).to_contain_text("A neuroradiologist usually reads the whole examination.")
         expect(written).not_to_contain_text("Being written…")
         expect(written).not_to_contain_text("ninety")
+
+
+def test_an_answer_can_be_copied_when_it_has_arrived(open_page, sign_up, provider):
+    with fake_provider(answered("compatible", "The grade is unknown.")) as server:
+        provider(server.url)
+        page = open_page(permissions=["clipboard-read", "clipboard-write"])
+        sign_up(page)
+        page.set_input_files("#id_image", SAMPLES / "meningioma-1.jpg")
+        page.locator("select[name=provider]").select_option("slow")
+        page.get_by_role("button", name="Ask questions").click()
+        page.locator(".suggested button").first.click()
+        page.locator("#last").get_by_role("button", name="Copy").click()
+        expect(page.locator("[data-announce]")).to_have_text("Copied.")
+        assert page.evaluate("navigator.clipboard.readText()") == "The grade is unknown."
