@@ -142,7 +142,8 @@ def check_rate(provider: AssistantProvider, *, by: User) -> None:
     ).count()
     if used >= provider.requests_per_hour:
         raise Conflict(
-            f"You have sent {used} requests to {provider.name} within an hour, which is the limit. Try again later. "
+            f"You have sent {used} request{'' if used == 1 else 's'} to {provider.name} within an hour, which is the "
+            "limit. Try again later. "
             "The built-in explanation is always there.",
             code="rate_limit",
         )
