@@ -1,5 +1,7 @@
 """Failures of a provider, in sentences for people that repeat nothing the provider sent."""
 
+import json
+
 from classifier.services.assistant import Connection
 
 CUT_OFF = "cut_off"
@@ -23,6 +25,8 @@ def failure_of(error: Exception, connection: Connection) -> ProviderFailed:
     from pydantic_ai import exceptions as e
 
     name = connection.name
+    if _is_no_json(error):
+        return ProviderFailed(empty(name), code="malformed")
     known: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
         ((e.ModelTimeoutError, e.ModelRequestTimeout, e.RunTimedOut, TimeoutError), "timeout", _SLOW),
         ((e.ModelAuthenticationError,), "authentication", _KEY),
@@ -42,6 +46,15 @@ def failure_of(error: Exception, connection: Connection) -> ProviderFailed:
         if isinstance(error, kinds):
             return ProviderFailed(text.format(name=name, seconds=connection.timeout_seconds), code=code)
     return ProviderFailed(_OTHER.format(name=name), code="error")
+
+
+def _is_no_json(error: BaseException | None) -> bool:
+    """Return whether the server answered, but not in JSON; clients report that as a failed connection."""
+    while error is not None:
+        if isinstance(error, json.JSONDecodeError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def empty(name: str) -> str:

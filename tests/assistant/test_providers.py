@@ -78,7 +78,7 @@ FAILURES = {
     "malformed": (answered("compatible", "this is no JSON"), "empty or not in the required form"),
     "empty": (answered("compatible", ""), "empty or not in the required form"),
     "no completion": (raw(b"{}"), "provider local"),
-    "no JSON at all": (raw(b"<html>" + KEY.encode()), "provider local"),
+    "no JSON at all": (raw(b"<html>" + KEY.encode()), "empty or not in the required form"),
     "cut off": (answered("compatible", '{"summary": "The net', finish="length"), "cut off"),
     "refused": (answered("compatible", "", finish="content_filter"), "refused to answer"),
 }
