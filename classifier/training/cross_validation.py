@@ -18,6 +18,7 @@ from classifier.training import metrics
 from classifier.training.cards import today, write_json
 from classifier.training.config import TrainingConfig
 from classifier.training.fitting import fit_calibration, fit_thresholds
+from classifier.training.fold_check import check_fold
 from classifier.training.images import load_images
 from classifier.training.loop import Progress
 from classifier.training.manifest import FOLDS, Row
@@ -43,6 +44,7 @@ class FoldResult:
         answered: Whether each is above the threshold that the fold's own validation part chose, bool `(N,)`.
         extra_p: Calibrated probabilities of the fold's partially labeled tumors, float32 `(M, 4)`.
         extra_rows: Those tumors.
+        elsewhere: See `check_fold`.
     """
 
     fold: int
@@ -53,6 +55,7 @@ class FoldResult:
     answered: npt.NDArray[np.bool_]
     extra_p: npt.NDArray[np.float32]
     extra_rows: tuple[Row, ...]
+    elsewhere: dict[str, Any]
 
 
 def cross_validate(
@@ -109,7 +112,10 @@ def cross_validate(
             "initial_weights": record["initial_weights"] or record["backbone_weights"],
             "manifests": record["manifests"],
             "training_seconds": round(seconds),
-            "folds": [{"fold": done.fold} | done.calibration | score([done]) for done in results],
+            "folds": [
+                {"fold": done.fold} | done.calibration | score([done]) | {"other_hospitals": done.elsewhere}
+                for done in results
+            ],
             "folds_missing": FOLDS - len(results),
             "together": score(results),
         }
@@ -139,6 +145,7 @@ def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None)
     )
     p = calibration.probabilities(test.logits)
     extra = outputs(split.extra_test) if split.extra_test else None
+    card = replace(loaded.card, calibration=calibration, thresholds=thresholds, ood=None)
     return FoldResult(
         fold=run.test_fold,
         rows=test.rows,
@@ -148,6 +155,7 @@ def test_fold(run: RunOptions, *, like: Path, engine: str, exports: Path | None)
         answered=np.array([answer(row, thresholds) is not None for row in p]),
         extra_p=p[:0] if extra is None else calibration.probabilities(extra.logits),
         extra_rows=() if extra is None else extra.rows,
+        elsewhere=check_fold(loaded, split, card=card),
     )
 
 

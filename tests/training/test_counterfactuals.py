@@ -1,11 +1,17 @@
 """Images that differ from real ones in one thing."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from classifier.training.counterfactuals import Slice, insert_tumor, replace_by_mirrored, replace_elsewhere
+from classifier.training.fold_check import erase_tumors
 from classifier.training.heads import MirrorAxis, mirror_axis
+from classifier.training.images import ImageSet
+from classifier.training.manifest import read_manifest
 from classifier.training.masks import radius_of
 from classifier.training.skulls import add_skull, strip_skull
 
@@ -108,3 +114,18 @@ def test_a_stripped_brain_gets_the_skull_of_another_head(rng):
     assert part.pixels[100, 34] == head()[100, 34]
     moved = part.outline > 0
     assert part.pixels[moved].mean() > part.pixels[~moved & (part.pixels > 20)].mean()
+
+
+def test_tumors_of_a_test_fold_are_taken_out_of_slices_with_an_outline_only(tumor, data):
+    outlined, boxed = [
+        replace(row, outline=outline, use="")
+        for row, outline in zip(read_manifest(data)[:2], (Path("outline.png"), None), strict=True)
+    ]
+    pixels = np.stack([tumor.pixels, tumor.pixels])
+    images = ImageSet((outlined, boxed), pixels, outlines={0: tumor.outline, 1: tumor.outline})
+    originals, erased = erase_tumors(images)
+    inside = disk(*TUMOR) > 0
+    assert [row.image for row in originals.rows] == [row.image for row in erased.rows] == [outlined.image]
+    assert {(row.true_label, row.source, row.use) for row in erased.rows} == {("notumor", "erased", "check")}
+    assert originals.pixels[0][inside].mean() > 190
+    assert erased.pixels[0][inside].mean() == pytest.approx(90, abs=8)

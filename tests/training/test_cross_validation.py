@@ -8,6 +8,7 @@ import pytest
 
 from classifier.training.config import TrainingConfig
 from classifier.training.cross_validation import RESULT_NAME, cross_validate
+from classifier.training.hospitals import read_hospitals
 from classifier.training.manifest import FOLDS, read_extra, read_manifest
 from classifier.training.run import RunOptions
 from tests.inference.conftest import make_tiny_model
@@ -93,6 +94,17 @@ def test_a_single_fold_without_partial_labels_is_still_tested_on_them(options, r
     assert single.content["folds_missing"] == FOLDS - 1
     assert single.content["partial_labels"] == 0
     assert single.content["together"]["other_scanner_tumors"] > 0
+
+
+def test_each_fold_is_tested_on_other_hospitals_and_without_its_tumors(folder, hospitals_folder, run, tmp_path):
+    data = (folder / "data", hospitals_folder)
+    single = run(RunOptions(data=data, output=tmp_path / "cv", network="tiny"), folds=[1])
+    elsewhere = single.content["folds"][0]["other_hospitals"]
+    check = [row for row in read_hospitals(hospitals_folder) if row.use == "check" and row.source != "erased"]
+    assert elsewhere["all"]["images"] == len(check)
+    assert [part["set"] for part in elsewhere["sets"]] == ["gliomas"]
+    assert elsewhere["all"]["refused"] == 0
+    assert json.loads((tmp_path / "cv" / RESULT_NAME).read_text())["folds"][0]["other_hospitals"] == elsewhere
 
 
 def test_finished_folds_are_not_trained_again(options, run, finished, tmp_path):
