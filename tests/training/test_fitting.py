@@ -54,7 +54,12 @@ def test_calibration_never_sharpens(overconfident):
     """Validation patients chose the epoch of the weights, so they are no proof that the network is too cautious."""
     cautious = replace(overconfident, logits=overconfident.logits / 8)
     assert fit_temperature(cautious, official=False) < 0.5
-    assert fit_calibration(cautious, official=False)["temperature"] == 1.0
+    fitted = fit_calibration(cautious, official=False)
+    assert fitted["temperature"] == fitted["tumor_slope"] == 1.0
+    tumor = np.array([row.true_label != "notumor" for row in cautious.rows])
+    presence = tumor_probability(Calibration(1.0, 1.0, fitted["tumor_offset"]).probabilities(cautious.logits))
+    weights = source_weights(cautious.rows)
+    assert (presence * weights).sum() == pytest.approx(weights[tumor].sum(), abs=0.01)
 
 
 def test_the_presence_of_a_tumor_is_calibrated_on_its_own(overconfident):
