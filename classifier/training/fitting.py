@@ -97,39 +97,28 @@ def fit_temperature(fit: Outputs, *, official: bool) -> float:
 def fit_tumor(fit: Outputs, *, temperature: float) -> tuple[float, float]:
     """Return slope and offset of the log-odds of a tumor, by weighted logistic regression (Platt, 1999).
 
-    If the best slope is above `LARGEST_SLOPE`, it is held there and the offset fitted to it.
+    A best slope above `LARGEST_SLOPE` is lowered to it, and the offset with it, so that tumor and no tumor are equally
+    probable for the same images.
     """
     odds = Calibration(temperature=temperature).tumor_log_odds(fit.logits)
     tumor = np.array([row.true_label != "notumor" for row in fit.rows], np.float64)
     weights = source_weights(fit.rows)
     if not 0 < tumor.sum() < len(tumor):
         return 1.0, 0.0
-    both = np.stack([odds, np.ones_like(odds)], axis=1)
-    slope, offset = _logistic_regression(both, tumor, weights, prior=np.array([1.0, 0.0]))
-    if slope > LARGEST_SLOPE:
-        slope = LARGEST_SLOPE
-        [offset] = _logistic_regression(both[:, 1:], tumor, weights, prior=np.zeros(1), held=slope * odds)
-    return max(0.01, float(slope)), float(offset)
-
-
-def _logistic_regression(
-    design: FloatArray, truth: FloatArray, weights: FloatArray, *, prior: FloatArray, held: FloatArray | float = 0.0
-) -> FloatArray:
-    """Return the coefficients of the columns of `design` by Newton's method.
-
-    A ridge penalty draws them toward `prior`; `held` is added to the log-odds.
-    """
-    solution, ridge = prior.copy(), RIDGE * np.eye(len(prior))
+    design = np.stack([odds, np.ones_like(odds)], axis=1)
+    solution = np.array([1.0, 0.0])
     for _ in range(100):
-        p = 1.0 / (1.0 + np.exp(-np.clip(design @ solution + held, -500.0, 500.0)))
-        gradient = design.T @ (weights * (p - truth)) + RIDGE * (solution - prior)
-        curvature = (design * (weights * np.maximum(p * (1 - p), 1e-9))[:, None]).T @ design + ridge
+        p = 1.0 / (1.0 + np.exp(-np.clip(design @ solution, -500.0, 500.0)))
+        gradient = design.T @ (weights * (p - tumor)) + RIDGE * (solution - [1.0, 0.0])
+        curvature = (design * (weights * np.maximum(p * (1 - p), 1e-9))[:, None]).T @ design + RIDGE * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         # A full Newton step can overshoot where the classes are nearly separable.
         solution = solution - step * min(1.0, 2.0 / max(1e-9, float(np.abs(step).max())))
         if np.abs(step).max() < 1e-8:
             break
-    return solution
+    slope = max(0.01, float(solution[0]))
+    lowered = min(slope, LARGEST_SLOPE)
+    return lowered, float(solution[1]) * lowered / slope
 
 
 def fit_thresholds(fit: Outputs, *, calibration: Calibration, official: bool) -> dict[str, Any]:

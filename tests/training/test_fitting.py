@@ -5,6 +5,7 @@ import pytest
 
 from classifier.findings import FINDINGS
 from classifier.inference.calibration import Calibration, probabilities, tumor_probability
+from classifier.training import fitting
 from classifier.training.fitting import (
     fit_calibration,
     fit_possible,
@@ -56,10 +57,17 @@ def test_calibration_never_sharpens(overconfident):
     assert fit_temperature(cautious, official=False) < 0.5
     fitted = fit_calibration(cautious, official=False)
     assert fitted["temperature"] == fitted["tumor_slope"] == 1.0
-    tumor = np.array([row.true_label != "notumor" for row in cautious.rows])
-    presence = tumor_probability(Calibration(1.0, 1.0, fitted["tumor_offset"]).probabilities(cautious.logits))
-    weights = source_weights(cautious.rows)
-    assert (presence * weights).sum() == pytest.approx(weights[tumor].sum(), abs=0.01)
+
+
+def test_a_lowered_slope_moves_no_image_to_the_other_side(overconfident, monkeypatch):
+    cautious = replace(overconfident, logits=overconfident.logits / 8 + np.float32([0, 0, 1, 0]))
+    lowered = Calibration(1.0, *fit_tumor(cautious, temperature=1.0))
+    monkeypatch.setattr(fitting, "LARGEST_SLOPE", np.inf)
+    free = Calibration(1.0, *fit_tumor(cautious, temperature=1.0))
+    presence, sharp = (tumor_probability(calibration.probabilities(cautious.logits)) for calibration in (lowered, free))
+    assert lowered.tumor_slope == 1 < free.tumor_slope
+    assert ((presence > 0.5) == (sharp > 0.5)).all()
+    assert (np.abs(presence - 0.5) <= np.abs(sharp - 0.5)).all()
 
 
 def test_the_presence_of_a_tumor_is_calibrated_on_its_own(overconfident):
