@@ -1,6 +1,6 @@
 """Gather the facts that the explanation of a scan is made of."""
 
-from classifier.assistant.builtin import Facts, Section, explain
+from classifier.assistant.builtin import Facts
 from classifier.assistant.place import Place, evidence_place
 from classifier.findings import FINDINGS
 from classifier.inference.registry import ModelError
@@ -9,7 +9,6 @@ from classifier.models import Analysis, ClassMaps, Scan
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import card_of, model_card
 from classifier.selectors.model_figures import model_limits, result_figures
-from classifier.wording import withheld
 
 
 def facts_of(analysis: Analysis) -> Facts:
@@ -29,14 +28,6 @@ def facts_of(analysis: Analysis) -> Facts:
         limits=model_limits(card) if has_result and card is not None else (),
         model=f"{analysis.model_name} {analysis.model_version}".strip(),
     )
-
-
-def builtin_sections(scan: Scan) -> list[Section]:
-    """Return the built-in explanation of a scan's current result; nothing while it has none, or is closed."""
-    analysis = scan.current_analysis
-    if analysis is None or not analysis.outcome or withheld(analysis):
-        return []
-    return explain(facts_of(analysis))
 
 
 def image_of(scan: Scan) -> bytes:

@@ -70,17 +70,6 @@ def class_evidence(
     return result
 
 
-def stands_out(class_maps: npt.ArrayLike, *, finding: str, scale: SaliencyScale | None = None) -> bool:
-    """Return whether the evidence for a tumor is strong enough anywhere to be seen in an overlay.
-
-    Args:
-        class_maps: Array `(h, w, 4)` in units of logits.
-        finding: A tumor of `FINDINGS`.
-        scale: See `class_evidence`.
-    """
-    return bool(class_evidence(class_maps, FINDINGS.index(finding), scale=scale).max() >= VISIBLE_FROM)
-
-
 def overlay_png(
     class_maps: npt.ArrayLike, *, finding: str, width: int, height: int, scale: SaliencyScale | None = None
 ) -> bytes:

@@ -6,7 +6,6 @@ from the model's card only; nothing in them was typed into a report.
 
 import hashlib
 import json
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -211,9 +210,3 @@ def _model_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
 
 def _time(value: datetime | None) -> str:
     return "" if value is None else value.isoformat()
-
-
-def reference_of(facts: Iterable[Facts]) -> str:
-    """Return the patient reference that all facts share; "" if they differ or have none."""
-    references = {entry["scan"]["patient_reference"] for entry in facts}
-    return references.pop() if len(references) == 1 else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from classifier.events import Kind
 from classifier.findings import FINDING_LABELS
@@ -16,11 +16,6 @@ from classifier.wording import STATE_LABELS, mark, short_sentence
 
 MAX_UNREAD = 100
 """Unread scans are counted up to this number: a person who never reviews anything has all of them unread."""
-
-
-def reviews_of_analysis(user: User, analysis: Analysis) -> QuerySet[Review]:
-    """Return the reviews of a visible analysis, oldest first; none while its result is closed to `user`."""
-    return Review.objects.filter(open_condition(user, path="scan__"), analysis=analysis).select_related("reviewer")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from classifier.inference.registry import SaliencyScale
-from classifier.inference.saliency import MAX_SIDE, class_evidence, overlay_png, stands_out
+from classifier.inference.saliency import MAX_SIDE, class_evidence, overlay_png
 
 SCALE = SaliencyScale(floor=1.0, ceiling=5.0)
 
@@ -73,10 +73,3 @@ def test_nothing_is_drawn_for_no_tumor(maps, finding):
 def test_maps_of_another_shape_are_an_error():
     with pytest.raises(ValueError, match="Received"):
         class_evidence(np.zeros((10, 10, 3)), 0)
-
-
-@pytest.mark.parametrize(("peak", "seen"), [(0.0, False), (1.0, False), (2.0, True), (10.0, True)])
-def test_a_map_without_evidence_shows_no_place(peak, seen):
-    maps = np.zeros((7, 7, 4), np.float16)
-    maps[3, 3, 0] = peak / 0.75
-    assert stands_out(maps, finding="glioma", scale=SaliencyScale(floor=0.0, ceiling=10.0)) is seen
