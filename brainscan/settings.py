@@ -9,10 +9,9 @@ import os
 from pathlib import Path
 
 import django_stubs_ext
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from brainscan import api_settings
+from brainscan import api_settings, csp_settings
 from brainscan.environment import (
     DATABASE_SCHEMES,
     LOG_LEVELS,
@@ -257,20 +256,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 METRICS_TOKEN = env.str("METRICS_TOKEN", "").strip()
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "classifier.web.views.errors.csrf_failure"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "manifest-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-    },
-}
+CONTENT_SECURITY_POLICY = csp_settings.CONTENT_SECURITY_POLICY
 
 # --- the API ----------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = api_settings.REST_FRAMEWORK

@@ -1,6 +1,7 @@
 """Headless Chromium, driven against a whole running BrainScan."""
 
 import itertools
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from devtools.running import RunningApp
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+MENINGIOMA = SAMPLES / "meningioma-1.jpg"
+RESULT = re.compile(r"^\s*(Probably |No tumor seen|Uncertain: |This does not look like)")
 PASSWORD = "correct horse battery"
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 _numbers = itertools.count(1)
@@ -71,3 +74,11 @@ def sign_up() -> Callable[[Page], str]:
         return name
 
     return make
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    """A file that is no image, whatever its name says."""
+    path = tmp_path / "letter with a rather long name that does not fit anywhere.jpg"
+    path.write_text("<html>Dear colleague</html>")
+    return path

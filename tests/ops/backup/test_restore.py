@@ -1,10 +1,6 @@
-"""Backups and restorations of the database that the tests run on: SQLite, or PostgreSQL in its pass."""
+"""Restorations into the database that the tests run on: SQLite, or PostgreSQL in its pass."""
 
-import hashlib
-import io
 import json
-import subprocess
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,63 +8,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from classifier.models import Installation, Scan, User
-from classifier.models.append_only import remove_triggers
-from classifier.ops.backup import BackupError, create, database
+from classifier.models import Scan, User
+from classifier.ops.backup import BackupError, database
 from classifier.ops.backup import restore as restoring
 from classifier.ops.backup.archive import MEDIA
 from classifier.ops.backup.create import back_up
 from classifier.ops.backup.restore import restore
 from classifier.ops.lock import UP_LOCK, lock
-from classifier.services import scan as scans
 from classifier.services.scan_counts import check_counts
-from tests.factories import make_analysis, make_scan, make_worker_process, png_bytes
+from tests.factories import make_worker_process
+from tests.ops.backup.archives import empty_installation, members, pack, stored_files
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.DATA_DIR = tmp_path / "data"
-    settings.DATA_DIR.mkdir()
-
-
-@pytest.fixture
-def some_scans(owner, team) -> list[Scan]:
-    """Three scans with results; one belongs to a team."""
-    found = [make_scan(owner, patient_reference=f"P-{number}", team=team if number else None) for number in range(3)]
-    for scan in found:
-        make_analysis(scan, state="succeeded")
-    return found
-
-
-def empty_installation(settings, tmp_path: Path) -> None:
-    """Empty the database of the test, and use another folder for images."""
-    remove_triggers(connection)
-    call_command("flush", interactive=False, verbosity=0)
-    settings.MEDIA_ROOT = tmp_path / "media of the new installation"
-
-
-def members(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as tar:
-        return {member.name: tar.extractfile(member).read() for member in tar.getmembers()}
-
-
-def pack(path: Path, content: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for name, body in content.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(body)
-            tar.addfile(member, io.BytesIO(body))
-    return path
-
-
-def stored_files(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_a_restored_installation_equals_the_one_that_was_backed_up(some_scans, settings, tmp_path, browse):
@@ -94,91 +45,6 @@ def test_a_restored_installation_equals_the_one_that_was_backed_up(some_scans, s
     assert Scan.objects.get(patient_reference="P-1").image.read().startswith(b"\x89PNG")
 
 
-def test_the_checksums_are_those_of_common_tools(some_scans, tmp_path):
-    path = back_up(tmp_path / "backup.tar").path
-    (tmp_path / "unpacked").mkdir()
-    subprocess.run(["tar", "--extract", "--file", path, "--directory", tmp_path / "unpacked"], check=True)
-    done = subprocess.run(
-        ["sha256sum", "--check", "--strict", "checksums.sha256"],
-        cwd=tmp_path / "unpacked",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(": OK") == 8
-
-
-def test_uploads_and_deletions_go_on_while_a_backup_runs(some_scans, owner, settings, tmp_path, monkeypatch):
-    late = []
-
-    def read_files(names):
-        late.append(scans.submit_scan(owner=owner, file=png_bytes()).scan)
-        scans.delete_scan(some_scans[0], by=owner)
-        return reading(names)
-
-    reading = create.read_files
-    monkeypatch.setattr(create, "read_files", read_files)
-    backup = back_up()
-    gone = sorted([some_scans[0].image.name, some_scans[0].thumbnail.name])
-    assert (backup.scans, backup.files, backup.missing, backup.deleted) == (3, 4, [], gone)
-    assert not any(str(late[0].pk) in name for name in members(backup.path))
-
-    empty_installation(settings, tmp_path)
-    restored = restore(backup.path)
-    assert restored.deleted == gone
-    assert set(Scan.objects.values_list("pk", flat=True)) == {scan.pk for scan in some_scans}
-
-
-def test_missing_images_are_named_and_do_not_prevent_a_backup(some_scans, capsys):
-    Path(some_scans[1].image.path).unlink()
-    call_command("backup")
-    heard = capsys.readouterr()
-    assert "WARNING: image files that scans refer to are missing in the storage (1)" in heard.err
-    assert some_scans[1].image.name in heard.err
-    assert "Backed up 3 scans with 5 image files" in heard.out
-    assert "Keep that key in another place" in heard.out
-
-
-def test_the_last_backup_is_recorded(some_scans, settings):
-    backup = back_up()
-    told = json.loads((settings.DATA_DIR / "last_backup.json").read_text())
-    assert told["at"] == backup.at.isoformat(timespec="seconds")
-    assert told["path"] == str(backup.path)
-    assert Installation.objects.get().last_backup == told
-    assert backup.path.stat().st_mode & 0o077 == 0
-
-
-def test_an_existing_file_is_not_replaced(some_scans, tmp_path):
-    target = tmp_path / "backup.tar"
-    target.write_text("something else")
-    with pytest.raises(BackupError, match="already exists"):
-        back_up(target)
-    assert target.read_text() == "something else"
-    with pytest.raises(BackupError, match="There is no folder"):
-        back_up(tmp_path / "nowhere" / "backup.tar")
-
-
-def test_a_backup_that_fails_leaves_nothing_behind(some_scans, tmp_path, monkeypatch):
-    def fail(names):
-        raise OSError(28, "No space left on device")
-
-    folder = tmp_path / "backups"
-    folder.mkdir()
-    monkeypatch.setattr(create, "read_files", fail)
-    with pytest.raises(CommandError, match=r"could not be written to .*: No space left on device"):
-        call_command("backup", folder)
-    assert list(folder.iterdir()) == []
-
-
-def test_what_a_killed_backup_left_is_removed_by_the_next(some_scans, tmp_path):
-    left = tmp_path / ".brainscan-20200101-000000.tar.partial"
-    left.mkdir()
-    (left / "database.sqlite3").write_text("half")
-    back_up(tmp_path / "backup.tar")
-    assert not left.exists()
-
-
 def test_only_an_empty_installation_is_restored_into(some_scans, settings):
     path = back_up().path
     with pytest.raises(CommandError, match=r"not empty \(people: 3, teams: 1, scans: 3\)\. Restore into a new one"):
@@ -201,9 +67,9 @@ def test_another_secret_key_is_pointed_out(some_scans, settings, tmp_path, capsy
     empty_installation(settings, tmp_path)
     settings.SECRET_KEY = "another" * 8
     call_command("restore", path)
-    heard = capsys.readouterr()
-    assert "SECRET_KEY is not that of the backup" in heard.err
-    assert "Verified: the rows of" in heard.out
+    output = capsys.readouterr()
+    assert "SECRET_KEY is not that of the backup" in output.err
+    assert "Verified: the rows of" in output.out
 
 
 def test_images_that_are_there_already_are_kept_if_they_are_the_same(some_scans, settings, tmp_path):
@@ -269,10 +135,10 @@ def test_foreign_archives_are_refused_in_a_sentence(some_scans, settings, tmp_pa
         (pack(tmp_path / "2.tar", {"manifest.json": b'["x"]'}), "is not a backup of BrainScan"),
         (pack(tmp_path / "3.tar", changed(database=other)), f"is a backup of {other}, and this installation uses"),
         (pack(tmp_path / "4.tar", changed(migrations=["classifier.9999_later"])), "made by a newer version"),
-        (pack(tmp_path / "5.tar", changed(format_version=9)), "in a form that this version cannot read"),
+        (pack(tmp_path / "5.tar", changed(format_version=9)), "in a format that this version cannot read"),
         (pack(tmp_path / "6.tar", changed(version="0")), "the checksum of manifest.json is wrong"),
         (pack(tmp_path / "7.tar", {"manifest.json": content["manifest.json"], "media/../../x": b""}), "has a member"),
-        (pack(tmp_path / "8.tar", content | {"more": b""}), "goes on after its end"),
+        (pack(tmp_path / "8.tar", content | {"more": b""}), "continues after its end"),
     ]
     empty_installation(settings, tmp_path)
     for path, words in cases:
