@@ -82,13 +82,14 @@
     const fields = new FormData(form);
     const alone = files.length === 1 && total === 0 && !unsent.has(files[0]);
     files.forEach((file, position) => {
-      const row = newRow(file);
+      const row = new UploadRow(file);
+      list.append(row.element);
       // Slices of two series often have the same name and size: a number on the way is another file's.
       const number = unsent.numberOf(file, onTheWay) ?? next++;
       const job = { file, row, fields, number, alone, key: `${form.elements.upload_key.value}-${added}-${position}` };
       total += 1;
       const refusal = refusalOf(file, position, number);
-      if (refusal) refuse(row, refusal);
+      if (refusal) row.refuse(refusal);
       else wait(job);
       if (!alone) unsent.add(number, file, refusal);
     });
@@ -102,14 +103,6 @@
     if (position >= Number(maxFiles)) return tooMany;
     if (number > Number(maxNumber)) return fullBatch;
     return file.size > Number(maxBytes) ? tooLarge : "";
-  }
-
-  function newRow(file) {
-    const row = document.getElementById("upload-row").content.firstElementChild.cloneNode(true);
-    row.querySelector("[data-name]").textContent = file.name;
-    row.querySelector("[data-bytes]").textContent = `Waiting, ${megabytes(file.size)}`;
-    list.append(row);
-    return row;
   }
 
   function wait(job) {
@@ -138,8 +131,8 @@
       body.set("number", job.number);
     }
     body.append("image", job.file, shortened(job.file.name));
-    request.upload.addEventListener("progress", (event) => progress(job, event.loaded, event.total));
-    request.upload.addEventListener("load", () => say(job.row, "Checking the image"));
+    request.upload.addEventListener("progress", (event) => job.row.progress(event.loaded, event.total));
+    request.upload.addEventListener("load", () => job.row.say("Checking the image"));
     request.addEventListener("load", () => {
       running -= 1;
       answered(job, request);
@@ -155,13 +148,6 @@
     request.open("POST", form.action);
     request.setRequestHeader("HX-Request", "true");
     request.send(body);
-  }
-
-  function progress(job, loaded, total) {
-    const bar = job.row.querySelector("progress");
-    bar.max = total;
-    bar.value = loaded;
-    say(job.row, loaded < total ? `${megabytes(loaded)} of ${megabytes(total)}` : "Checking the image");
   }
 
   function answered(job, request) {
@@ -198,7 +184,7 @@
     }
     // From now on a reload of the page shows the batch.
     if (!job.alone) history.replaceState(null, "", batchUrl);
-    job.row.replaceWith(row);
+    job.row.element.replaceWith(row);
     htmx.process(row);
     htmx.trigger(document.body, "file-uploaded");
   }
@@ -211,7 +197,7 @@
   function pause(job, words) {
     paused = true;
     waiting.unshift(job);
-    say(job.row, words);
+    job.row.say(words);
   }
 
   function resume() {
@@ -261,33 +247,18 @@
   }
 
   function interrupted(job, sentence) {
-    refuse(job.row, sentence);
+    job.row.refuse(sentence);
     onTheWay.delete(job.number);
-    const button = job.row.querySelector("[data-retry]");
-    button.hidden = false;
-    button.onclick = () => {
-      const row = newRow(job.file);
-      job.row.replaceWith(row);
+    job.row.offerRetry(() => {
+      const row = new UploadRow(job.file);
+      job.row.element.replaceWith(row.element);
       wait({ ...job, row });
       sendNext();
-    };
-  }
-
-  function refuse(row, sentence) {
-    const line = document.createElement("p");
-    line.className = "refusal";
-    line.textContent = sentence;
-    row.querySelector(".upload-bytes").replaceWith(line);
-    row.classList.add("is-refused");
+    });
   }
 
   function count() {
     heading.textContent = total === 1 ? "This upload" : `${uploaded} of ${total} files uploaded`;
-  }
-
-  function say(row, words) {
-    const place = row.querySelector("[data-bytes]");
-    if (place) place.textContent = words;
   }
 
   // Keeps the file extension.
@@ -295,10 +266,5 @@
     const characters = [...name];
     if (characters.length <= NAME_LENGTH) return name;
     return [...characters.slice(0, NAME_LENGTH - 12), "…", ...characters.slice(-11)].join("");
-  }
-
-  function megabytes(bytes) {
-    if (bytes < 1e5) return `${Math.max(1, Math.round(bytes / 1024))}\u00a0KB`;
-    return `${(bytes / 2 ** 20).toFixed(1)}\u00a0MB`;
   }
 })();
