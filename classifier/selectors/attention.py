@@ -1,4 +1,4 @@
-"""Analyses of a person's own scans that need attention."""
+"""A person's own scans and webhooks that need attention."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,10 +6,11 @@ from datetime import timedelta
 from django.utils import timezone
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, Scan, User
+from classifier.models import Analysis, Scan, User, Webhook
 from classifier.models.scan_index import WAITING
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.webhook import failing_webhooks
 
 # Older scans are in the history. The limit keeps the query within the newest rows of the owner's index.
 RECENT = timedelta(days=30)
@@ -21,38 +22,41 @@ MAX_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Scans that need attention, newest first; at most `MAX_ROWS` of all kinds together.
+    """Scans that need attention, newest first, at most `MAX_ROWS` of all kinds together, and failing webhooks.
 
     Attributes:
-        failed: their analysis failed.
-        refused: the network saw no brain MR image. Sealed results are not among them.
-        waiting: their analysis has waited longer than `LONG_WAIT`.
+        failed: Scans whose analysis failed.
+        refused: Scans that the network found not to be brain MR images. Sealed results are not among them.
+        waiting: Scans whose analysis has waited longer than `LONG_WAIT`.
+        webhooks: Webhooks that fail.
     """
 
     failed: list[Scan]
     refused: list[Scan]
     waiting: list[Scan]
+    webhooks: list[Webhook]
 
     @property
-    def total(self) -> int:
+    def scans(self) -> int:
         """Number of scans."""
         return len(self.failed) + len(self.refused) + len(self.waiting)
 
 
 def attention(user: User) -> Attention:
-    """Return the own recent scans of `user` that need attention and were not dismissed."""
+    """Return the own recent scans of `user` that need attention and were not dismissed, and the failing webhooks."""
     scans = _scans(user).load(MAX_ROWS)
     states = [(scan, scan.current_analysis.state if scan.current_analysis else "") for scan in scans]
     return Attention(
         failed=[scan for scan, state in states if state == Analysis.State.FAILED],
         refused=[scan for scan, state in states if state == Analysis.State.SUCCEEDED],
         waiting=[scan for scan, state in states if state in Analysis.ACTIVE],
+        webhooks=failing_webhooks(user),
     )
 
 
 def attention_count(user: User) -> int:
-    """Return the number of scans that need attention; at most `MAX_ROWS`."""
-    return _scans(user).count(MAX_ROWS)
+    """Return the number of scans, at most `MAX_ROWS`, and webhooks that need attention."""
+    return _scans(user).count(MAX_ROWS) + len(failing_webhooks(user))
 
 
 def _scans(user: User) -> ScanList:

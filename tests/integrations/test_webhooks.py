@@ -272,9 +272,9 @@ def test_failing_webhooks_need_attention(receiver, browse, owner):
     page = browse(owner).get("/attention/").content.decode()
     assert "Nothing needs attention" not in page
     assert "Needs attention (1)" in browse(owner).get("/scans/").content.decode()
-    assert "Webhooks that fail (1)" in page
+    assert "Failing webhooks (1)" in page
     assert "Off after failures" in page
     client = browse(owner)
     client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "retry"})
     client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "on"})
-    assert "Webhooks that fail" not in client.get("/attention/").content.decode()
+    assert "Failing webhooks" not in client.get("/attention/").content.decode()

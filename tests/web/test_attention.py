@@ -82,7 +82,7 @@ def test_administrators_see_the_last_backup(browse, staff, owner):
     record_backup({"at": "2026-11-02T03:04:05+00:00", "path": "/srv/b.tar", "scans": 7, "missing": 1})
     page = browse(staff).get(PAGE).content.decode()
     assert "2 Nov 2026, 03:04, 7 scans" in page
-    assert "1 image file missing in the storage" in page
+    assert "1 image file missing from the storage" in page
     assert "Last backup" not in browse(owner).get(PAGE).content.decode()
 
 

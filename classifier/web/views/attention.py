@@ -20,7 +20,6 @@ from classifier.selectors.attention import attention as find
 from classifier.selectors.installation import last_backup
 from classifier.selectors.model import default_model
 from classifier.selectors.notification import failed_emails
-from classifier.selectors.webhook import failing_webhooks
 from classifier.services.attention import dismiss, retry
 from classifier.services.errors import NotAllowed
 from classifier.services.notification_email import dismiss_emails, retry_emails
@@ -41,7 +40,7 @@ def attention(request: SignedInRequest) -> HttpResponse:
         ("Failed", "The analysis stopped. Retry it, or dismiss it.", found.failed),
         (
             "Not a brain MR image",
-            "The image was refused. Check the file; a retry gives the same.",
+            "The image was refused. Check the file; a retry gives the same result.",
             found.refused,
         ),
         (
@@ -54,8 +53,8 @@ def attention(request: SignedInRequest) -> HttpResponse:
         "groups": groups,
         "recent_days": RECENT.days,
         "waiting_minutes": minutes,
-        "total": found.total,
-        "webhooks": failing_webhooks(request.user),
+        "scans": found.scans,
+        "webhooks": found.webhooks,
         "system": _system() if request.user.is_staff else None,
     }
     return render(request, "web/attention.html", context)

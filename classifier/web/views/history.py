@@ -16,7 +16,6 @@ from classifier.selectors.attention import attention_count
 from classifier.selectors.history import DASHBOARD_DAYS, Dashboard, dashboard
 from classifier.selectors.review import unread_count
 from classifier.selectors.scan import visible_scans
-from classifier.selectors.webhook import failing_webhooks
 from classifier.web.filters import UNREAD_LABEL, HistoryFilter
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import keyset_page
@@ -40,7 +39,7 @@ def history(request: SignedInRequest) -> HttpResponse:
         "page": page,
         "kept": kept,
         "figures": figures,
-        "attention_count": attention_count(request.user) + len(failing_webhooks(request.user)),
+        "attention_count": attention_count(request.user),
         "unread": unread_count(request.user),
         "counts": _counts(figures),
         "dashboard_days": DASHBOARD_DAYS,
