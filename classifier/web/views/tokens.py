@@ -33,7 +33,7 @@ def tokens(request: SignedInRequest) -> HttpResponse:
     context = {
         "heading": "API tokens",
         "form": TokenForm() if text else form,
-        "tokens": tokens_of(request.user),
+        "rows": tokens_of(request.user),
         "text": text,
         "upload_url": request.build_absolute_uri(reverse("api:scan-list")),
     }

@@ -43,7 +43,7 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
     context = {
         "heading": "Webhooks",
         "form": WebhookForm() if created else form,
-        "webhooks": webhooks_of(request.user),
+        "rows": webhooks_of(request.user),
         "created": created,
         "secret": secret_of(created) if created else "",
     }
@@ -72,7 +72,7 @@ def webhook_delete(request: SignedInRequest, webhook_id: UUID) -> HttpResponse:
         return ask(
             request,
             heading="Delete this webhook?",
-            text=f"{row.url} gets no further messages. The list of its messages is deleted. This cannot be undone.",
+            text=f"{row.url} will get no more messages. The list of its messages is deleted. This cannot be undone.",
             button="Delete webhook",
             back=reverse("web:webhook", args=[row.pk]),
         )
