@@ -13,10 +13,11 @@ from classifier.events import Kind, record_events
 from classifier.models import AcceptanceReport, Commissioning, Event, SiteCalibration, User
 from classifier.selectors.acceptance import measured_cases, measured_model
 from classifier.selectors.commissioning import Progress, installed_card, limits_of, progress_of
-from classifier.services.commissioning import lock_team, require_team_owner
+from classifier.services.commissioning import lock_team
 from classifier.services.commissioning_cases import CLOSED, require_open, require_open_now
 from classifier.services.errors import Conflict
 from classifier.services.secrets import derived_key
+from classifier.services.team import require_owner
 
 logger = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ def close_commissioning(commissioning: Commissioning, *, by: User) -> Acceptance
     From then on the team sees the answers of its shadow analyses on the page of the commissioning.
 
     Raises:
-        NotAllowed: If `by` is no owner of the team.
+        NotAllowed: If `by` is not an owner of the team.
         Conflict: If it is closed already, analyses are still waiting, or a case changed meanwhile.
     """
     require_open_now(commissioning, by=by)
@@ -90,10 +91,10 @@ def switch_site_calibration(commissioning: Commissioning, *, by: User, on: bool)
     Owners of the team only. Switching it on switches off another one of the same team and model.
 
     Raises:
-        NotAllowed: If `by` is no owner of the team.
+        NotAllowed: If `by` is not an owner of the team.
         Conflict: If there is none, or another version of the model is installed.
     """
-    require_team_owner(commissioning.team, by=by)
+    require_owner(commissioning.team, by=by)
     with transaction.atomic():
         lock_team(commissioning.team)
         site = SiteCalibration.objects.filter(commissioning=commissioning).first()
@@ -101,7 +102,7 @@ def switch_site_calibration(commissioning: Commissioning, *, by: User, on: bool)
             raise Conflict("This commissioning has no site calibration.", code="no_calibration")
         if on and installed_card(commissioning) is None:
             raise Conflict(
-                f"{site.model_name} {site.model_version} is not installed any more. A calibration fits one version.",
+                f"{site.model_name} {site.model_version} is no longer installed. A calibration fits one version.",
                 code="model_gone",
             )
         same = SiteCalibration.objects.filter(team=commissioning.team, model_name=site.model_name, active=True)

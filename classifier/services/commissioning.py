@@ -11,7 +11,7 @@ from classifier.selectors.commissioning import open_commissionings
 from classifier.selectors.model import model_card
 from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.model import checked_model_name
-from classifier.services.team import is_owner
+from classifier.services.team import require_owner
 
 logger = structlog.get_logger(__name__)
 
@@ -28,10 +28,10 @@ def start_commissioning(team: Team, *, by: User, model: str, limits: Limits, tit
 
     Raises:
         Invalid: If the model cannot be used, or the title is too long.
-        NotAllowed: If `by` is no owner of the team.
+        NotAllowed: If `by` is not an owner of the team.
         Conflict: If the team measures this version already.
     """
-    require_team_owner(team, by=by)
+    require_owner(team, by=by)
     title = " ".join(title.replace("\x00", "").split())
     if len(title) > lengths.GIVEN_NAME:
         raise Invalid(f"A title has at most {lengths.GIVEN_NAME} characters.", code="invalid_title")
@@ -59,12 +59,6 @@ def start_commissioning(team: Team, *, by: User, model: str, limits: Limits, tit
         record_events([Event(kind=Kind.COMMISSIONING_STARTED, actor=by, payload=payload)])
     logger.info("commissioning_started", commissioning=str(commissioning.pk), by=by.pk, model=card.name)
     return commissioning
-
-
-def require_team_owner(team: Team, *, by: User) -> None:
-    """Raise `NotAllowed` unless `by` is an owner of the team."""
-    if not is_owner(team, by):
-        raise NotAllowed("Only an owner of the team can do this.")
 
 
 def lock_team(team: Team) -> None:

@@ -16,15 +16,16 @@ from classifier.queue.notify import notify_workers
 from classifier.queue.order import assign_shadow_turns
 from classifier.selectors.commissioning import cases_of, installed_card, open_commissionings, unmeasured
 from classifier.selectors.scan import visible_scans
-from classifier.services.commissioning import lock_team, require_team_owner
+from classifier.services.commissioning import lock_team
 from classifier.services.errors import Conflict, NotFound
+from classifier.services.team import require_owner
 
 logger = structlog.get_logger(__name__)
 
 QUERY_SIZE = 500
 """Keys in one query. SQLite limits the parameters of a statement."""
 
-CLOSED = "This commissioning is closed. Nothing can be changed any more."
+CLOSED = "This commissioning is closed. It can no longer be changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ def add_cases(commissioning: Commissioning, *, by: User, cases: Iterable[NewCase
     A case that cannot be added affects no other.
 
     Raises:
-        NotAllowed: If `by` is no owner of the team.
-        Conflict: If the commissioning is closed, or the version that it measures is not installed any more.
+        NotAllowed: If `by` is not an owner of the team.
+        Conflict: If the commissioning is closed, or the version that it measures is no longer installed.
     """
     with transaction.atomic():
         require_open(commissioning, by=by)
         if installed_card(commissioning) is None:
             raise Conflict(
-                f"{commissioning.model_name} {commissioning.model_version} is not installed any more. "
+                f"{commissioning.model_name} {commissioning.model_version} is no longer installed. "
                 "Close this commissioning, and start one of the version that is installed.",
                 code="model_gone",
             )
@@ -93,7 +94,7 @@ def retry_cases(commissioning: Commissioning, *, by: User) -> int:
     with transaction.atomic():
         require_open(commissioning, by=by)
         if installed_card(commissioning) is None:
-            raise Conflict("This model version is not installed any more.", code="model_gone")
+            raise Conflict("This model version is no longer installed.", code="model_gone")
         cases = list(unmeasured(commissioning).order_by("pk"))
         turns = assign_shadow_turns(by, number=len(cases))
         for case, turn in zip(cases, turns, strict=True):
@@ -132,7 +133,7 @@ def record_lost_cases(scan_id: UUID, *, by: User) -> None:
 
 def require_open(commissioning: Commissioning, *, by: User) -> None:
     """Lock the team, and raise `NotAllowed` or `Conflict` unless `by` may change the commissioning now."""
-    require_team_owner(commissioning.team, by=by)
+    require_owner(commissioning.team, by=by)
     lock_team(commissioning.team)
     if not open_commissionings(commissioning.team).filter(pk=commissioning.pk).exists():
         raise Conflict(CLOSED, code="closed")
@@ -176,7 +177,7 @@ def _problem(commissioning: Commissioning, case: NewCase, *, known: set[UUID], p
     if scan.pixels_sha256 in pixels:
         return "another case shows the same image."
     if case.truth and case.truth not in READINGS:
-        return f"“{case.truth[:40]}” is no finding. Use one of {', '.join(READINGS)}."
+        return f"“{case.truth[:40]}” is not a finding. Use one of {', '.join(READINGS)}."
     if case.truth and confirmed and case.truth != confirmed:
         return (
             f"the file says {FINDING_LABELS[case.truth]}, but a confirmed diagnosis says {FINDING_LABELS[confirmed]}. "

@@ -20,7 +20,7 @@ def create_team(owner: User, *, name: str) -> Team:
 
 def rename_team(team: Team, *, by: User, name: str) -> Team:
     """Rename the team. Owners only."""
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     team.name = _checked_name(name)
     team.save(update_fields=["name"])
     return team
@@ -33,7 +33,7 @@ def add_member(team: Team, *, by: User, identifier: str) -> Membership:
         Invalid: If there is no such active account.
         Conflict: If that user is already a member.
     """
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     identifier = identifier.replace("\x00", "").strip()
     user = User.objects.filter(Q(username__iexact=identifier) | Q(email__iexact=identifier), is_active=True).first()
     if user is None:
@@ -52,7 +52,7 @@ def remove_member(team: Team, *, by: User, user: User) -> None:
     The scans that `user` added stay with the team. The last owner cannot leave while other members remain.
     """
     if user != by:
-        _require_owner(team, by=by)
+        require_owner(team, by=by)
     members = {m.user_id: m for m in team.memberships.select_for_update()}
     membership = members.get(user.pk)
     if membership is None:
@@ -71,7 +71,7 @@ def leave_team(team: Team, *, by: User) -> None:
 @transaction.atomic
 def set_role(team: Team, *, by: User, user: User, role: str) -> Membership:
     """Change a member's role. Owners only; at least one owner must remain."""
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     if role not in Membership.Role.values:
         raise Invalid("A member is either an owner or a member.")
     members = {m.user_id: m for m in team.memberships.select_for_update()}
@@ -88,7 +88,7 @@ def set_role(team: Team, *, by: User, user: User, role: str) -> Membership:
 
 def set_keep_file_names(team: Team, *, by: User, on: bool) -> None:
     """Store the names of files that are uploaded for the team from now on, or stop storing them. Owners only."""
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     team.keep_file_names = on
     team.save(update_fields=["keep_file_names"])
 
@@ -104,7 +104,7 @@ def set_default_model(team: Team, *, by: User, model: str) -> None:
     Raises:
         Invalid: If the model does not exist.
     """
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     team.default_model = checked_model_name(model) if model else ""
     team.save(update_fields=["default_model"])
 
@@ -114,7 +114,7 @@ def set_sealed_reading(team: Team, *, by: User, on: bool) -> None:
 
     It holds for scans uploaded from now on. What was recorded stays.
     """
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     if on == (team.sealed_reading_since is not None):
         return
     team.sealed_reading_since = timezone.now() if on else None
@@ -127,7 +127,7 @@ def delete_team(team: Team, *, by: User) -> None:
     Raises:
         Conflict: If a commissioning of the team is open.
     """
-    _require_owner(team, by=by)
+    require_owner(team, by=by)
     if open_commissionings(team).exists():
         raise Conflict("A commissioning of this team is open. Close it first.", code="commissioning_open")
     team.delete()
@@ -138,7 +138,8 @@ def is_owner(team: Team, user: User) -> bool:
     return team.memberships.filter(user=user, role=Membership.Role.OWNER).exists()
 
 
-def _require_owner(team: Team, *, by: User) -> None:
+def require_owner(team: Team, *, by: User) -> None:
+    """Raise `NotAllowed` unless `by` is an owner of the team."""
     if not is_owner(team, by):
         raise NotAllowed("Only an owner of the team can do this.")
 
