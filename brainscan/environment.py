@@ -119,7 +119,7 @@ def private_folder(path: Path) -> Path:
 def embedded_secret_key(data_dir: Path) -> str:
     """Return the key kept in `data_dir/secret_key`, making it at the first start.
 
-    Two processes that start at once agree: the file is created exclusively, and who comes second reads it.
+    Two processes that start at once agree: the file is created exclusively, and the second one reads it.
     """
     path = private_folder(data_dir) / "secret_key"
     if not path.exists():

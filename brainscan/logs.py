@@ -1,4 +1,4 @@
-"""One line an event, for people and for machines alike."""
+"""One log line per event, readable by people and machines."""
 
 import logging
 

@@ -126,7 +126,7 @@ DATABASES = {
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     # Threads of the web and worker processes reuse a connection; a dead one is noticed before it is used.
     DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    # A server that does not answer is given up on before the browser gives up on us.
+    # Time out before the browser does if the server does not answer.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -147,7 +147,7 @@ FILE_UPLOAD_HANDLERS = [
 ]
 # Above this an upload is spooled to disk, so many large ones at once do not fill the memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-# Text fields only; files are limited by intake. Stops a form that is nothing but padding.
+# Text fields only; files are limited by intake. It stops forms that consist of padding.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- the model --------------------------------------------------------------------------------------------------
@@ -155,11 +155,11 @@ MODELS_DIR = Path(env.str("MODELS_DIR", str(BASE_DIR / "models"))).resolve()
 MODEL = env.str("MODEL", "xception")
 ENGINE = env.str("ENGINE", "auto")
 # What a worker's loaded models may take together, in MiB. Measured with OpenVINO, the shipped network takes 260 MiB as
-# the first and 180 as a further one; the worker as a whole shall stay below 1.2 GB.
+# the first and 180 as a further one; the worker as a whole must stay below 1.2 GB.
 MODEL_MEMORY_MB = setting("MODEL_MEMORY_MB", 700, number(minimum=1, maximum=1_000_000))
 # Folders with the images that models were evaluated on, for the pages that show them; see docs/operators.md.
 EVALUATION_DATA = [Path(part).resolve() for part in env.str("EVALUATION_DATA", "").split(os.pathsep) if part]
-# Graphs that engines for processors run, made from the models' weights; nothing that cannot be made again.
+# Graphs for the CPU engines, generated from the models' weights; they can be generated again at any time.
 EXPORTS_DIR = Path(env.str("EXPORTS_DIR", str(DATA_DIR / "exports"))).resolve()
 # Rows a worker claims at once. A CPU gains little from large batches; a GPU host sets 64.
 BATCH_SIZE = setting("BATCH_SIZE", 4, number(minimum=1, maximum=1024))
@@ -191,7 +191,7 @@ CELERY_TIMEZONE = "UTC"
 SWEEP_SECONDS = setting("SWEEP_SECONDS", 10, number(minimum=1, maximum=3600))
 # A live worker renews its leases three times in this; a dead one's rows wait this long for another.
 LEASE_SECONDS = setting("LEASE_SECONDS", 30, number(minimum=5, maximum=86400))
-# No step of a batch takes this long on any machine that can be used: after it a worker counts as hanging and is ended.
+# No step of a batch takes this long on a usable machine: after it, a worker counts as hung and is terminated.
 STUCK_SECONDS = setting("STUCK_SECONDS", 60, number(minimum=5, maximum=86400))
 CELERY_BEAT_SCHEDULE = beat_schedule(sweep_seconds=SWEEP_SECONDS)
 

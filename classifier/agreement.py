@@ -56,7 +56,7 @@ def agreement_sentence(results: Mapping[str, Result]) -> str:
 
 _OPENING: dict[Agreement, str] = {
     Agreement.PARTIAL: "Not all models report a finding.",
-    Agreement.KIND: "The models see a tumor but differ in its kind.",
+    Agreement.KIND: "The models see a tumor but differ on its kind.",
     Agreement.PRESENCE: "The models disagree on whether there is a tumor.",
 }
 

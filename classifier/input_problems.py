@@ -7,13 +7,13 @@ TURNED, CROPPED, MARKED, MARKED_HEAD, BLANKED = "turned", "cropped", "marked", "
 DARK, SMALL, EDGE = "dark", "small", "edge"
 
 BLOCKING: frozenset[str] = frozenset((TURNED, CROPPED))
-"""Problems that change the network's answer: it is withheld until a person says that the image is right."""
+"""Problems that change the network's answer: it is withheld until a person confirms that the image is right."""
 
 SENTENCES: dict[str, str] = {
-    TURNED: "The image looks turned. The network was trained on upright heads and errs on turned ones.",
+    TURNED: "The image looks turned. The network was trained on upright heads and makes errors on turned ones.",
     CROPPED: "The image cuts the head off at two or more sides. The network was trained on whole heads.",
     MARKED: "The image seems to contain text or markings. They may identify the patient and mislead the network.",
-    MARKED_HEAD: "Text, an arrow, or another marking seems to touch the head or lie in it. It may identify the patient "
+    MARKED_HEAD: "Text, an arrow, or another marking seems to touch or overlap the head. It may identify the patient "
     "and mislead the network. Export the image without it.",
     BLANKED: "Text or markings outside the head were blanked out before the image was stored.",
     DARK: "The image is very dark. Export it with the usual window.",
@@ -28,7 +28,7 @@ WITHHELD: dict[str, str] = {
 }
 """Sentences shown in place of a withheld answer."""
 
-WITHHELD_ANSWER = "The answer is withheld until the image is mended, or a person says that it is right."
+WITHHELD_ANSWER = "The answer is withheld until the image is corrected, or a person confirms that it is right."
 
 TURNS: dict[str, str] = {"1": "90° clockwise", "2": "180°", "3": "90° counterclockwise"}
 """Quarter turns clockwise that make an image upright, in words."""

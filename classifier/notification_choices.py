@@ -7,8 +7,8 @@ DESCRIPTIONS: dict[str, str] = {
     Notification.Kind.BATCH_DONE: "An upload of several files is analyzed",
     Notification.Kind.RETRY_DONE: "The retry of an upload is finished",
     Notification.Kind.FAILED: "An analysis failed",
-    Notification.Kind.REVIEWED: "Someone reviewed a scan of mine",
-    Notification.Kind.DIAGNOSIS: "Someone recorded a diagnosis of a scan of mine",
+    Notification.Kind.REVIEWED: "Someone reviewed one of my scans",
+    Notification.Kind.DIAGNOSIS: "Someone recorded a diagnosis for one of my scans",
     Notification.Kind.ARCHIVE_DONE: "A ZIP file of reports is ready",
     Notification.Kind.MODEL_CHANGED: "The model changed",
 }

@@ -20,11 +20,11 @@ def text(row: Notification) -> str:
     if row.kind == Kind.FAILED:
         return "The analysis of a scan failed."
     if row.kind == Kind.REVIEWED:
-        return f"{person} reviewed a scan of yours."
+        return f"{person} reviewed one of your scans."
     if row.kind == Kind.DIAGNOSIS:
-        return f"{person} recorded a confirmed diagnosis of a scan of yours."
+        return f"{person} recorded a confirmed diagnosis for one of your scans."
     if row.kind == Kind.ARCHIVE_DONE:
-        return "The reports could not be made." if details.get("failed") else "Your ZIP file of reports is ready."
+        return "The reports could not be created." if details.get("failed") else "Your ZIP file of reports is ready."
     return (
         f"The model {details.get('model', '')} changed from version {details.get('before', '')} to "
         f"{details.get('version', '')}."

@@ -12,7 +12,7 @@ _DATE: Final = re.compile(
     rf"|(?:19|20)\d\d{_SEPARATED}(?:0?[1-9]|1[0-2]){_SEPARATED}(?:0?[1-9]|[12]\d|3[01]))(?!\d)"
 )
 _WORD: Final = re.compile(r"[^\W\d_]{2,}(?:['-][^\W\d_]{2,})*")
-# Words of pseudonyms that are no names.
+# Words of pseudonyms that are not names.
 _USUAL_WORDS: Final = (
     "and anonymous arm case center clinic cohort control day demo department group healthy hospital left month mri of "
     "patient phantom post pre project random right sample scan series site study subject test the trial unknown visit "
@@ -24,7 +24,7 @@ _USUAL: Final = frozenset(_USUAL_WORDS.split())
 def looks_identifying(text: str) -> bool:
     """Return whether a patient reference looks like a name or a date of birth.
 
-    Two neighboring words that are no usual words of pseudonyms count as a name, so "P-1234", "Study arm B" and
+    Two neighboring words that are not usual words of pseudonyms count as a name, so "P-1234", "Study arm B" and
     "2024-0117-A" pass, and "John Smith" does not.
     """
     if _DATE.search(text):

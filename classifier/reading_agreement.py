@@ -205,7 +205,7 @@ def reader_pairs(readings: Iterable[tuple[Hashable, Reader, str]]) -> list[tuple
 
     Args:
         readings: Case, reader, and finding, in the order of the readings. Of several readings of a case by one reader
-            the last one holds.
+            the last one counts.
     """
     cases: dict[Hashable, dict[Reader, str]] = {}
     for case, reader, finding in readings:
@@ -246,7 +246,7 @@ def flips(readings: Iterable[tuple[str, str, str]]) -> Flips:
 def accuracy(cases: Iterable[tuple[str, str]]) -> Accuracy:
     """Return the sensitivity and specificity of answers for each finding.
 
-    An answer without a finding ("uncertain", or refused as no brain MR image) reports no finding: it lowers the
+    An answer without a finding ("uncertain", or refused as not a brain MR image) reports no finding: it lowers the
     sensitivity for the diagnosis and no specificity. The answer "tumor of unknown kind" counts as a tumor and as none
     of the kinds. A diagnosis that does not say whether a finding is present is left out of that finding's figures: a
     tumor of unknown kind for the kinds, another disease for "tumor" and "no tumor".

@@ -1,4 +1,4 @@
-"""Figures about readers, alone or in sum. Works on plain data, for every layer."""
+"""Figures about readers, alone or combined. Works on plain data, for every layer."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from classifier.findings import ANSWERS, READINGS, Outcome
 from classifier.reading_agreement import Agreement, Flips, Share, agreement, flips, reader_pairs
 
 MIN_READERS = 2
-"""Readers from which on a sum is shown, so that it never is the figure of a single one."""
+"""Least number of readers for which a sum is shown, so that it is never the figure of a single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class FlipsRow:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFigures:
-    """Figures about one reader, or about several in sum. A figure is None if it is withheld.
+    """Figures about one reader, or about several combined. A figure is None if it is withheld.
 
     Attributes:
         readers: Number of readers.
@@ -134,7 +134,7 @@ def reader_figures(
     judged = [row for row in first_reads if row.is_judged]
 
     def allowed(rows: Iterable[Reading | FirstRead]) -> bool:
-        # No reader at all is no one to be singled out.
+        # Without any reader, no one can be singled out.
         return len({row.reader for row in rows}) not in range(1, min_readers)
 
     return ReaderFigures(
@@ -156,11 +156,11 @@ def shown(readers: Mapping[str, Iterable[Hashable]], *, min_readers: int) -> set
     """Return the names of the rows that may be shown beside their sum.
 
     A row of too few readers is withheld. If it is the only one, the row with the fewest readers is withheld with it:
-    the sum without the other rows would tell it.
+    the sum without the other rows would reveal it.
 
     Args:
         readers: The reader of each case, for each row.
-        min_readers: Readers from which on a row is shown.
+        min_readers: Least number of readers for which a row is shown.
     """
     counts = {name: len(set(of_row)) for name, of_row in readers.items()}
     kept = {name for name, count in counts.items() if count >= min_readers}

@@ -24,12 +24,12 @@ def said(**answers: str) -> dict[str, ResultData]:
         (
             said(a="glioma", b="meningioma"),
             Agreement.KIND,
-            "The models see a tumor but differ in its kind. Glioma: a; meningioma: b.",
+            "The models see a tumor but differ on its kind. Glioma: a; meningioma: b.",
         ),
         (
             said(a="tumor", b="meningioma", c="meningioma"),
             Agreement.KIND,
-            "The models see a tumor but differ in its kind. Meningioma: b and c; tumor of unknown kind: a.",
+            "The models see a tumor but differ on its kind. Meningioma: b and c; tumor of unknown kind: a.",
         ),
         (
             said(a="notumor", b="notumor", c="tumor", d="uncertain"),

@@ -43,7 +43,7 @@ MINUTES = LONG_WAIT // timedelta(minutes=1)
         ("integrators", f"sent again after {', '.join(EARLIER)}, and {LAST_PAUSE} minutes"),
         ("operators", f"each with at most {MAX_MEMORY // 2**20} MiB"),
         ("operators", f"A commissioning has at most {MAX_CASES:,} scans"),
-        ("operators", f"for at most {RUN_SECONDS:.0f} seconds a run"),
+        ("operators", f"for at most {RUN_SECONDS:.0f} seconds per run"),
         ("operators", f"Messages are deleted after {messages.KEPT.days} days"),
     ],
 )

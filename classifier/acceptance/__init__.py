@@ -1,1 +1,1 @@
-"""Acceptance of a model at a site: limits, case files, figures, and site calibrations. It knows nothing of Django."""
+"""Acceptance of a model at a site: limits, case files, figures, and site calibrations. It does not import Django."""

@@ -58,10 +58,10 @@ def read_case_file(content: bytes) -> CaseFile:
         UnreadableCaseFile: If it is too large, empty, or has no such header.
     """
     if len(content) > MAX_BYTES:
-        raise UnreadableCaseFile("The file of cases is larger than 1 MB. Split it.")
+        raise UnreadableCaseFile("The case file is larger than 1 MB. Split it.")
     lines = _text(content).splitlines()
     if not any(line.strip() for line in lines):
-        raise UnreadableCaseFile("The file of cases is empty.")
+        raise UnreadableCaseFile("The case file is empty.")
     delimiter = max(",;\t", key=lines[0].count)
     reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
     try:
@@ -81,7 +81,7 @@ def read_case_file(content: bytes) -> CaseFile:
         if isinstance(row, str):
             problems.append(row)
         elif row.file in seen:
-            problems.append(f"{row.name}: the file is named in row {seen[row.file]} already.")
+            problems.append(f"{row.name}: the file is already named in row {seen[row.file]}.")
         elif len(rows) == MAX_CASES:
             problems.append(f"{row.name}: a commissioning has at most {MAX_CASES} cases.")
         else:
@@ -123,5 +123,5 @@ def _row(number: int, cells: list[str], columns: dict[str, int]) -> CaseRow | st
     finding = word if word in READINGS else SYNONYMS.get(word, "")
     if not finding:
         allowed = ", ".join(READINGS)
-        return f"Row {number} ({file[:80]}): “{values[FINDING][:40]}” is no finding. Use one of {allowed}."
+        return f"Row {number} ({file[:80]}): “{values[FINDING][:40]}” is not a finding. Use one of {allowed}."
     return CaseRow(number, file, finding, values.get(PATIENT, ""))

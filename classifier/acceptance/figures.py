@@ -23,10 +23,10 @@ class AcceptanceFigure:
     Attributes:
         key: Its name in files and the API; that of its limit, if it has one.
         label: Its name for people.
-        value: The figure; None if no case tells.
+        value: The figure; None if no case counts.
         low: Lower end of its 95% interval.
         high: Upper end.
-        hits: Number of images that it counts; None for a figure that is no share.
+        hits: Number of images that it counts; None for a figure that is not a share.
         images: Number of images that it is a share of.
         patients: Number of their patients.
     """
@@ -227,7 +227,7 @@ def confusion(cases: Cases) -> dict[str, dict[str, int]]:
 
 
 def reliability(cases: Cases) -> list[dict[str, float]]:
-    """Return confidence against accuracy in bins; empty without a case that tells."""
+    """Return confidence against accuracy in bins; empty if no case counts."""
     keep = cases.known & ~cases.refused & (cases.labels != UNKNOWN)
     if not keep.any():
         return []

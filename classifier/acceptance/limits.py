@@ -46,34 +46,34 @@ class Limit:
 LIMITS: tuple[Limit, ...] = (
     Limit(
         "sensitivity",
-        "Least sensitivity",
+        "Minimum sensitivity",
         True,
         "Share of the images with a tumor whose probability of a tumor is at least one half.",
     ),
     Limit(
         "specificity",
-        "Least specificity",
+        "Minimum specificity",
         True,
         "Share of the images without a tumor whose probability of a tumor is below one half.",
     ),
-    Limit("accuracy", "Least accuracy", True, "Share of the images whose most probable finding is the true one."),
-    Limit("refused", "Largest share refused", False, "Share of the images that are refused as no brain MR."),
-    Limit("uncertain", "Largest share uncertain", False, "Share of the images that get no finding."),
+    Limit("accuracy", "Minimum accuracy", True, "Share of the images whose most probable finding is the true one."),
+    Limit("refused", "Maximum share refused", False, "Share of the images that are refused as not brain MR."),
+    Limit("uncertain", "Maximum share uncertain", False, "Share of the images that get no finding."),
     Limit(
         "ece",
-        "Largest calibration error",
+        "Maximum calibration error",
         False,
-        "Mean distance between the stated confidence and the share of right answers.",
+        "Mean distance between the stated confidence and the share of correct answers.",
     ),
     Limit(
         "false_omission",
-        "Largest false-omission rate",
+        "Maximum false-omission rate",
         False,
         "Share of tumors among the images called no tumor, at the prevalence of the site.",
     ),
     Limit(
         "false_discovery",
-        "Largest false-discovery rate",
+        "Maximum false-discovery rate",
         False,
         "Share of images without a tumor among those called a tumor, at the prevalence of the site.",
     ),
@@ -107,11 +107,11 @@ class Limits:
             raise InvalidLimits("Set at least one limit. A model is accepted or refused by limits set beforehand.")
         for key, value in self.shares.items():
             if not 0 <= value <= 1:
-                raise InvalidLimits(f"{BY_KEY[key].label} lies between 0 and 100%.")
+                raise InvalidLimits(f"{BY_KEY[key].label} must be between 0 and 100%.")
         if not 1 <= self.least_cases <= MAX_CASES:
-            raise InvalidLimits(f"The least number of cases lies between 1 and {MAX_CASES}.")
+            raise InvalidLimits(f"The minimum number of cases must be between 1 and {MAX_CASES}.")
         if self.prevalence is not None and not 0 < self.prevalence < 1:
-            raise InvalidLimits("The prevalence lies above 0 and below 100%.")
+            raise InvalidLimits("The prevalence must be above 0 and below 100%.")
         if self.prevalence is None and set(self.shares) & set(AT_PREVALENCE):
             raise InvalidLimits("A limit on the false-omission or false-discovery rate needs the prevalence.")
 

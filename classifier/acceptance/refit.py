@@ -94,7 +94,7 @@ def refit(cases: Cases, *, calibration: Calibration, thresholds: Thresholds) -> 
 
 
 def _fold(patient: str) -> int:
-    """Return the fold of a patient, by a digest: it depends on nobody else."""
+    """Return the fold of a patient, by a digest: it does not depend on the other patients."""
     return int(hashlib.sha256(patient.encode()).hexdigest(), 16) % FOLDS
 
 

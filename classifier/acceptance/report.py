@@ -65,7 +65,7 @@ class MeasuredModel:
         name: Name of the model.
         version: Its version.
         weights_sha256: Digest of its weights.
-        calibration: The card's; None if the version is not installed any more.
+        calibration: The card's; None if the version is no longer installed.
         thresholds: The card's.
         statistics: Of its training images; None if they are not installed.
     """
@@ -153,17 +153,17 @@ def _baseline(results: Sequence[CaseResult], statistics: Statistics | None) -> d
 
 
 def _not_known(known: Cases, about: Circumstances, *, fit: SiteFit | None, installed: bool) -> Sequence[str]:
-    """Return what the report does not tell, one sentence each."""
+    """Return what the report leaves open, one sentence each."""
     said = []
     if about.without_truth:
         said.append(
-            f"The truth of {_cases(about.without_truth)} is not known, so they count in no figure. Cases on which "
+            f"The truth of {_cases(about.without_truth)} is not known, so no figure counts them. Cases on which "
             "models disagree are offered for review first; while some are unread, figures can be lower than those of "
             "all cases."
         )
     if about.after_answer:
         said.append(
-            f"The truth of {_cases(about.after_answer)} is a review of an answer of the same version. Readers who know "
+            f"The truth of {_cases(about.after_answer)} is a review of an answer by the same version. Readers who know "
             "an answer agree with it more often, so figures can be too high."
         )
     few = [
@@ -200,7 +200,9 @@ def _not_known(known: Cases, about: Circumstances, *, fit: SiteFit | None, insta
     ]
     if parts := [f"{_cases(number)} {reason}" for number, reason in missing if number]:
         said.append(f"Not measured: {_listed(parts)}.")
-    said.append("Scanners, sequences, and patients that the cases do not hold are not covered; nor are later changes.")
+    said.append(
+        "Scanners, sequences, and patients that the cases do not include are not covered, nor are later changes."
+    )
     return said
 
 
@@ -211,7 +213,7 @@ def _of_calibration(fit: SiteFit | None, *, installed: bool) -> str:
             "with what other patients gave. How it does on later patients is not known."
         )
     if not installed:
-        return "There is no site calibration: the version is not installed any more."
+        return "There is no site calibration: the version is no longer installed."
     return (
         f"There is no site calibration: it needs {LEAST_PATIENTS} patients with and {LEAST_PATIENTS} without a tumor "
         "whose image was not refused."

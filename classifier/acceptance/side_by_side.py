@@ -9,7 +9,7 @@ from classifier.acceptance.signature import SignedFile
 from classifier.wording import with_interval
 
 MAX_REPORTS = 10
-"""Reports that are compared at once. More columns fit no screen."""
+"""Reports that are compared at once. More columns do not fit on a screen."""
 
 
 @dataclass(frozen=True, slots=True)

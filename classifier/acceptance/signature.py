@@ -15,7 +15,7 @@ MAX_BYTES = 2**18
 
 
 class UnusableReport(ValueError):
-    """A file is no acceptance report with a valid signature; the message is for people."""
+    """A file is not an acceptance report with a valid signature; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ def sign(content: dict[str, Any], *, key: Ed25519PrivateKey) -> dict[str, Any]:
 def read_signed(content: bytes) -> SignedFile:
     """Read a signed report and verify it.
 
-    A valid signature says that the file is as the holder of the key signed it. Whose key it is, people compare by its
-    fingerprint.
+    A valid signature says that the file is as the holder of the key signed it. People compare fingerprints
+    to check whose key it is.
 
     Raises:
-        UnusableReport: If it is too large, is no such file, or was changed.
+        UnusableReport: If it is too large, is not such a file, or was changed.
     """
     if len(content) > MAX_BYTES:
         raise UnusableReport("The file is too large for an acceptance report.")
@@ -74,18 +74,18 @@ def read_signed(content: bytes) -> SignedFile:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         key.verify(bytes.fromhex(signature), signed_text(report))
     except InvalidSignature as error:
-        raise UnusableReport("The signature does not fit: the file was changed after it was signed.") from error
+        raise UnusableReport("The signature does not match: the file was changed after it was signed.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UnusableReport("The file is no signed acceptance report.") from error
+        raise UnusableReport("The file is not a signed acceptance report.") from error
     if (kind, number) != (KIND, FORMAT):
         raise UnusableReport("The file is an acceptance report of another version of BrainScan.")
     if not _has_shape(report):
-        raise UnusableReport("The file is no complete acceptance report.")
+        raise UnusableReport("The file is not a complete acceptance report.")
     return SignedFile(report, public_key.lower())
 
 
 def _has_shape(report: dict[str, Any]) -> bool:
-    """Return True if a report has what a comparison reads. A signature says nothing of the content."""
+    """Return True if a report has what a comparison reads. A signature says nothing about the content."""
     try:
         texts = [report["model"]["name"], report["model"]["version"], report["closed"], report["verdict"]]
         counts = [report["counts"]["with_truth"], report["counts"]["patients"]]

@@ -13,7 +13,7 @@ from classifier.models.scan_index import Facet
 
 
 class ModelFilter(admin.SimpleListFilter):
-    """Analyses of one model. The names come from the counts of scans: there are too many analyses to ask them."""
+    """Analyses of one model. The names come from the counts of scans: there are too many analyses to query."""
 
     title = parameter_name = "model"
 

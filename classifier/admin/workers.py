@@ -106,10 +106,10 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
 
     @admin.display(description="too late")
     def late(self, row: WorkerProcess) -> int:
-        """Return the number of attempts whose analysis was deleted or claimed by another worker meanwhile."""
+        """Return the number of attempts whose analysis was deleted or claimed by another worker in the meantime."""
         return _finished(row, "late")
 
-    @admin.display(description="images a batch", empty_value="–")
+    @admin.display(description="images per batch", empty_value="–")
     def images_per_batch(self, row: WorkerProcess) -> str | None:
         """Return the mean number of images per forward pass since its start."""
         mean = _mean(row, "batch_size")
@@ -122,7 +122,7 @@ class WorkerProcessAdmin(ReadOnlyAdmin):
         parts = (f"{name} {entry['version']} ({entry['bytes'] / 2**20:.0f} MiB)" for name, entry in loaded.items())
         return ", ".join(parts) or None
 
-    @admin.display(description="network, a batch", empty_value="–")
+    @admin.display(description="network, per batch", empty_value="–")
     def network_time(self, row: WorkerProcess) -> str | None:
         """Return the mean time of a forward pass since its start."""
         mean = _mean(row, "forward_seconds")

@@ -107,7 +107,7 @@ class BatchViewSet(PrivateView, GenericViewSet[Batch]):
 
     @extend_schema(
         parameters=[PageQuery, RETRY_AFTER],
-        responses={200: BatchSerializer(many=True)} | errors(400, status_404="The cursor is not one of this API."),
+        responses={200: BatchSerializer(many=True)} | errors(400, status_404="The cursor is not valid."),
     )
     def list(self, request: Request) -> Response:
         """List the batches that the caller can see, newest first."""

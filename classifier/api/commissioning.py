@@ -31,7 +31,7 @@ from classifier.services.commissioning import start_commissioning
 from classifier.services.commissioning_cases import NewCase, add_cases
 from classifier.services.errors import Invalid, NotFound
 
-OWNERS_ONLY = "The caller is no owner of the team, or the session has no CSRF token."
+OWNERS_ONLY = "The caller is not an owner of the team, or the session has no CSRF token."
 
 
 class CommissioningView(PrivateView):
@@ -118,7 +118,7 @@ class CommissioningCasesView(CommissioningView):
         | errors(
             *(400, 404, 413, 415),
             status_403=OWNERS_ONLY,
-            status_409="The commissioning is closed, or its model version is not installed any more.",
+            status_409="The commissioning is closed, or its model version is no longer installed.",
         ),
     )
     def post(self, request: Request, pk: UUID) -> Response:
@@ -166,7 +166,7 @@ class SiteCalibrationView(CommissioningView):
         | errors(
             *(400, 404, 413, 415),
             status_403=OWNERS_ONLY,
-            status_409="There is no site calibration, or its model version is not installed any more.",
+            status_409="There is no site calibration, or its model version is no longer installed.",
         ),
     )
     def post(self, request: Request, pk: UUID) -> Response:

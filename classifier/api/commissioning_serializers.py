@@ -187,6 +187,6 @@ class SignedReportSerializer(serializers.Serializer[Any]):
 
 
 class SwitchSerializer(serializers.Serializer[Any]):
-    """Whether the site calibration holds."""
+    """Whether the site calibration applies."""
 
     active = TrueOrFalse()

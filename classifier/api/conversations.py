@@ -83,7 +83,7 @@ class NewConversationSerializer(serializers.Serializer[Any]):
 
 
 class QuestionField(TextField):
-    """A question. Unlike its base in JSON, a number is no text."""
+    """A question. Unlike its base in JSON, a number is not text."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the text."""

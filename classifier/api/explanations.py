@@ -49,7 +49,7 @@ class StatementSerializer(serializers.Serializer[Any]):
     mark = serializers.ChoiceField(
         choices=[(mark, mark) for mark in MARKS],
         read_only=True,
-        help_text="Passing says that the statement depends on the picture, not that it is right.",
+        help_text="Passing means that the statement depends on the picture, not that it is correct.",
     )
     reason = serializers.CharField(
         read_only=True, allow_blank=True, help_text="Why it is not from the picture; empty otherwise."
@@ -134,7 +134,7 @@ class ExplanationSerializer(serializers.ModelSerializer[Explanation]):
 
 
 class ProviderField(TextField):
-    """Name of a provider. Unlike its base in JSON, a number is no text."""
+    """Name of a provider. Unlike its base in JSON, a number is not text."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the text."""

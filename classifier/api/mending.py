@@ -64,7 +64,7 @@ class MendViewSet(PrivateView, GenericViewSet[Scan]):
         Only the owner turns and blanks. Turning again returns the copy that the first request made.
         """
         user: User = request.user  # type: ignore[assignment]
-        # First of all: a stranger must not learn from another answer that the scan exists.
+        # Check this first: a stranger must not learn from another answer that the scan exists.
         scan = self._scan(user, pk)
         fields = MendSerializer(data=request.data)
         fields.is_valid(raise_exception=True)

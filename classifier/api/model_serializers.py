@@ -100,9 +100,9 @@ class PeriodSerializer(serializers.Serializer[Any]):
     start = serializers.DateField(help_text="First day of the week.")
     analyses = serializers.IntegerField(help_text="Succeeded analyses.")
     uncertain = serializers.IntegerField()
-    refused = serializers.IntegerField(help_text="Images that were refused as no brain MR.")
+    refused = serializers.IntegerField(help_text="Images that were refused as not brain MR.")
     confidence = serializers.FloatField(allow_null=True, help_text="Mean confidence of those with a finding.")
-    reviews = serializers.IntegerField(help_text="Newest reviews of these analyses, one a reader.")
+    reviews = serializers.IntegerField(help_text="Newest reviews of these analyses, one per reader.")
     agreed = serializers.IntegerField(help_text="Reviews that agree.")
     distance = serializers.FloatField(
         allow_null=True, help_text="Mean distance of the input from the training images; 1 at the limit of refusal."

@@ -58,8 +58,7 @@ class NotificationViewSet(PrivateView, GenericViewSet[Notification]):
 
     @extend_schema(
         parameters=[PageQuery, RETRY_AFTER],
-        responses={200: NotificationSerializer(many=True)}
-        | errors(400, status_404="The cursor is not one of this API."),
+        responses={200: NotificationSerializer(many=True)} | errors(400, status_404="The cursor is not valid."),
     )
     def list(self, request: Request) -> Response:
         """List the notifications of the caller, newest first."""

@@ -38,14 +38,16 @@ class ReportLate(Unavailable):
     """The file takes longer than a request may wait."""
 
     default_code = "report_late"
-    default_detail = "The report takes longer to make than a request may wait. Send the request again in a few seconds."
+    default_detail = (
+        "Creating the report takes longer than a request may wait. Send the request again in a few seconds."
+    )
 
 
 class ReportUnavailable(Unavailable):
     """The server cannot make the file, for example for lack of a library."""
 
     default_code = "report_unavailable"
-    default_detail = "The server could not make the PDF file; its log says why. `report.html` has the same content."
+    default_detail = "The server could not create the PDF file; its log says why. `report.html` has the same content."
 
 
 class ScanView(PrivateView):

@@ -16,7 +16,7 @@ def reading(**kwargs: Any) -> serializers.ChoiceField:
 
 
 class CommentField(TextField):
-    """An optional comment. Unlike its base in JSON, a number is no text."""
+    """An optional comment. Unlike its base in JSON, a number is not text."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default="", max_length=MAX_COMMENT, help_text="Free text.", **kwargs)

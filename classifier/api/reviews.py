@@ -137,7 +137,7 @@ class DiagnosisViewSet(StatementViewSet):
 
     @extend_schema(parameters=[RETRY_AFTER], responses={200: DiagnosisSerializer(many=True)} | LISTED)
     def list(self, request: Request, pk: UUID) -> Response:
-        """List the confirmed diagnoses of a scan, oldest first. The newest one holds."""
+        """List the confirmed diagnoses of a scan, oldest first. The newest one counts."""
         statements = statements_of(request.user, self.open_scan(pk))  # type: ignore[arg-type]
         return Response(DiagnosisSerializer(statements.diagnoses, many=True).data)
 

@@ -101,7 +101,7 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
 
     @extend_schema(
         parameters=[ScanQuery, RETRY_AFTER],
-        responses={200: ScanSerializer(many=True)} | errors(400, status_404="The cursor is not one of this API."),
+        responses={200: ScanSerializer(many=True)} | errors(400, status_404="The cursor is not valid."),
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the scans that the caller can see, newest first.

@@ -100,7 +100,7 @@ class FlipsByMonthSerializer(serializers.Serializer[Any]):
 
 
 class ReaderFiguresSerializer(serializers.Serializer[Any]):
-    """Figures about one reader, or about several in sum. Of several reviews of an analysis the last one counts."""
+    """Figures about one reader, or about several combined. Of several reviews of an analysis the last one counts."""
 
     readers = serializers.IntegerField(min_value=0, read_only=True)
     reviews = AgreementSerializer(

@@ -1,4 +1,4 @@
-"""The fields of a scan that may leave the house. Nothing else is read when a request to a provider is made.
+"""The fields of a scan that may be sent to a provider. Nothing else is read when a request to a provider is made.
 
 Each field is a function of the facts of one result. Notes, the patient reference, file names, people's names, dates,
 comments, and identifiers are not fields, so they cannot be sent.

@@ -163,7 +163,8 @@ def _blind_to(result: Result) -> tuple[str, ...]:
         "pituitary": "It cannot tell a pituitary adenoma from another mass in the sellar region, and it knows nothing "
         "about hormones.",
         TUMOR: "It cannot tell the kind of the tumor, and its list of kinds is short.",
-        "notumor": "A small lesion, a lesion outside this slice, or one that does not show in this sequence is missed.",
+        "notumor": "A small lesion, a lesion outside this slice, or one that does not show in this sequence can be "
+        "missed.",
     }
     return _given(own.get(result.finding, ""), *_EVER)
 
@@ -173,8 +174,8 @@ def _next(result: Result) -> tuple[str, ...]:
         split = ground(outcome=result.outcome, finding="", probabilities=result.probabilities) is Ground.SPLIT
         between = "the findings that remain possible" if split else "the leading finding and the others"
         return (
-            "An uncertain answer is no finding. Usually, other slices and sequences of the same examination are read, "
-            f"contrast-enhanced T1 first, and a neuroradiologist decides between {between}.",
+            "An uncertain answer is not a finding. Usually, other slices and sequences of the same examination are "
+            f"read, contrast-enhanced T1 first, and a neuroradiologist decides between {between}.",
         )
     if result.outcome == Outcome.NOT_BRAIN_MRI:
         return (
@@ -213,12 +214,12 @@ _NEXT: dict[str, str] = {
         "neurosurgery decide together."
     ),
     TUMOR: (
-        "If the kind of a suspected tumor is open, a full MR protocol with and without contrast is usually read by a "
-        "neuroradiologist, who also considers kinds that this network does not know, such as metastases. A "
+        "If the kind of a suspected tumor is unclear, a full MR protocol with and without contrast is usually read "
+        "by a neuroradiologist, who also considers kinds that this network does not know, such as metastases. A "
         "multidisciplinary tumor board discusses the case. The kind is often determined from tissue."
     ),
     "notumor": (
-        "A slice without a visible tumor does not close the question. Usually, the whole examination is read, and "
+        "A slice without a visible tumor does not settle the question. Usually, the whole examination is read, and "
         "symptoms decide whether other sequences, contrast, or a later examination are needed."
     ),
 }

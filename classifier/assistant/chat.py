@@ -27,8 +27,8 @@ REFUSAL = (
 )
 OFF = "The language model of this conversation was switched off. Nothing was sent."
 CLOSED = "The result is no longer open to you. Nothing was sent."
-CUT = "*The answer ends here because it reached the limit of its length.*"
-CONTRADICTED = "The answer contradicted the analysis and is not shown. Try again, or ask in other words."
+CUT = "*The answer ends here because it reached the length limit.*"
+CONTRADICTED = "The answer contradicted the analysis and is not shown. Try again, or rephrase the question."
 
 _ASKS = re.compile(
     r"\b(?:diagnose (?:the|this|my|him|her)|(?:what|which) (?:is|would be) (?:the|your) (?:final |exact )?diagnosis|"

@@ -19,9 +19,9 @@ MAX_TEXT = 4000
 
 NUMBER, FINDING, SIDE, ADVICE, LINK, MARK, SCRIPT = "number", "finding", "side", "advice", "link", "mark", "script"
 REASONS: dict[str, str] = {
-    NUMBER: "it gave a number that is no figure of this analysis",
+    NUMBER: "it gave a number that is not from this analysis",
     FINDING: "it named a finding that the analysis does not support",
-    SIDE: "it named a side of the image where the evidence does not lie",
+    SIDE: "it named a side of the image without evidence",
     ADVICE: "it diagnosed or prescribed",
     LINK: "it contained a link, an address, or code",
     SCRIPT: "it was not written in Latin letters, so it could not be checked",
@@ -30,7 +30,7 @@ REASONS: dict[str, str] = {
 """Why a sentence is removed, to follow "removed because"."""
 
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?!\s|$)[^.!?\n]*)*[.!?]*\s*|\n+")
-# Names of sequences, grades, and classes hold digits and are no figures of a result.
+# Names of sequences, grades, and classes hold digits and are not figures of a result.
 TERMS = re.compile(r"\b(?:T[12](?:\*|w|c)?|[23]-?D|CN ?[IVX]+|IDH-?[12]|1p/19q|H3|WHO)\b", re.IGNORECASE)
 _UNITS = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred"
@@ -201,7 +201,7 @@ def _has_foreign_number(sentence: str, references: Mapping[str, str]) -> bool:
     if any(name not in references for name in REFERENCE.findall(sentence)):
         return True
     bare = TERMS.sub("", REFERENCE.sub("", sentence))
-    # List numbers at the beginning of a line are no figures.
+    # List numbers at the beginning of a line are not figures.
     bare = re.sub(r"^\s*\d{1,2}[.)]\s", "", bare)
     return any(char.isnumeric() for char in bare) or "{{" in bare or bool(_IN_WORDS.search(bare))
 
@@ -234,7 +234,7 @@ def _contradicts_finding(sentence: str, facts: Facts, *, asserts: bool) -> bool:
 
 
 def _says_no_tumor_of_a_tumor(sentence: str, facts: Facts) -> bool:
-    """Return whether "no tumor" is said of a result that reports one; its "no" is no denial."""
+    """Return whether "no tumor" is said of a result that reports one; its "no" is not a denial."""
     return facts.result.finding in (*TUMORS, TUMOR) and bool(_MENTIONS["notumor"].search(sentence))
 
 

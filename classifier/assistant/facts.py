@@ -15,7 +15,7 @@ def facts_of(analysis: Analysis) -> Facts:
     """Return the facts of an analysis.
 
     Args:
-        analysis: as loaded for the reader; a sealed one has no facts to tell.
+        analysis: as loaded for the reader; a sealed one has no facts.
     """
     card = card_of(analysis)
     has_result = bool(analysis.outcome)

@@ -5,7 +5,7 @@ import json
 from classifier.services.assistant import Connection
 
 CUT_OFF = "cut_off"
-"""The code of an answer that reached the limit of its length."""
+"""The code of an answer that reached the length limit."""
 
 
 class ProviderFailed(Exception):
@@ -68,10 +68,10 @@ _QUOTA = "The quota of the provider {name} is used up. Tell your administrator."
 _BUSY = "The provider {name} receives too many requests at the moment. Try again in a minute."
 _UNKNOWN = "The provider {name} does not know this model or URL. Tell your administrator."
 _LONG = "The request is too long for the model of the provider {name}."
-_DOWN = "The provider {name} reports an error of its own."
+_DOWN = "The provider {name} reports an internal error."
 _UNREACHABLE = "The provider {name} cannot be reached."
 _FILTERED = "The provider {name} refused to answer."
-_CUT = "The answer of the provider {name} was cut off at the limit of its length."
+_CUT = "The answer of the provider {name} was cut off at the length limit."
 _REJECTED = "The provider {name} rejected the request. Tell your administrator."
 _MALFORMED = "The answer of the provider {name} was empty or not in the required form."
 _OTHER = "The request to the provider {name} failed. Tell your administrator."

@@ -1,6 +1,6 @@
 """Jobs of the worker: explanations by language models, and connection tests.
 
-A request can take minutes, so the jobs have threads of their own and hold no thread that receives messages.
+A request can take minutes, so the jobs run in separate threads and block no thread that receives messages.
 """
 
 from collections.abc import Callable
@@ -45,8 +45,8 @@ CLOSED = "The result is no longer open to you. Nothing was sent."
 CONTRADICTED = "The answer contradicted the analysis and is not shown."
 OFF_MEANWHILE = "This provider was switched off while it was writing. The text is not shown."
 CHECK_OFF = "The check was switched off before the requests were sent. Nothing more was sent."
-CHECK_FAILED = "The check could not be made."
-FAILED = "The explanation could not be made. Tell your administrator."
+CHECK_FAILED = "The statements could not be checked."
+FAILED = "The explanation could not be written. Tell your administrator."
 
 _lock = Lock()
 _threads = 0

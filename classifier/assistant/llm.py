@@ -133,7 +133,7 @@ def stream(
 
     Raises:
         ProviderFailed: if there is no usable answer within the time of the provider; with the code `CUT_OFF` after the
-            last piece of an answer that reached the limit of its length.
+            last piece of an answer that reached the length limit.
     """
 
     def work(put: Put) -> Coroutine[Any, Any, Answer]:
@@ -184,7 +184,7 @@ async def _explain_growing(
             raise
         logger.info("assistant_stream_failed", provider=connection.name, code=code, error=type(error).__name__)
     put({})
-    # A malformed answer was paid for, and the next request repeats it. A refusal was no answer.
+    # A malformed answer was paid for, and the next request repeats it. A refusal was not an answer.
     retries = 1 if refused else 0
     return await _structured(connection, ModelExplanation, instructions, prompt, image, retries=retries)
 
@@ -222,7 +222,7 @@ async def _structured_stream(
             except UnexpectedModelBehavior as error:
                 # While it streams, the library reports every unfinished answer as one of the wrong form.
                 if result.response.finish_reason == "length":
-                    raise OutputTokenLimitExceeded("The answer reached the limit of its length.") from error
+                    raise OutputTokenLimitExceeded("The answer reached the length limit.") from error
                 if result.response.finish_reason == "content_filter":
                     raise ContentFilterError("The provider stopped the answer.") from error
                 raise
@@ -274,8 +274,8 @@ async def _stream(
                 if not put(text):
                     return Answer()
             if result.response.finish_reason == "length":
-                # Text that was cut off is no error of the library.
-                raise OutputTokenLimitExceeded("The answer reached the limit of its length.")
+                # Text that was cut off is not an error of the library.
+                raise OutputTokenLimitExceeded("The answer reached the length limit.")
     return Answer()
 
 

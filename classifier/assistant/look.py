@@ -10,7 +10,7 @@ with the mirrored one. For each statement it answers yes, no, or cannot tell. Th
    answer does not depend on which one it sees.
 4. What has no answer is not checked. A "yes" about the blank picture counts even if the other request failed.
 
-Passing says that the statement depends on the picture, not that it is right.
+Passing means that the statement depends on the picture, not that it is correct.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Turn Markdown that a machine or a person wrote into safe HTML: no images, no links, no HTML of their own."""
+"""Turn Markdown that a machine or a person wrote into safe HTML: no images, no links, and no HTML that they contain."""
 
 from functools import cache
 

@@ -29,7 +29,7 @@ def pieces_of(work: Callable[[Put], Coroutine[Any, Any, Any]]) -> Generator[Any,
     def run() -> None:
         try:
             pieces.put((asyncio.run(work(put)), True))
-        except BaseException as error:  # The reader would wait for ever.
+        except BaseException as error:  # The reader would wait forever.
             pieces.put((error, True))
 
     Thread(target=run, name="assistant-stream", daemon=True).start()

@@ -1,6 +1,6 @@
 """The numbers that a language model may mention, each as a reference that is rendered from the analysis.
 
-A model writes `{{confidence}}`; people read "91%". A number that is no reference never reaches the page.
+A model writes `{{confidence}}`; people read "91%". A number that is not a reference never reaches the page.
 """
 
 import re

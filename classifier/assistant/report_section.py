@@ -40,7 +40,7 @@ def choose(scan: Scan, *, by: User, explanation: Explanation) -> Report:
     Raises:
         NotAllowed: if the person cannot review the scan.
         Sealed: if the result is closed to the person.
-        Conflict: if it is no finished text about the current result, or the person has signed a report about it.
+        Conflict: if it is not a finished text about the current result, or the person has signed a report about it.
     """
     if explanation.state != Explanation.State.SUCCEEDED:
         raise Conflict("This explanation has no text.", code="no_text")

@@ -90,7 +90,7 @@ class Measure:
         key: Its name in files and the API.
         label: Its name for people.
         higher_is_better: Whether a higher value is better.
-        score: Returns the score of a sample; None where it makes no sense.
+        score: Returns the score of a sample; None where it is not defined.
         is_share: Whether it is a share, shown as percent; else a plain number.
     """
 

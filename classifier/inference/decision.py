@@ -18,11 +18,11 @@ class Decision:
     Attributes:
         outcome: The kind of answer.
         finding: The finding if classified: one of `FINDINGS`, or `tumor` if its kind is unknown. Else None.
-        probabilities: Calibrated, in the order of `FINDINGS`; None if the image is no brain MR.
-        confidence: Probability of what is said; if uncertain, the largest one. None if the image is no brain MR.
+        probabilities: Calibrated, in the order of `FINDINGS`; None if the image is not brain MR.
+        confidence: Probability of what is said; if uncertain, the largest one. None if the image is not brain MR.
         ood_score: How far the image is from brain MR; above 1 it is none. None if the model cannot tell.
-        possible: Findings that remain possible, most probable first; empty if the image is no brain MR.
-        rule: The thresholds behind `finding` and `possible`; None if the image is no brain MR. See `answer_rule`.
+        possible: Findings that remain possible, most probable first; empty if the image is not brain MR.
+        rule: The thresholds behind `finding` and `possible`; None if the image is not brain MR. See `answer_rule`.
     """
 
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""From the bytes of an upload to canonical pixels, or to a refusal in words. Knows nothing of Django."""
+"""From the bytes of an upload to canonical pixels, or to a refusal in words. Does not import Django."""
 
 from classifier.intake.canonical import CanonicalImage, read_canonical, thumbnail_png
 from classifier.intake.client import ReaderUnavailable

@@ -82,7 +82,7 @@ class Reader:
         Raises:
             RefusedImage: What reading raised; `too_demanding` if a limit of time or memory ended the child, `damaged`
                 if it crashed.
-            ReaderUnavailable: If no child can be started, or the fork server was killed meanwhile.
+            ReaderUnavailable: If no child can be started, or the fork server was killed in the meantime.
         """
         with self._places, self._connect() as connection:
             for part in itertools.chain(parts, (b"",)):

@@ -187,7 +187,7 @@ def _raw(element: Element, data: bytes, syntax: UID) -> RawDataElement:
 
 
 def _check_pixel_data(dataset: Dataset) -> None:
-    """See that the pixel data is whole and as large as the header says, before a decoder believes either."""
+    """Check that the pixel data is complete and as large as the header says, before a decoder believes either."""
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_compressed:
         bits = dataset.Rows * dataset.Columns * dataset.BitsAllocated

@@ -74,7 +74,7 @@ def receive_reply(connection: socket.socket, *, seconds: float) -> tuple[bytes, 
 
     Raises:
         TimeoutError: If it is not complete after `seconds`.
-        BrokenReply: If it is no reply.
+        BrokenReply: If it is not a reply.
     """
     deadline = time.monotonic() + seconds
     kind, length = _HEAD.unpack(_receive(connection, _HEAD.size, deadline=deadline))

@@ -18,7 +18,7 @@ from classifier.intake.structure import Essentials, jpeg_essentials, png_essenti
 
 _ORIENTATION_TAG: Final = 0x0112
 _FILLER: Final = b"\x5a\xa5\x3c\xc3" * 16
-# Pillow's exceptions for bytes that are no image have no common base.
+# Pillow's exceptions for bytes that are not an image have no common base.
 _UNREADABLE: Final = (
     OSError,
     SyntaxError,

@@ -155,7 +155,7 @@ def png_has_all_rows(data: bytes) -> bool:
         data: What `png_essentials` kept of a file that was found small enough.
 
     Raises:
-        zlib.error: If the pixel data is no zlib stream.
+        zlib.error: If the pixel data is not a zlib stream.
     """
     missing = _png_row_bytes(data)
     inflater = zlib.decompressobj()

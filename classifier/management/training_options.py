@@ -53,27 +53,30 @@ def add_training_options(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="xception, compact-cnn, efficientnet-lite0 to -lite2, or a network of keras.applications",
     )
-    add("--no-extra", action="store_true", help="do not learn from extra_tumors.csv")
+    add("--no-extra", action="store_true", help="do not train on extra_tumors.csv")
     add("--backbone-weights", type=Path, metavar="FILE", help="weights of the backbone without its top")
-    add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to go on from")
+    add("--initial-weights", type=Path, metavar="FILE", help="weights of a whole network to continue from")
     add("--stage", type=stage, action="append", metavar="SIDE:EPOCHS", help="in order; default 224:2 299:1")
     add("--batch-size", type=int, default=16)
     add("--learning-rate", type=float, default=2e-4)
-    add("--warm-up", type=float, default=0.08, help="share of all steps with a rising rate")
+    add("--warm-up", type=float, default=0.08, help="share of the steps used for learning-rate warmup")
     add("--weight-decay", type=float, default=1e-2)
     add("--smoothing", type=float, default=0.05, help="label smoothing")
-    add("--location", type=float, default=0.2, help="weight of the loss that asks for the tumor's place")
-    add(
-        "--lesion", type=float, default=0.5, help="weight of the loss that asks for each place whether it holds a tumor"
-    )
+    add("--location", type=float, default=0.2, help="weight of the location loss")
+    add("--lesion", type=float, default=0.5, help="weight of the lesion loss")
     add("--epoch-steps", type=int, default=0, metavar="N", help="steps of an epoch; 0 counts the images once")
     add("--floor", type=float, default=0.0, help="learning rate at the end, as a share of the peak")
-    add("--uniform", action="store_true", help="every image once an epoch, instead of balanced draws")
+    add("--uniform", action="store_true", help="every image once per epoch, instead of balanced draws")
     add("--mixup-alpha", type=float, default=0.0, help="parameter of mixup's beta distribution; 0 for none")
     add("--augmentation", default="full", choices=("full", "mild"), help="mild: for the protocol official")
     add("--ema", type=float, default=0.0, help="momentum of the moving average of the weights; 0 for none")
     add("--freeze", type=int, help="frozen blocks at the start of the backbone; 3 by default, 0 for a random start")
-    add("--layerwise-decay", type=float, default=1.0, help="share of the learning rate of the block behind; 1 for none")
+    add(
+        "--layerwise-decay",
+        type=float,
+        default=1.0,
+        help="factor on the learning rate from each block to the one before it; 1 for none",
+    )
     add("--patience", type=int, default=0, help="epochs without a better validation loss; 0 never stops")
     add("--seed", type=int, default=1)
     add("--precision", default="float32", choices=("float32", "mixed_bfloat16", "mixed_float16"))

@@ -106,8 +106,8 @@ class AcceptanceReport(AppendOnlyModel):
 class SiteCalibration(models.Model):
     """Calibration and thresholds that a commissioning fitted on the cases of its team.
 
-    It stands beside the model's card, is off until an owner of the team switches it on, and can be switched off again;
-    each switch is an event. Its values never change.
+    It is used in place of the calibration on the model's card. It is off until an owner of the team switches it on,
+    and can be switched off again; each switch is an event. Its values never change.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -14,7 +14,7 @@ WAITING = "waiting"
 """Result of a scan whose current analysis is queued or running."""
 
 WITHHELD = "withheld"
-"""Result of a scan whose answer the input check withholds until a person says that the image is right."""
+"""Result of a scan whose answer the input check withholds until a person confirms that the image is right."""
 
 SUCCEEDED: tuple[str, ...] = (*ANSWERS, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI, WITHHELD)
 """Results of scans whose current analysis has succeeded."""
@@ -54,7 +54,7 @@ class ScanCount(models.Model):
     """A number of scans. The figure of a key is the sum of its rows: every change adds rows, none changes one.
 
     Rows that are only added never wait for each other, and two workers never lock each other out.
-    `classifier.services.scan_counts.merge_counts` merges them now and then.
+    `classifier.services.scan_counts.merge_counts` merges them periodically.
     """
 
     id = models.BigAutoField(primary_key=True)

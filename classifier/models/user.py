@@ -66,7 +66,7 @@ class User(AbstractUser):
             with transaction.atomic():
                 super().save(*args, **kwargs)
         except IntegrityError:
-            # Another account was first by a moment. If the user name is taken instead, the second save raises again.
+            # Another account was created a moment earlier. If the user name is taken, the second save raises again.
             self.founder, (self.is_staff, self.is_superuser) = None, wanted
             super().save(*args, **kwargs)
 

@@ -146,7 +146,7 @@ def _queue() -> Iterator[Metric]:
         "brainscan_queue_oldest_seconds", "Age of the oldest analysis that waits for a worker.", state.oldest_seconds
     )
     yield GaugeMetricFamily(
-        "brainscan_queue_expired_leases", "Running analyses whose worker has fallen silent.", state.expired_leases
+        "brainscan_queue_expired_leases", "Running analyses whose worker no longer responds.", state.expired_leases
     )
 
 
@@ -168,7 +168,7 @@ def _workers() -> Iterator[Metric]:
     workers: dict[str, WorkerProcess] = {}
     for worker in live_workers():
         workers.setdefault(f"{worker.host}:{worker.pid}", worker)
-    yield GaugeMetricFamily("brainscan_workers", "Worker processes that have reported lately.", len(workers))
+    yield GaugeMetricFamily("brainscan_workers", "Worker processes that have sent a heartbeat recently.", len(workers))
     yield _labelled(
         GaugeMetricFamily(
             "brainscan_worker_info", "What a worker runs.", labels=["worker", "model", "version", "engine"]

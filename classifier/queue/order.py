@@ -33,7 +33,7 @@ def assign_fair_turn(by: User) -> tuple[int, bool]:
 
 
 def assign_shadow_turns(by: User, *, number: int) -> list[int]:
-    """Return the fair turns of analyses in shadow mode: bulk, one a turn, behind the person's other bulk analyses."""
+    """Return the fair turns of analyses in shadow mode: bulk, one per turn, behind the person's other bulk analyses."""
     current = _current_turn()
     if current is None:
         return list(range(number))

@@ -17,7 +17,7 @@ from classifier.wording import percent
 SENTENCES: dict[str, str] = {
     Verdict.MET: "The model met every limit that was set beforehand.",
     Verdict.NOT_MET: "The model did not meet every limit that was set beforehand.",
-    Verdict.TOO_FEW: "There are too few cases to say that every limit is met. None is known to be missed.",
+    Verdict.TOO_FEW: "There are too few cases to conclude that every limit is met. No limit is known to be missed.",
 }
 CHANGES = (
     ("ece", "Expected calibration error"),

@@ -37,7 +37,7 @@ logger = structlog.get_logger(__name__)
 
 GONE = "deleted, or no longer visible to you"
 SEALED = "sealed until you record your impression"
-UNMADE = "its report could not be made"
+UNMADE = "its report could not be created"
 DISK_FULL = "The server could not store the file. Tell your administrator, then request it again."
 
 # One archive at a time in a process: the other threads stay free for messages.

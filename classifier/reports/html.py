@@ -96,7 +96,7 @@ class Summary:
 
 
 def scan_report(user: User, scan: Scan) -> ReportView:
-    """Return the report that holds: the newest signed one, else the current facts.
+    """Return the valid report: the newest signed one, else the current facts.
 
     Args:
         user: the reader.

@@ -21,7 +21,7 @@ def wait_until_finished(analysis: Analysis, *, seconds: float) -> Analysis:
     """Return the analysis as soon as it is finished, or in its current state after `seconds`.
 
     Raises:
-        Analysis.DoesNotExist: If it is deleted meanwhile.
+        Analysis.DoesNotExist: If it is deleted in the meantime.
     """
     if not analysis.is_finished:
         completion_waiter.wait(analysis.pk, seconds=seconds)

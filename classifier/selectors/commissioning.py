@@ -75,7 +75,7 @@ def progress_of(commissioning: Commissioning) -> Progress:
 
 
 def installed_card(commissioning: Commissioning) -> ModelCard | None:
-    """Return the card of the version that is commissioned; None if it is not installed any more."""
+    """Return the card of the version that is commissioned; None if it is no longer installed."""
     try:
         card = model_card(commissioning.model_name)
     except ModelError:

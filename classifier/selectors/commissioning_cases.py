@@ -121,7 +121,7 @@ def in_review_order(commissioning: Commissioning) -> list[CommissioningCase]:
 
     Among those without truth, cases on which the shadow analysis and the visible one disagree come first, each beside
     a case on which they agree, in an order that a secret key draws. A reader who sees a case near the top therefore
-    does not know whether the two disagree on it, and the order tells no answer.
+    does not know whether the two disagree on it, and the order reveals no answer.
     """
     cases = list(cases_of(commissioning).select_related("analysis", "scan__current_analysis"))
     truths = truths_of(commissioning, cases)

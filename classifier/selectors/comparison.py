@@ -156,7 +156,7 @@ def _parameters(card: ModelCard) -> int | None:
 
 @lru_cache(maxsize=64)
 def _counted(path: Path, modified_ns: int) -> int | None:
-    """Count the numbers in a weights file; None if it is no such file."""
+    """Count the numbers in a weights file; None if it is not such a file."""
     import h5py
 
     total = 0

@@ -34,7 +34,7 @@ def wait_until_answered(message: Message, *, seconds: float) -> Message:
     """Return the message as soon as its answer grows or ends, or as it is after `seconds`.
 
     Raises:
-        Message.DoesNotExist: If it is deleted meanwhile.
+        Message.DoesNotExist: If it is deleted in the meantime.
     """
     if not message.is_finished:
         message_waiter.wait(message.pk, seconds=seconds)

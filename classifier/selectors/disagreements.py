@@ -8,7 +8,7 @@ from classifier.models import Analysis, Diagnosis, Review, Scan, User
 from classifier.selectors.scan import open_rows, visible_scans
 
 NEWEST = 500
-"""Newest reviews and diagnoses that are looked at: the page shows what is of interest now."""
+"""Newest reviews and diagnoses that are searched: the page shows recent ones."""
 
 
 @dataclass(frozen=True, slots=True)

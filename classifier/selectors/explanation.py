@@ -30,7 +30,7 @@ def wait_until_explained(explanation: Explanation, *, seconds: float) -> Explana
     """Return the explanation as soon as it is finished, or in its current state after `seconds`.
 
     Raises:
-        Explanation.DoesNotExist: If it is deleted meanwhile.
+        Explanation.DoesNotExist: If it is deleted in the meantime.
     """
     deadline = time.monotonic() + seconds
     while not explanation.is_finished and (left := deadline - time.monotonic()) > 0:
@@ -52,7 +52,7 @@ def all_providers() -> QuerySet[AssistantProvider]:
 
 
 def review_fields(user: User, scan: Scan) -> list[dict[str, str]]:
-    """Return the reviews of the current analysis that may leave the house: without names, times, and comments."""
+    """Return the reviews of the current analysis that may be sent to a provider: without names, times, and comments."""
     return [
         {"verdict": review.verdict, "finding": review.finding, "certainty": review.certainty}
         for review in statements_of(user, scan).reviews

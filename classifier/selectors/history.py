@@ -84,7 +84,7 @@ class ScanFilter(django_filters.FilterSet):
     def scan_list(self) -> ScanList:
         """Return the list of the scans that match, as the person of the request sees them."""
         self.form.is_valid()
-        # Values that make no sense are left out, here and in the queryset.
+        # Invalid values are left out, here and in the queryset.
         return ScanList(self.request.user, self.criteria_of(getattr(self.form, "cleaned_data", {})))
 
     def criteria_of(self, values: Mapping[str, Any]) -> Criteria:
@@ -150,13 +150,13 @@ class Dashboard:
     Attributes:
         total: visible scans.
         unread: scans whose result is closed until the person has recorded an impression.
-        by_finding: classified scans a finding, in the order of `ANSWERS`.
+        by_finding: classified scans per finding, in the order of `ANSWERS`.
         uncertain: scans whose outcome is `uncertain`.
-        not_brain_mri: scans refused as no brain MR image.
+        not_brain_mri: scans refused as not a brain MR image.
         withheld: scans whose answer the input check withholds.
         waiting: scans queued or running.
         failed: scans whose current analysis failed or was canceled.
-        per_day: uploads a day, oldest first, one entry for each of the last `DASHBOARD_DAYS` days.
+        per_day: uploads per day, oldest first, one entry for each of the last `DASHBOARD_DAYS` days.
     """
 
     total: int

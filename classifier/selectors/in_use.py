@@ -1,6 +1,6 @@
 """How the models behave in use: what each version answered, whether reviews agree, and how its input drifts.
 
-Only scans that are visible and open to the reader count: a figure over closed results would tell them.
+Only scans that are visible and open to the reader count: a figure over closed results would reveal them.
 """
 
 from collections import Counter, defaultdict
@@ -41,9 +41,9 @@ class Period:
         start: First day of the week.
         analyses: Number of succeeded analyses.
         uncertain: How many of them were uncertain.
-        refused: How many were refused as no brain MR.
+        refused: How many were refused as not brain MR.
         confidence: Mean confidence of those with a finding; None without any.
-        reviews: Newest reviews of these analyses, one a reader.
+        reviews: Newest reviews of these analyses, one per reader.
         agreed: How many of them agree.
         distance: Mean distance of the appearance statistics from the training images, 1 at the limit; None if unknown.
     """

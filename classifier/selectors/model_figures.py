@@ -121,7 +121,7 @@ def _read_json(path: Path, modified_ns: int) -> dict[str, Any]:
 
 
 def _own_patients(measured: Mapping[str, Any]) -> str:
-    return f"Patients kept out of training (protocol {measured['protocol']})"
+    return f"Patients held out of training (protocol {measured['protocol']})"
 
 
 def _own_results(evaluation: Mapping[str, Any], result: Result) -> str:

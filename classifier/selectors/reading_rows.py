@@ -117,7 +117,7 @@ def first_impressions(user: User, keys: Iterable[str]) -> tuple[list[Statement],
 def confirmed_diagnoses(user: User, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, list[Answer]]]:
     """Return the confirmed diagnosis of each of some scans, and the answers about those that have one.
 
-    The newest diagnosis of a scan holds. It counts if histology or follow-up imaging confirmed it.
+    The newest diagnosis of a scan counts. It counts if histology or follow-up imaging confirmed it.
     """
     rows = open_rows(Diagnosis.objects.filter(scan__in=among(keys)), user)
     columns = (*_ORDER, as_text("scan_id"), "finding", "source", *_of_analyses("scan__analyses"))

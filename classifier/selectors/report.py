@@ -45,7 +45,7 @@ def get_signed_report(user: User, report_id: UUID) -> SignedReport:
 
 
 def newest_signed_report(user: User, scan: Scan) -> SignedReport | None:
-    """Return the signed report of a scan that holds: the newest."""
+    """Return the valid signed report of a scan: the newest."""
     return signed_reports(user).filter(scan=scan).order_by("-signed_at", "-pk").first()
 
 

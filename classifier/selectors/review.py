@@ -107,7 +107,7 @@ def timeline(user: User, scan: Scan, *, statements: Statements) -> list[Entry]:
     """Return what happened to a visible scan, oldest first, in two queries.
 
     Args:
-        user: the person who asks. A result that is closed to them is not told.
+        user: the person who asks. A result that is closed to them is not among it.
         scan: as loaded for `user`.
         statements: The result of `statements_of`.
     """

@@ -1,7 +1,7 @@
 """Statistics of readings, scoped to a person.
 
-A person sees their own figures, and those of a team only in sum. A scan that is closed to the person (sealed first
-read) counts nowhere, so no figure tells a sealed answer.
+A person sees their own figures, and those of a team only combined. A scan that is closed to the person (sealed first
+read) counts nowhere, so no figure reveals a sealed answer.
 """
 
 from collections.abc import Callable, Iterable
@@ -148,7 +148,7 @@ class _FirstReads:
     def __init__(
         self, reviews: Iterable[ReviewRow], answers: dict[str, list[Answer]], diagnoses: dict[str, str]
     ) -> None:
-        self._reviews = {(row.scan, row.reader): row for row in reviews}  # The last review of a scan holds.
+        self._reviews = {(row.scan, row.reader): row for row in reviews}  # The last review of a scan counts.
         self._answers = answers
         self._diagnoses = diagnoses
 

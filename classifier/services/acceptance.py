@@ -32,11 +32,11 @@ def close_commissioning(commissioning: Commissioning, *, by: User) -> Acceptance
 
     Raises:
         NotAllowed: If `by` is not an owner of the team.
-        Conflict: If it is closed already, analyses are still waiting, or a case changed meanwhile.
+        Conflict: If it is closed already, analyses are still waiting, or a case changed in the meantime.
     """
     require_open_now(commissioning, by=by)
     require_finished(progress_of(commissioning))
-    # Seconds with thousands of cases: outside of the transaction, which lets nobody else write on SQLite.
+    # Seconds with thousands of cases: outside the transaction, which blocks all other writers on SQLite.
     results, circumstances, state = measured_cases(commissioning)
     now = timezone.now()
     content = build_report(

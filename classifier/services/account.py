@@ -56,7 +56,7 @@ def set_notification_choices(user: User, *, page: Collection[str], email: Collec
 def set_sealed_reading(user: User, *, on: bool) -> None:
     """Turn the sealed first read of a person on or off. What was recorded stays.
 
-    It holds for scans uploaded from now on: the person may have seen the results of earlier ones.
+    It applies to scans uploaded from now on: the person may have seen the results of earlier ones.
     """
     if on == (user.sealed_reading_since is not None):
         return

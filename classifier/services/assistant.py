@@ -90,7 +90,7 @@ def save_provider(
         **fields: values of `EDITABLE`.
 
     Raises:
-        NotAllowed: if `by` is no member of staff.
+        NotAllowed: if `by` is not a member of staff.
         Invalid: if a value is invalid.
     """
     _require_staff(by)

@@ -34,8 +34,8 @@ def add_case_file(
 
     Raises:
         Invalid: If no row of the file can be read.
-        NotAllowed: If `by` is no owner of the team.
-        Conflict: If the commissioning is closed, or its model version is not installed any more.
+        NotAllowed: If `by` is not an owner of the team.
+        Conflict: If the commissioning is closed, or its model version is no longer installed.
     """
     require_open_now(commissioning, by=by)
     try:

@@ -62,6 +62,6 @@ def start_commissioning(team: Team, *, by: User, model: str, limits: Limits, tit
 
 
 def lock_team(team: Team) -> None:
-    """Let no other transaction change the team's commissionings meanwhile. Raise `NotAllowed` if it was deleted."""
+    """Prevent other transactions from changing the team's commissionings. Raise `NotAllowed` if it was deleted."""
     if not Team.objects.filter(pk=team.pk).select_for_update().values_list("pk").first():
         raise NotAllowed("This team was deleted.")

@@ -30,7 +30,7 @@ CLOSED = "This commissioning is closed. It can no longer be changed."
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
-    """A scan that shall become a case.
+    """A scan to be added as a case.
 
     Attributes:
         scan: As loaded for the person who adds it.
@@ -140,7 +140,7 @@ def require_open(commissioning: Commissioning, *, by: User) -> None:
 
 
 def require_open_now(commissioning: Commissioning, *, by: User) -> None:
-    """Raise as `require_open`, before work that belongs into no transaction."""
+    """Raise as `require_open`, before work that must not run in a transaction."""
     with transaction.atomic():
         require_open(commissioning, by=by)
 

@@ -88,7 +88,7 @@ def ask(
     Args:
         conversation: of the person who asks.
         question: text of the person.
-        provider: the provider of the conversation; None if it is not enabled any more.
+        provider: the provider of the conversation; None if it is no longer enabled.
         fields: keys of the fields that are sent.
         refusal: a fixed answer. With one, nothing is sent.
         replaces: an earlier question that this one replaces, with everything after it.
@@ -102,7 +102,7 @@ def ask(
         raise Invalid(f"A question has 1 to {MAX_QUESTION:,} characters.", code="invalid_question")
     if provider is None:
         raise Invalid(
-            "The language model of this conversation is not enabled any more. Start another conversation.",
+            "The language model of this conversation is no longer enabled. Start another conversation.",
             code="unknown_provider",
         )
     check_provider(provider, with_image=conversation.with_image)

@@ -57,7 +57,7 @@ class Sealed(Conflict):
 
 
 class Withheld(Conflict):
-    """The input check withholds the answer until a person has mended the image or said that it is right."""
+    """The input check withholds the answer until a person has corrected the image or confirmed that it is right."""
 
     code = "withheld"
 

@@ -71,7 +71,7 @@ def _problem(scan: Scan, code: str, *, by: User) -> dict[str, Any]:
     for problem in scan.input_problems:
         if problem.get("code") == code:
             return dict(problem)
-    raise Conflict("There is nothing to mend in this image.", code="nothing_to_mend")
+    raise Conflict("There is nothing to correct in this image.", code="nothing_to_mend")
 
 
 def _pixels(scan: Scan) -> npt.NDArray[np.uint8]:

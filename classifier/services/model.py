@@ -35,7 +35,7 @@ def set_installation_model(*, by: User, model: str) -> None:
 
     Raises:
         Invalid: If the model does not exist.
-        NotAllowed: If `by` is no member of staff.
+        NotAllowed: If `by` is not a member of staff.
     """
     if not by.is_staff:
         raise NotAllowed("Only administrators can change the default model of the installation.")

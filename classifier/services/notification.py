@@ -136,7 +136,7 @@ def publish_batches() -> None:
 def notify_of_retry(batch: Batch, *, by: User, retried: int) -> None:
     """Notify a person once the analyses of a batch that they retried have ended.
 
-    Call it in the transaction that queues them. A retry while another one runs is told together with it.
+    Call it in the transaction that queues them. A retry while another one runs is reported together with it.
     """
     waiting = Notification.objects.select_for_update().filter(
         recipient=by, kind=Notification.Kind.RETRY_DONE, batch_id=batch.pk, published_at=None

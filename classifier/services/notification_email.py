@@ -54,7 +54,7 @@ def retry_emails(*, by: User) -> int:
     """Send the e-mails that were given up again, from the first attempt on. Return how many. Staff only.
 
     Raises:
-        NotAllowed: If `by` is no member of staff.
+        NotAllowed: If `by` is not a member of staff.
     """
     return _given_up(by).update(email_due_at=timezone.now(), email_attempts=0, email_given_up_at=None)
 

@@ -112,7 +112,7 @@ def sign_report(report: Report, *, by: User, seen: int, seen_facts: str) -> Sign
         if not draft.impression:
             raise Invalid("Write an impression before you sign the report.", code="no_impression")
         if scan.current_analysis is not None and scan.current_analysis.state in Analysis.ACTIVE:
-            raise Conflict("The analysis has not finished. Sign the report when its result is there.", code="pending")
+            raise Conflict("The analysis has not finished. Sign the report once it has a result.", code="pending")
         facts = scan_facts(by, scan)
         if facts_hash(facts) != seen_facts:
             raise Conflict(
@@ -166,7 +166,7 @@ def add_addendum(report: SignedReport, *, by: User, text: str, seen: int | None 
     Raises:
         Invalid: if the text is missing or too long.
         NotAllowed: if the person cannot review the scan.
-        Conflict: if another addendum was added meanwhile, or the scan was deleted.
+        Conflict: if another addendum was added in the meantime, or the scan was deleted.
     """
     text = text.replace("\x00", "").replace("\r\n", "\n").strip()
     if not text:
@@ -183,7 +183,7 @@ def add_addendum(report: SignedReport, *, by: User, text: str, seen: int | None 
             last = ReportAddendum.objects.filter(report=report).order_by("-number").first()
             number = 0 if last is None else last.number
             if seen is not None and seen != number:
-                raise Conflict("Another addendum was added meanwhile. Read it, then add yours.", code="stale")
+                raise Conflict("Another addendum was added in the meantime. Read it, then add yours.", code="stale")
             addendum = ReportAddendum(
                 scan_id=report.scan_id,
                 report=report,
@@ -199,7 +199,7 @@ def add_addendum(report: SignedReport, *, by: User, text: str, seen: int | None 
             payload = {"report": str(report.pk), "number": addendum.number}
             record_events([Event(kind=Kind.REPORT_ADDENDUM, scan_id=report.scan_id, actor=by, payload=payload)])
     except IntegrityError as error:
-        raise Conflict("Another addendum was added meanwhile. Read it, then add yours.", code="stale") from error
+        raise Conflict("Another addendum was added in the meantime. Read it, then add yours.", code="stale") from error
     logger.info("report_addendum", report=str(report.pk), by=by.pk)
     return addendum
 
@@ -213,7 +213,7 @@ def require_open(scan: Scan, *, by: User) -> None:
 
 
 def _lock(scan: Scan) -> None:
-    """Lock the scan's row, so that it is not deleted meanwhile."""
+    """Lock the scan's row, so that it is not deleted in the meantime."""
     if not Scan.objects.filter(pk=scan.pk).select_for_update().values_list("pk").first():
         raise Conflict(SCAN_DELETED, code="scan_deleted")
 

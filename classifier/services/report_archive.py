@@ -31,7 +31,7 @@ MAX_ATTEMPTS = 3
 LEASE = timedelta(seconds=60)
 # Long enough to fetch it after a night shift; it holds images, so it does not stay.
 KEPT = timedelta(days=1)
-LOST = "The reports could not be made: the process that made them was interrupted three times. Request them again."
+LOST = "The reports could not be created: the process that made them was interrupted three times. Request them again."
 
 
 ArchiveClaim = Claim[ReportArchive]
@@ -51,7 +51,7 @@ def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> Report
         Conflict: if the owner already waits for `MAX_ACTIVE` archives.
     """
     if not scans:
-        raise Invalid("There is no scan to make a report of.", code="no_scans")
+        raise Invalid("There is no scan to report on.", code="no_scans")
     if len(scans) > MAX_SCANS:
         raise Invalid(
             f"A ZIP file holds the reports of at most {MAX_SCANS} scans; these are {len(scans):,}. "

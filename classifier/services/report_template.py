@@ -42,7 +42,7 @@ def save_template(
 
     Raises:
         Invalid: if the name is missing, a text is too long, or a field is unknown.
-        NotAllowed: if the person cannot change the template or is no owner of the team.
+        NotAllowed: if the person cannot change the template or is not an owner of the team.
         Conflict: if another template has the name.
     """
     name = " ".join(name.replace("\x00", "").split())
@@ -101,9 +101,7 @@ def _require_known_fields(label: str, text: str) -> None:
                 f"{label} contains the unknown field {{{name[:40]}}}. The fields are {known}.", code="unknown_field"
             )
     if set("{}") & set(_FIELD.sub("", text)):
-        raise Invalid(
-            f"{label} contains a brace without its partner. A field is written as {{outcome}}.", code="unknown_field"
-        )
+        raise Invalid(f"{label} contains an unmatched brace. A field is written as {{outcome}}.", code="unknown_field")
 
 
 def _values(facts: Facts, author: User) -> dict[str, str]:

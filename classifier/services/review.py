@@ -196,7 +196,7 @@ def record_diagnosis(
         seen: number of diagnoses of this scan that the form showed; None skips the check.
 
     Raises:
-        Invalid: if a field is missing or unknown, or the date lies in the future.
+        Invalid: if a field is missing or unknown, or the date is in the future.
         NotAllowed: if the person cannot review the scan.
         Sealed: if the result is closed to the person: a diagnosis would end their first read.
         Conflict: if there are more diagnoses than the form showed, or the scan was deleted.
@@ -206,13 +206,15 @@ def record_diagnosis(
     if source not in Diagnosis.Source.values:
         raise Invalid("Choose what confirmed the diagnosis.", code="invalid_source")
     if confirmed_on > timezone.localdate():
-        raise Invalid("The date of the diagnosis lies in the future.", code="invalid_date")
+        raise Invalid("The date of the diagnosis is in the future.", code="invalid_date")
     values = _checked(scan, by=by, finding=finding, certainty=Certainty.HIGH, comment=comment)
     values.pop("certainty")
     with transaction.atomic():
         _lock(scan)
         if seen is not None and seen != Diagnosis.objects.filter(scan=scan).count():
-            raise Conflict("Another diagnosis was recorded meanwhile. Send this one again to replace it.", code="stale")
+            raise Conflict(
+                "Another diagnosis was recorded in the meantime. Send this one again to replace it.", code="stale"
+            )
         diagnosis = Diagnosis.objects.create(
             scan=scan, recorded_by=by, source=source, confirmed_on=confirmed_on, **values
         )
@@ -247,7 +249,7 @@ def _checked(
 
 
 def _lock(scan: Scan) -> None:
-    """Lock the scan's row, so that it is not deleted meanwhile."""
+    """Lock the scan's row, so that it is not deleted in the meantime."""
     if not Scan.objects.filter(pk=scan.pk).select_for_update().values_list("pk").first():
         raise Conflict(SCAN_DELETED, code="scan_deleted")
 

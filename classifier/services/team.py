@@ -112,7 +112,7 @@ def set_default_model(team: Team, *, by: User, model: str) -> None:
 def set_sealed_reading(team: Team, *, by: User, on: bool) -> None:
     """Turn the sealed first read of the team's scans on or off, for every member. Owners only.
 
-    It holds for scans uploaded from now on. What was recorded stays.
+    It applies to scans uploaded from now on. What was recorded stays.
     """
     require_owner(team, by=by)
     if on == (team.sealed_reading_since is not None):

@@ -3,7 +3,6 @@
 from django import template
 
 from classifier import wording
-from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.reading_agreement import Kappa, Share
 from classifier.web.views.statistics import month_label
 
@@ -32,12 +31,6 @@ def interval(value: Share | Kappa | None) -> str:
 def kappa(value: Kappa | None) -> str:
     """Return kappa as "0.34"; "not defined" if it is not."""
     return "not defined" if value is None else _signed(value.value)
-
-
-@register.filter
-def answer_label(name: str) -> str:
-    """Return the label of a finding or of an outcome without one."""
-    return (FINDING_LABELS.get(name) or OUTCOME_LABELS.get(name, name)).capitalize()
 
 
 def _signed(value: float) -> str:

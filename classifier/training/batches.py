@@ -40,7 +40,7 @@ class Batches:
     Attributes:
         images: What to draw from, loaded with outlines.
         augmentation: How to vary it.
-        batch_size: Images a batch.
+        batch_size: Images per batch.
         seed: With the step number, determines a batch completely.
         official: Whether published labels are learned instead of corrected ones.
         balanced: Whether images are drawn by `Draws`; else all are reshuffled for each epoch.
@@ -132,7 +132,7 @@ def mixed(batch: Batch, *, share: np.float32, order: npt.NDArray[np.int64]) -> B
         order: The index of the other image for each, int `(B,)`.
 
     Returns:
-        A batch with two rows of allowed findings an image. A place is known to hold a tumor or not only if it is
+        A batch with two rows of allowed findings per image. A place is known to hold a tumor or not only if it is
         known in both images.
     """
     inputs, allowed, places, lesions = batch
@@ -169,7 +169,7 @@ def place_of(covered: Float32Array | None, *, label: str, cells: int | None = No
     Args:
         covered: From `coverage`.
         label: Label of the image.
-        cells: Cells a side where `covered` is None.
+        cells: Cells per side where `covered` is None.
 
     Returns:
         float32 `(h, w, 4)`; the tumor's own channel sums to 1, or everything is 0.
@@ -187,7 +187,7 @@ def lesion_of(covered: Float32Array | None, *, label: str, cells: int | None = N
     Args:
         covered: From `coverage`.
         label: Label of the image.
-        cells: Cells a side where `covered` is None.
+        cells: Cells per side where `covered` is None.
 
     Returns:
         float32 `(h, w, 1)`: 0 without, 1 with a tumor, between the two at its edge; -1 where it is unknown.

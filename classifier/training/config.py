@@ -11,7 +11,7 @@ class TrainingConfig:
 
     Attributes:
         stages: Pairs (image side in pixels, epochs), in order.
-        batch_size: Images a step.
+        batch_size: Images per step.
         learning_rate: Peak, after warm-up.
         warm_up: Share of all steps with a rising rate.
         weight_decay: Of AdamW, decoupled.
@@ -19,7 +19,7 @@ class TrainingConfig:
         location: Weight of the loss that asks for evidence at the tumor's place; 0 leaves it out.
         sharpness: See `location_loss`.
         lesion: Weight of the loss that asks for each place whether it holds a tumor; 0 leaves it out.
-        balanced: Whether images are drawn by `Draws`; else every image once an epoch.
+        balanced: Whether images are drawn by `Draws`; else every image once per epoch.
         epoch_steps: Steps between two validations; 0 counts the training images once.
         floor: Learning rate at the end, as a share of the peak. A moving average of the weights wants it high.
         mixup_alpha: See `Batches`.

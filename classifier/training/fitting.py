@@ -22,7 +22,7 @@ MISSED = 0.02
 """Largest share of tumors of which "no tumor seen" may be said."""
 
 LEAST_CONFIDENCE = 0.5
-"""A finding less probable than its opposite is no statement."""
+"""A finding less probable than its opposite is not a statement."""
 
 POSSIBLE_COVERAGE = 0.95
 """For each finding, the share of its images for which it shall be among those that remain possible."""

@@ -89,7 +89,7 @@ def read_tensors(stream: IO[bytes]) -> Tensors:
     try:
         magic, protocol, system = (_Unpickler(stream).load() for _ in range(3))
         if magic != MAGIC or protocol != PROTOCOL or not system["little_endian"]:
-            raise ConversionError("The file is not in PyTorch's format of before version 1.6.")
+            raise ConversionError("The file is not in PyTorch's format from before version 1.6.")
         content: dict[str, Reference] = dict(_Unpickler(stream).load())
         keys: list[str] = _Unpickler(stream).load()
         dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in content.values()}

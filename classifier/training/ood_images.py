@@ -1,4 +1,4 @@
-"""Images that are no brain MR, to test refusal with: from packages that ship pictures, and made on the spot."""
+"""Images that are not brain MR, to test refusal with: from packages that ship pictures, and made on the spot."""
 
 import importlib
 import importlib.util

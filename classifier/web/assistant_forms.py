@@ -21,7 +21,7 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
         required=False,
         max_length=400,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}, render_value=False),
-        help_text="Stored encrypted and never shown again. Empty keeps the stored key, unless the URL changes.",
+        help_text="Stored encrypted and never shown again. Leave empty to keep the stored key, unless the URL changes.",
     )
 
     field_order = ("name", "kind", "model", "url", "key")
@@ -43,9 +43,9 @@ class ProviderForm(forms.ModelForm[AssistantProvider]):
         labels = {  # noqa: RUF012 - as Django documents it
             "kind": "Interface",
             "url": "URL",
-            "requests_per_hour": "Requests per person and hour",
-            "max_tokens": "Longest answer, in tokens",
-            "timeout_seconds": "Time for an answer, in seconds",
+            "requests_per_hour": "Requests per person per hour",
+            "max_tokens": "Maximum answer length, in tokens",
+            "timeout_seconds": "Time limit for an answer, in seconds",
             "image_allowed": "The image may be sent, if the person includes it",
             "picture_check": "Check statements about the image (two more requests for each explanation with it)",
             "enabled": "People may choose this provider",

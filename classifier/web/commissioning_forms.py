@@ -28,7 +28,7 @@ class CommissioningForm(StyledForm):
         help_text="For example the scanner or the clinic whose cases you use.",
     )
     least_cases = forms.IntegerField(
-        label="Least number of cases",
+        label="Minimum number of cases",
         min_value=1,
         max_value=MAX_CASES,
         initial=DEFAULT_LEAST_CASES,

@@ -111,7 +111,7 @@ def test_signed_reports_of_several_sites_are_compared(signed, api, outsider) -> 
     assert figures["Cases with truth"] == ["1", "1"]
     assert any(label.startswith("Sensitivity") for label in figures)
     assert body["problems"] == [
-        "Report 2: The signature does not fit: the file was changed after it was signed.",
+        "Report 2: The signature does not match: the file was changed after it was signed.",
         "Report 3: The file is no signed acceptance report.",
     ]
 

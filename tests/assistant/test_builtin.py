@@ -179,7 +179,7 @@ def test_figures_of_another_version_are_left_out(tmp_path, card):
     (folder / "evaluation").mkdir()
     (folder / "evaluation" / "patient.json").write_text(json.dumps(load(card)), encoding="utf-8")
     figures = result_figures(load_card(folder, verify=False), classified("glioma"))
-    assert not any("kept out of training" in figure["on"] for figure in figures)
+    assert not any("held out of training" in figure["on"] for figure in figures)
 
 
 def test_without_figures_the_text_says_so():

@@ -165,7 +165,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("reply", "said"),
         [
-            (failing(503), "an error of its own"),
+            (failing(503), "an internal error"),
             (failing(429), "too many requests"),
             (answered("compatible", "no JSON"), "not in the required form"),
             (answered("compatible", {"answers": [{"number": 1, "answer": "maybe"}]}), "not in the required form"),
@@ -182,7 +182,7 @@ class TestFailures:
         make_provider(self.failing_checks(failing(503), blank_only=True), image_allowed=True)
         row = explained()
         assert row.text.count(UNCHECKED) == 2
-        assert (row.picture_check.state, "error of its own" in row.picture_check.failure_message) == ("succeeded", True)
+        assert (row.picture_check.state, "internal error" in row.picture_check.failure_message) == ("succeeded", True)
 
     def test_missing_and_doubled_answers_are_no_answers(self, make_provider, explained):
         answers = {

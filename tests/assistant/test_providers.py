@@ -71,7 +71,7 @@ FAILURES = {
     "wrong key": (failing(401), "did not accept the key"),
     "too many": (failing(429), "too many requests"),
     "over quota": (failing(429, {"error": {"code": "insufficient_quota", "message": "q"}}), "quota"),
-    "down": (failing(503), "an error of its own"),
+    "down": (failing(503), "an internal error"),
     "unknown model": (failing(404), "does not know this model"),
     "rejected": (failing(400), "rejected the request"),
     "redirect": (failing(302, headers={"Location": "http://127.0.0.1:9/"}), "provider local"),
@@ -202,7 +202,7 @@ def test_a_sentence_that_contradicts_is_removed_and_that_is_reported(make_provid
     row = explain(scan, owner)
     assert "99" not in row.text
     assert "The grade is unknown." in row.text
-    assert "One sentence was removed: it gave a number that is no figure of this analysis." in row.text
+    assert "One sentence was removed: it gave a number that is not from this analysis." in row.text
 
 
 def test_without_the_image_statements_about_it_are_left_out(make_provider, scan, owner):

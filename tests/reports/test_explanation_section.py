@@ -85,7 +85,7 @@ class TestEdits:
             ("with a probability of 91%", "with a probability of 91% to 95%", "Figures of the result"),
             ("The grade is unknown.", "The grade is 2.", "Figures of the result"),
             ("The grade is unknown.", "It measures 12 mm.", "Figures of the result"),
-            ("a probability of 91%", "ninety percent certainty", "a number that is no figure"),
+            ("a probability of 91%", "ninety percent certainty", "a number that is not from"),
             ("reports meningioma with", "reports glioma with", "a finding that the analysis does not support"),
             ("Its margin is smooth.", "The image shows a glioblastoma.", "a finding that the analysis"),
             ("Its margin is smooth.", "It lies in the patient's left hemisphere.", "a side of the image"),

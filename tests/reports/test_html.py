@@ -64,7 +64,7 @@ def test_without_a_result_the_report_says_so(owner, fields, words) -> None:
     make_analysis(scan, **fields)
     text = said(scan, owner)
     assert words in text
-    assert "no statement of the network" in text
+    assert "no statement by the network" in text
 
 
 def test_a_refused_image_has_no_probabilities(current_scan, owner) -> None:

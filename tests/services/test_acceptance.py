@@ -118,7 +118,7 @@ def test_other_versions_and_removed_models_are_reported(measured, owner, two_mod
     (two_models / "compact" / "card.json").unlink()
     content = close_commissioning(measured, by=owner).content
     assert (content["counts"]["analyzed"], content["counts"]["other_version"]) == (29, 1)
-    assert "not installed any more" in " ".join(content["not_known"])
+    assert "no longer installed" in " ".join(content["not_known"])
     assert content["site_calibration"] is None
 
 

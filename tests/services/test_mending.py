@@ -99,7 +99,7 @@ def test_a_reviewed_image_is_not_replaced(owner):
 
 
 def test_nothing_to_mend_is_reported(owner, scan):
-    with pytest.raises(Conflict, match="nothing to mend"):
+    with pytest.raises(Conflict, match="nothing to correct"):
         mending.turn_scan(scan, by=owner)
 
 

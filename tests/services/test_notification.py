@@ -49,7 +49,7 @@ def test_a_review_by_somebody_else_is_told_to_the_owner_once(start, team_scan, o
     service.make_notifications()
     EventCursor.objects.filter(name=service.CURSOR).update(event_id=start)
     service.make_notifications()
-    assert texts(owner) == ["teammate reviewed a scan of yours."]
+    assert texts(owner) == ["teammate reviewed one of your scans."]
     assert texts(teammate) == []
 
 
@@ -182,7 +182,7 @@ def test_the_page_lists_them_and_the_bell_counts_the_unread(due, owner, teammate
     client = browse(owner)
     assert client.get(reverse("web:notification_count")).json() == {"unread": 1}
     page = client.get("/notifications/").content.decode()
-    assert "teammate reviewed a scan of yours." in page
+    assert "teammate reviewed one of your scans." in page
     answer = client.post(reverse("web:notification_open", args=[due.pk]))
     assert answer.url == reverse("web:scan", args=[due.scan_id])
     assert client.get(reverse("web:notification_count")).json() == {"unread": 0}

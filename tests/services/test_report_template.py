@@ -25,8 +25,8 @@ def test_fields_are_filled_from_the_facts(scan, owner) -> None:
     [
         ("{diagnosis}", r"Impression contains the unknown field \{diagnosis\}"),
         ("{}", r"unknown field \{\}"),
-        ("{outcome", "brace without its partner"),
-        ("{{outcome}}", "brace without its partner"),
+        ("{outcome", "an unmatched brace"),
+        ("{{outcome}}", "an unmatched brace"),
         ("{outcome.__class__}", "unknown field"),
     ],
 )

@@ -128,7 +128,7 @@ def test_a_confirmed_diagnosis_outranks_reviews(team_scan, teammate, owner) -> N
 def test_a_stale_form_replaces_no_diagnosis(team_scan, owner) -> None:
     fields = {"by": owner, "finding": "glioma", "source": "histology", "confirmed_on": date(2026, 1, 2)}
     record_diagnosis(team_scan, seen=0, **fields)
-    with pytest.raises(Conflict, match="meanwhile"):
+    with pytest.raises(Conflict, match="in the meantime"):
         record_diagnosis(team_scan, seen=0, **fields)
     assert Diagnosis.objects.count() == 1
 

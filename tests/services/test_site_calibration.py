@@ -86,7 +86,7 @@ def test_another_one_of_the_model_goes_off(site, closed, owner, team) -> None:
 
 def test_it_fits_the_installed_version_alone(site, closed, owner, two_models) -> None:
     (two_models / "xception" / "card.json").unlink()
-    with pytest.raises(Conflict, match="not installed any more"):
+    with pytest.raises(Conflict, match="no longer installed"):
         switch_site_calibration(closed, by=owner, on=True)
 
 
@@ -138,7 +138,7 @@ def test_pages_and_api_say_which_calibration_it_was(site, closed, owner, team, b
     scan = make_scan(owner, team=team)
     make_analysis(scan, state="succeeded")
     address = f"/api/v1/scans/{scan.pk}/"
-    assert "Of the model" in browse(owner).get(scan.get_absolute_url()).content.decode()
+    assert "From the model card" in browse(owner).get(scan.get_absolute_url()).content.decode()
     assert api(owner).get(address).json()["analysis"]["site_calibration"] is None
     make_analysis(scan, state="succeeded", site_calibration=site)
     assert f'Site calibration <span class="muted">{str(site.pk)[:8]}' in " ".join(

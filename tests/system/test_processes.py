@@ -71,7 +71,7 @@ def test_health_says_ready(running_app):
 
 def test_lines_are_prefixed(running_app):
     output = running_app.output()
-    assert f"BrainScan runs on {running_app.base_url}" in output
+    assert f"BrainScan is running at {running_app.base_url}" in output
     assert any(line.startswith("worker | ") and "model_loaded" in line for line in output.splitlines())
 
 

@@ -71,7 +71,7 @@ def test_a_file_with_bad_rows_says_which(commissioning, browse, owner) -> None:
     page = text(response)
     assert "1 case added, 2 not" in page
     assert "Row 3 (b.png): no scan of the team" in page
-    assert "Row 4 (c.png): “cyst” is no finding" in page
+    assert "Row 4 (c.png): “cyst” is not a finding" in page
     assert CommissioningCase.objects.get().scan == Scan.objects.get()
     response = client.post(commissioning.get_absolute_url(), {"action": "add_file"}, follow=True)
     assert "Choose the CSV file" in text(response)
@@ -84,7 +84,7 @@ def test_answers_show_after_the_end_only(commissioning, browse, owner, teammate,
     client = browse(owner)
     assert "Probably pituitary" not in text(client.get(commissioning.get_absolute_url()))
     asked = client.post(commissioning.get_absolute_url(), {"action": "close"})
-    assert "Close and make the report" in text(asked)
+    assert "Close and create the report" in text(asked)
     closed = client.post(commissioning.get_absolute_url(), {"action": "close", "confirmed": "yes"}, follow=True)
     assert "Pituitary tumor" in text(closed)
     assert "too few cases" in text(closed)
@@ -143,12 +143,12 @@ def test_each_button_adds_the_scans_that_it_names(commissioning, browse, owner, 
     )
     address = commissioning.get_absolute_url()
     page = text(client.post(address, {"action": buttons["All with a review or diagnosis"]}, follow=True))
-    assert "No case was added: the team has no further scan with a review or a diagnosis." in page
+    assert "No case was added: the team has no more scans with a review or a diagnosis." in page
     page = text(client.post(address, {"action": buttons["All, also without truth"]}, follow=True))
     assert "1 case added." in page
     assert CommissioningCase.objects.get().scan == scan
     page = text(client.post(address, {"action": buttons["All, also without truth"]}, follow=True))
-    assert "No case was added: the team has no further scan." in page
+    assert "No case was added: the team has no more scans." in page
 
 
 def test_scans_that_cannot_be_cases_ask_for_no_file(commissioning, browse, owner, team) -> None:
@@ -167,7 +167,7 @@ def test_closing_waits_for_analyses_before_it_asks(commissioning, browse, owner,
     client.post(commissioning.get_absolute_url(), {"action": "add_all_scans"})
     page = text(client.post(commissioning.get_absolute_url(), {"action": "close"}, follow=True))
     assert "1 analysis is waiting or running. Close it after they end." in page
-    assert "Close and make the report" not in page
+    assert "Close and create the report" not in page
 
 
 def test_progress_says_when_the_list_of_cases_is_out_of_date(commissioning, browse, owner, team) -> None:

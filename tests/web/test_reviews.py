@@ -166,7 +166,7 @@ def test_a_diagnosis_of_tomorrow_is_refused(browse, teammate, team_scan):
         f"{team_scan.get_absolute_url()}diagnoses/", DIAGNOSIS | {"confirmed_on": tomorrow}
     )
     assert response.status_code == 400
-    assert b"lies in the future" in response.content
+    assert b"is in the future" in response.content
 
 
 def test_a_sealed_scan_shows_the_form_in_place_of_the_result(browse, sealed, owner, team_scan):

@@ -27,7 +27,7 @@ def page_of(client, scan) -> str:
 def test_the_page_shows_what_each_model_says(compared, browse, owner):
     page = page_of(browse(owner), compared)
     assert "Models side by side" in page
-    assert "The models see a tumor but differ in its kind. Meningioma: xception; glioma: compact." in page
+    assert "The models see a tumor but differ on its kind. Meningioma: xception; glioma: compact." in page
     assert page.count("saliency.png") == 3
     assert "Previous analyses" not in page
     assert "Analyze with all" not in page
@@ -121,7 +121,7 @@ def test_everything_stays_closed_until_the_first_read(compared, browse, api, own
     client = browse(owner)
     page = page_of(client, compared)
     assert "Models side by side" not in page
-    assert "differ in its kind" not in page
+    assert "differ on its kind" not in page
     assert "lioma" not in client.get(f"{compared.get_absolute_url()}models/").content.decode()
     response = api(owner).get(f"/api/v1/scans/{compared.pk}/comparison/")
     assert response.status_code == 409
@@ -146,4 +146,4 @@ def test_the_first_read_opens_the_comparison(compared, browse, owner):
     client = browse(owner)
     form = {"finding": "glioma", "certainty": "high", "comment": "", "seen": "0"}
     client.post(f"{compared.get_absolute_url()}impressions/", form)
-    assert "differ in its kind" in page_of(client, compared)
+    assert "differ on its kind" in page_of(client, compared)

@@ -38,14 +38,14 @@ def test_one_review_is_a_share_with_its_interval(browse, owner):
     assert "(21–100)" in page
     assert "not defined" in page
     assert f"Too few (0 of {MIN_DIAGNOSES})" in page
-    assert "in sum" not in page
+    assert "combined" not in page
 
 
 def test_a_team_of_one_reader_is_withheld(browse, owner, teammate, team):
     scan = analyzed(owner, team)
     review(scan, teammate, "glioma")
     page = page_of(browse, owner, team=team.pk)
-    assert "Team Neuroradiology, in sum" in page
+    assert "Team Neuroradiology, combined" in page
     assert "withheld: a single reader" in page
     assert "You have not read any of these scans yet." in page
     assert "0%" not in page

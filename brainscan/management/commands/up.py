@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 raise CommandError(f"BrainScan could not start: {error}") from error
 
     def _prepare_model(self) -> None:
-        """Make what the engine runs before anything waits for it, and let no two workers do it at once."""
+        """Generate the graph that the engine runs, so that no request waits for it and no two workers generate it."""
         from classifier.inference.engines import prepare_model
         from classifier.inference.registry import ModelError
 
@@ -69,12 +69,13 @@ class Command(BaseCommand):
 
     def _greet(self) -> None:
         url = f"http://{settings.HOST}:{settings.PORT}"
-        self.stdout.write(f"\nBrainScan runs on {url}")
+        self.stdout.write(f"\nBrainScan is running at {url}")
         if not _has_administrator():
             self.stdout.write(
-                f"Make the first account on {url}/accounts/signup/ : it becomes the administrator of this installation."
+                f"Create the first account at {url}/accounts/signup/ : it becomes the administrator of this "
+                "installation."
             )
-        self.stdout.write("Ctrl-C stops all of it.\n", ending="\n")
+        self.stdout.write("Press Ctrl-C to stop it.\n", ending="\n")
         self.stdout.flush()
 
 
@@ -85,7 +86,7 @@ def _has_administrator() -> bool:
 
 
 def _check_model() -> None:
-    """Refuse to start with a model that cannot be used: uploads would be taken and fail one by one."""
+    """Refuse to start with a model that cannot be used: uploads would be accepted and then fail one by one."""
     from classifier.inference.engines import choose_engine
     from classifier.inference.registry import ModelError, load_card
 

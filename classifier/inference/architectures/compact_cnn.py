@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SIZE = 160
-"""Pixels a side."""
+"""Pixels per side."""
 STEM = (16, 32)
 """Channels of the two convolutions of the stem, at the full and at half the side."""
 STAGES = ((64, 2), (128, 3), (256, 4))

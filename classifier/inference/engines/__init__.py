@@ -121,8 +121,8 @@ def choose_engine(engine: str = "auto") -> str:
         )
     if not is_computed_here(engine):
         raise ModelError(
-            f"ENGINE={engine} needs a processor with AVX-512 BF16 or AMX, which this machine has not. Choose "
-            f"{_graph_of(engine)}, which decides the same."
+            f"ENGINE={engine} needs a processor with AVX-512 BF16 or AMX, which this machine lacks. Choose "
+            f"{_graph_of(engine)}, which gives the same answers."
         )
     return engine
 

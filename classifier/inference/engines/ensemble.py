@@ -132,8 +132,8 @@ def make_ensemble_engine(card: ModelCard, members: list[Engine]) -> EnsembleEngi
 def converted(batch: Float32Array, *, source: Preprocessing, target: Preprocessing) -> Float32Array:
     """Turn one model's input into that of another that resizes images with the same method.
 
-    An image is resized once more if the other model reads smaller ones. This is not quite what that model reads on its
-    own, so an ensemble is calibrated and evaluated with it.
+    An image is resized once more if the other model reads smaller ones. The result differs slightly from what that
+    model reads alone, so an ensemble is calibrated and evaluated with it.
 
     Args:
         batch: float32 `(N, size, size, channels)` of `source`.

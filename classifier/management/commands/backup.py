@@ -1,4 +1,4 @@
-"""`manage.py backup [PATH]`: database and images in one file, while people go on working."""
+"""`manage.py backup [PATH]`: database and images in one file, while people continue to work."""
 
 import signal
 import sys
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """PATH."""
         parser.add_argument(
-            "path", nargs="?", type=Path, help="a new file, or an existing folder; without: DATA_DIR/backups"
+            "path", nargs="?", type=Path, help="a new file or an existing folder (default: DATA_DIR/backups)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
 
     def _report_absent(self, backup: Backup) -> None:
         for names, words in (
-            (backup.missing, "WARNING: image files that scans refer to are missing in the storage"),
+            (backup.missing, "WARNING: image files that scans refer to are missing from the storage"),
             (backup.deleted, "Image files of scans that were deleted while the backup ran are not in it"),
         ):
             if names:

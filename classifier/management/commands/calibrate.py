@@ -14,9 +14,11 @@ from classifier.training.protocols import PROTOCOLS
 
 
 class Command(BaseCommand):
-    """Fit what stands between a network's numbers and what people read."""
+    """Fit the calibration, the thresholds, and the scales between a network's output and what people read."""
 
-    help = "Fit a model's temperature, thresholds and limits on images that did not train it; rewrites its card."
+    help = (
+        "Fit a model's temperature, thresholds and limits on images that it was not trained on, and rewrite its card."
+    )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:

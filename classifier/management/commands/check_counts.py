@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--repair."""
-        parser.add_argument("--repair", action="store_true", help="derive them again if they differ")
+        parser.add_argument("--repair", action="store_true", help="recompute them if they differ")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check, and repair if asked to."""
@@ -28,4 +28,4 @@ class Command(BaseCommand):
         if not options["repair"]:
             raise CommandError(f"{words} Run: python manage.py check_counts --repair")
         repair_counts()
-        self.stdout.write(f"{words} They were derived again.")
+        self.stdout.write(f"{words} They were recomputed.")

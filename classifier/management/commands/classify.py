@@ -30,16 +30,14 @@ class Command(BaseCommand):
         """PATH…, --model, --json and --saliency."""
         parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="file or folder")
         parser.add_argument("--model", default=settings.MODEL, help="folder under models/ (default: %(default)s)")
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
-        parser.add_argument("--saliency", metavar="DIR", type=Path, help="write the overlays of tumors there (PNG)")
+        parser.add_argument("--json", action="store_true", help="one JSON object per line")
+        parser.add_argument("--saliency", metavar="DIR", type=Path, help="folder for the tumor overlays (PNG)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Classify one file after the other; a bad file gets its line and the others go on."""
         files = list(_files(options["paths"]))
         if not files:
-            raise CommandError(
-                "There is no image in what was named. Give files, or folders with JPEG, PNG or DICOM files."
-            )
+            raise CommandError("No image found. Name files, or folders with JPEG, PNG or DICOM files.")
         if options["saliency"]:
             _make_folder(options["saliency"])
         start_reader()  # its imports run while the model is loaded

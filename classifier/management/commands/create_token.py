@@ -20,7 +20,9 @@ class Command(BaseCommand):
         """USER and --create."""
         parser.add_argument("user", metavar="USER", help="user name or e-mail address")
         parser.add_argument(
-            "--create", action="store_true", help="make the account when it is missing (it cannot sign in by password)"
+            "--create",
+            action="store_true",
+            help="create the account if it does not exist (it cannot sign in with a password)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +34,7 @@ class Command(BaseCommand):
         if user is None and options["create"]:
             user = self._create(options["user"])
         if user is None:
-            raise CommandError(f"There is no account {options['user']!r}. Add --create to make it.")
+            raise CommandError(f"There is no account {options['user']!r}. Add --create to create it.")
         if not user.is_active:
             raise CommandError(f"The account {options['user']!r} is deactivated.")
         _, token = issue_token(user, name="Created on the command line")

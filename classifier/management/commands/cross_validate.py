@@ -21,7 +21,7 @@ class Command(BaseCommand):
         """Add the options of `train` for data, start, hyper-parameters and output."""
         add_training_options(parser)
         parser.add_argument(
-            "--only", type=int, choices=range(5), action="append", metavar="FOLD", help="not all folds but this one"
+            "--only", type=int, choices=range(5), action="append", metavar="FOLD", help="only this fold"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
-    """Make what an engine needs ahead of the first start, as an image's build does."""
+    """Generate what an engine needs before the first start, as the build of the container image does."""
 
-    help = "Convert a model's weights for an engine, unless that is already done, and print where the graph lies."
+    help = "Convert a model's weights for an engine, unless that is already done, and print the path of the graph."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:

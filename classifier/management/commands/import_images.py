@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
-    """Group near-duplicates, mirror-aware, and deal the groups to folds."""
+    """Group near-duplicates, including mirror images, and assign the groups to folds."""
 
     help = "Write manifest.csv into a folder that holds Training/<class> and Testing/<class>."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print one row a model. The exit code is 1 if a model's files are not those of its card."""
+        """Print one row per model. The exit code is 1 if a model's files are not those of its card."""
         try:
             cards = list_models(Path(settings.MODELS_DIR))
         except ModelError as error:

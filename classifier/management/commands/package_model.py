@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--model-version", required=True, metavar="X.Y.Z")
         parser.add_argument("--size", type=int, help="side of the input; that of the run's last stage by default")
         parser.add_argument("--texts", type=Path, metavar="FILE", help="JSON with texts in place of those of --like")
-        parser.add_argument("--like", default=settings.MODEL, help="model whose texts are taken over")
+        parser.add_argument("--like", default=settings.MODEL, help="model to copy the texts from")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Package and name the card."""

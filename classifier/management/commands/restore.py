@@ -18,7 +18,7 @@ MOST_NAMES = 20
 class Command(BaseCommand):
     """Restore a backup."""
 
-    help = "Restore a backup into an empty installation that does not run, and verify its rows and checksums."
+    help = "Restore a backup into an empty installation that is not running, and verify its rows and checksums."
     # The tables need not exist yet.
     requires_migrations_checks = False
 

@@ -19,22 +19,22 @@ class Command(BaseCommand):
         """Add --scans, --password, --seed, and --beside-real-scans."""
         parser.add_argument("--scans", type=int, required=True, metavar="N", help="number of scans")
         parser.add_argument(
-            "--password", default="", help="password of the made-up accounts; without, none can sign in"
+            "--password", default="", help="password of the made-up accounts; without one, they cannot sign in"
         )
         parser.add_argument("--seed", type=int, default=1, help="another number gives another installation")
         parser.add_argument(
-            "--beside-real-scans", action="store_true", help="do it although the installation has scans of real people"
+            "--beside-real-scans", action="store_true", help="seed even if the installation has scans of real people"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check that nothing real is there, then store everything."""
+        """Check that the installation has no real scans, then store everything."""
         if options["scans"] < 1:
             raise CommandError("--scans takes a positive number.")
         real = Scan.objects.exclude(owner__email__endswith=f"@{EMAIL_DOMAIN}")
         if real.exists() and not options["beside_real_scans"]:
             raise CommandError(
                 "This installation has scans of real people. Seed another one: set DATA_DIR or DATABASE_URL. "
-                "To add made-up scans here all the same, use --beside-real-scans."
+                "To add made-up scans here anyway, use --beside-real-scans."
             )
         begin = time.monotonic()
         installation = Installation(scans=options["scans"], seed=options["seed"], password=options["password"])

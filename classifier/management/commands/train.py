@@ -23,7 +23,7 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--protocol", default="patient", choices=PROTOCOLS)
         add("--fold", type=int, default=0, choices=range(FOLDS), help="test fold of the protocol patient")
-        add("--no-validation", action="store_true", help="learn from the validation part too; nothing is chosen by it")
+        add("--no-validation", action="store_true", help="train on the validation part too, and select nothing by it")
         add_training_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

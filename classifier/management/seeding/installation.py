@@ -37,7 +37,7 @@ from classifier.models.scan_index import Facet
 from classifier.services.review import impression_hash
 
 EMAIL_DOMAIN = "seed.invalid"
-"""Domain of the addresses of made-up people. It tells their scans from real ones."""
+"""Domain of the addresses of made-up people. It distinguishes their scans from real ones."""
 
 CHUNK = 100_000
 SEALED_DAYS = 120
@@ -79,7 +79,7 @@ class Installation:
         self._impressions: dict[int, tuple[int, str]] = {}
 
     def store(self, *, say: Callable[[str], Any]) -> None:
-        """Store everything in one transaction; `say` is told about the progress."""
+        """Store everything in one transaction; `say` receives the progress."""
         with transaction.atomic():
             self._store_people()
             image = self._store_image()

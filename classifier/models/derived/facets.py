@@ -20,7 +20,7 @@ def result_of(row: str) -> str:
 def facet_of(scan: str) -> str:
     """Return the expression of a scan's facet: model, result, and reviewed finding.
 
-    An answer that the input check withholds is no result: lists, filters, and counts must not reveal it.
+    An answer that the input check withholds is not a result: lists, filters, and counts must not reveal it.
     """
     found = " OR ".join(f'CAST({scan}.input_problems AS text) LIKE \'%"code": "{code}"%\'' for code in sorted(BLOCKING))
     withheld = f"a.outcome IN ('classified', 'uncertain') AND {scan}.input_accepted_at IS NULL AND ({found})"

@@ -6,7 +6,7 @@
   checksums.sha256   the SHA-256 of every member above, in their order, as `sha256sum --check` reads it
   end.json           number of files, and the names of those that could not be read
 
-Members are written and read one after another, so the memory does not depend on their number.
+Members are written and read one after another, so memory use does not depend on their number.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Return the manifest of an archive without reading the rest.
 
     Raises:
-        BackupError: If the file cannot be read, or is no backup that this version understands.
+        BackupError: If the file cannot be read, or is not a backup that this version understands.
     """
     with reading(path):
         for member, content in _members(path):
@@ -144,7 +144,7 @@ def verify(path: Path, *, folder: Path) -> Contents:
                 if member.name == END and end is None:
                     end = _json(path, content)
                     continue
-                raise BackupError(f"{path} is damaged: it goes on after its end.")
+                raise BackupError(f"{path} is damaged: it continues after its end.")
             if member.name == CHECKSUMS:
                 lines.flush()
                 _compare(path, content, checksums)
@@ -173,14 +173,14 @@ def extract(path: Path, contents: Contents) -> Iterator[tuple[str, IO[bytes], st
                 return
             digest, _, name = line.rstrip("\n").partition("  ")
             if name != member.name:
-                raise BackupError(f"{path} has changed while it was read.")
+                raise BackupError(f"{path} changed while it was being read.")
             if name != MANIFEST:
                 yield name, content, digest
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise `BackupError` where the archive ends too early or makes no sense."""
+    """Raise `BackupError` where the archive ends too early or is malformed."""
     try:
         yield
     except (tarfile.TarError, EOFError) as error:
@@ -193,7 +193,7 @@ def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
             while (member := tar.next()) is not None:
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None:
-                    raise BackupError(f"{path} is not a backup of BrainScan: {member.name[:100]!r} is no file.")
+                    raise BackupError(f"{path} is not a backup of BrainScan: {member.name[:100]!r} is not a file.")
                 yield member, content
                 tar.members = []  # type: ignore[attr-defined]
     except FileNotFoundError as error:
@@ -245,4 +245,4 @@ def _compare(path: Path, stored: IO[bytes], computed: Path) -> None:
                 name = line.decode().rstrip("\n").partition("  ")[2]
                 raise BackupError(f"{path} is damaged: the checksum of {name} is wrong. Use another backup.")
         if stored.read(1):
-            raise BackupError(f"{path} is damaged: a file is missing in it. Use another backup.")
+            raise BackupError(f"{path} is damaged: a file is missing from it. Use another backup.")

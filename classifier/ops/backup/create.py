@@ -59,7 +59,7 @@ class Backup:
 
 
 def back_up(destination: Path | None = None) -> Backup:
-    """Back up database and stored images into one archive, while people go on working.
+    """Back up database and stored images into one archive, while people continue to work.
 
     Args:
         destination: A new file, or a folder that exists; None for `DATA_DIR/backups`.

@@ -32,7 +32,7 @@ class Snapshot:
 
     Attributes:
         file: The file to keep.
-        names: A file with the names of the stored images that the rows refer to, one a line.
+        names: A file with the names of the stored images that the rows refer to, one per line.
         tables: Rows of each table.
         migrations: The migrations that made the tables.
     """
@@ -44,7 +44,7 @@ class Snapshot:
 
 
 def take_snapshot(folder: Path) -> Snapshot:
-    """Store a consistent copy of the database in `folder`, while others go on writing.
+    """Store a consistent copy of the database in `folder`, while others continue to write.
 
     Raises:
         BackupError: If that is not possible.
@@ -67,7 +67,7 @@ def restore_snapshot(file: Path) -> None:
     try:
         restore(file)
     except (DatabaseError, sqlite3.Error) as error:
-        raise BackupError(f"The database could not be restored, and is as it was: {error}") from error
+        raise BackupError(f"The database could not be restored and is unchanged: {error}") from error
 
 
 def check_empty() -> None:
@@ -132,7 +132,7 @@ def _snapshot_of_sqlite(file: Path, names: Path) -> Snapshot:
     connection.ensure_connection()
     target = sqlite3.connect(file)
     with contextlib.closing(target):
-        # In one step: a reader of the write-ahead log sees one state, and writers go on.
+        # In one step: a reader of the write-ahead log sees one state, and writers continue.
         connection.connection.backup(target)
         # One file, without a write-ahead log beside it.
         target.execute("PRAGMA journal_mode=DELETE")

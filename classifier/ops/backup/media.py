@@ -43,7 +43,7 @@ def store_files(files: Iterable[tuple[str, bytes, str]], *, written: list[str]) 
     def store(file: tuple[str, bytes, str]) -> str:
         name, content, digest = file
         if hashlib.sha256(content).hexdigest() != digest:
-            raise BackupError(f"The archive has changed while it was read: {name} is damaged.")
+            raise BackupError(f"The archive changed while it was being read: {name} is damaged.")
         there = _read(name)
         if there is None:
             written.append(name)

@@ -17,7 +17,7 @@ from classifier.selectors.lists.sql import Values
 def count_results(scope: Scope) -> tuple[Counter[str], Counter[str]]:
     """Return the number of visible scans by result (`Facet.result`): all, and those whose result is open.
 
-    Results that are no answers, such as "waiting", are open to everybody.
+    Results that are not answers, such as "waiting", are open to everybody.
     """
     facets = facets_of(scope.cells(own_teams(scope)))
     found, opened = Counter[str](), Counter[str]()

@@ -18,8 +18,8 @@ from classifier.services.acceptance import public_key
 from classifier.web.http import SignedInRequest
 from classifier.web.views.commissioning import commissioning_or_404
 
-NOT_CLOSED = "The report is made when an owner closes the commissioning."
-SLOW = "This server was too busy to make the PDF file. Try again in a moment, or print the page."
+NOT_CLOSED = "The report is created when an owner closes the commissioning."
+SLOW = "This server was too busy to create the PDF file. Try again in a moment, or print the page."
 
 
 @require_safe

@@ -137,7 +137,7 @@ def _add_scans(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     if added.problems:
         return _page(request, shown, added=added)
     kind = " with a review or a diagnosis" if with_truth else ""
-    return _told(request, shown, added, none=f"No case was added: the team has no further scan{kind}.")
+    return _told(request, shown, added, none=f"No case was added: the team has no more scans{kind}.")
 
 
 def _told(request: SignedInRequest, shown: Commissioning, added: Added, *, none: str) -> HttpResponse:
@@ -175,9 +175,9 @@ def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
         return ask(
             request,
             heading=f"Close “{shown.title}”?",
-            text=f"The acceptance report is made of {progress.succeeded} analyzed cases, and the team sees the answers "
-            "of the model. Nothing can be added or changed afterwards.",
-            button="Close and make the report",
+            text=f"The acceptance report is based on {progress.succeeded} analyzed cases, and the team sees the "
+            "model's answers. Nothing can be added or changed afterwards.",
+            button="Close and create the report",
             back=shown.get_absolute_url(),
             fields={"action": "close"},
             dangerous=False,
@@ -190,8 +190,8 @@ def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
 def _switch(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     on = request.POST.get("action") == "calibration_on"
     switch_site_calibration(shown, by=request.user, on=on)
-    word = "on. It holds" if on else "off. The calibration of the model's card holds"
-    messages.success(request, f"The site calibration is {word} for scans that are analyzed from now on.")
+    word = "on. It applies to" if on else "off. The calibration of the model's card applies to"
+    messages.success(request, f"The site calibration is {word} scans that are analyzed from now on.")
     return redirect(shown)
 
 

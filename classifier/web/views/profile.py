@@ -67,5 +67,5 @@ def sealed_reading(request: SignedInRequest) -> HttpResponse:
 def notification_choices(request: SignedInRequest) -> HttpResponse:
     """Set which notifications the user gets on the page and by e-mail."""
     set_notification_choices(request.user, page=request.POST.getlist("page"), email=request.POST.getlist("email"))
-    messages.success(request, "Saved. The choices hold for notifications from now on.")
+    messages.success(request, "Saved. Your choices apply to future notifications.")
     return redirect("web:profile")

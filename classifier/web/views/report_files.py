@@ -24,8 +24,10 @@ from classifier.web.views.reports import signed_report_or_404
 
 # One page of a summary takes a tenth of a second; a longer table belongs into a ZIP file.
 SUMMARY_SCANS = 100
-SLOW = "The file takes longer to make than a page may wait. It is made in the background."
-FAILED = "This server could not make the PDF file. Open the report as a page and print that. Tell your administrator."
+SLOW = "Creating the file takes longer than a page can wait. It continues in the background."
+FAILED = (
+    "This server could not create the PDF file. Open the report as a page and print that. Contact your administrator."
+)
 CHANGED = "A scan in this ZIP file was deleted or is no longer visible to you. Request the file again."
 
 
@@ -54,7 +56,7 @@ def patient_report(request: SignedInRequest, kind: str = "") -> HttpResponse:
     """Show the scans of a patient in one table, or return it as a file."""
     reference = " ".join(request.GET.get("patient_reference", "").split())
     if not reference:
-        raise Http404("Name a patient reference.")
+        raise Http404("Enter a patient reference.")
     scans = scans_of_patient(request.user, reference, limit=MAX_SCANS + 1)
     if not scans:
         raise Http404("There is no scan with this patient reference.")

@@ -1,4 +1,4 @@
-"""The statistics of readings: one's own, those of teams in sum, and the network's accuracy on confirmed diagnoses."""
+"""The statistics of readings: one's own, those of teams combined, and the network's accuracy on confirmed diagnoses."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -132,7 +132,7 @@ def _sealed_reading(request: SignedInRequest, shown: Team) -> HttpResponse:
 
 def _default_model(request: SignedInRequest, shown: Team) -> HttpResponse:
     services.set_default_model(shown, by=request.user, model=request.POST.get("model", ""))
-    messages.success(request, "Saved. It holds for scans that are uploaded from now on.")
+    messages.success(request, "Saved. It applies to scans that are uploaded from now on.")
     return redirect(shown)
 
 
