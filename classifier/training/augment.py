@@ -20,7 +20,7 @@ class Augmentation:
     """Strength of the augmentation; all probabilities in [0, 1].
 
     Attributes:
-        mirror: Probability of left-right mirroring; 0 where it would recreate twins of test images.
+        mirror: Probability of left-right mirroring; 0 where it would recreate near-duplicates of test images.
         rotation: Largest rotation in degrees.
         scale: Largest relative change of size, and independently of aspect ratio.
         shift: Largest shift as a fraction of the side.

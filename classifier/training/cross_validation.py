@@ -69,13 +69,13 @@ def cross_validate(
     progress: Progress,
     tell: Tell,
 ) -> dict[str, Any]:
-    """Train and test each fold, or go on where it was interrupted.
+    """Train and test each fold, or resume where it was interrupted.
 
     Args:
         options: As for one run; `test_fold` is replaced, and `output` holds a folder for each fold.
         config: The configuration, the same for all folds.
         folds: Which folds; one is enough to compare two configurations on the same images.
-        like: A model folder whose texts the folds' models take over.
+        like: A model folder whose texts are copied to the folds' models.
         engine: See `load_engine`.
         exports: See `load_engine`.
         progress: Told after every step of training.

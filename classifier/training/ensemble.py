@@ -1,4 +1,4 @@
-"""Make a model folder of several models that answer together."""
+"""Make a model folder for an ensemble of several models."""
 
 from collections.abc import Sequence
 from pathlib import Path

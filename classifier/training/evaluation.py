@@ -17,7 +17,7 @@ from classifier.training import metrics
 from classifier.training.hospital_check import ERASED, HospitalCheck, originals_of
 from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
-from classifier.training.leaks import twins_in_training
+from classifier.training.leaks import near_duplicates_in_training
 from classifier.training.manifest import Row
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_iou, points_at
@@ -126,7 +126,7 @@ class Evaluation:
 
     def parts(self) -> dict[str, Any]:
         """Return accuracy by source of the image, and by whether training holds a copy or mirror image of it."""
-        twins = twins_in_training(self.split)
+        twins = near_duplicates_in_training(self.split)
         has_twin = np.array([row.image in twins for row in self.test.rows])
         sources = np.array([row.source for row in self.test.rows])
         return {

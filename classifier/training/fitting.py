@@ -16,23 +16,23 @@ from classifier.training.outputs import Outputs
 FloatArray = npt.NDArray[np.float64]
 
 SELECTIVE_ACCURACY = 0.97
-"""A named kind of tumor shall be right this often, and a tumor of unknown kind shall be one."""
+"""Share of named kinds of tumor that must be right, and of tumors of unknown kind that must be tumors."""
 
 MISSED = 0.02
-"""Largest share of tumors of which "no tumor seen" may be said."""
+"""Largest share of tumors that may be answered with "no tumor seen"."""
 
 LEAST_CONFIDENCE = 0.5
 """A finding less probable than its opposite is not a statement."""
 
 POSSIBLE_COVERAGE = 0.95
-"""For each finding, the share of its images for which it shall be among those that remain possible."""
+"""For each finding, the share of its images for which it must be among those that remain possible."""
 
 RIDGE = 1e-3
 """Keeps the logistic regression finite where tumor and no tumor are told apart perfectly."""
 
 
 def source_weights(rows: tuple[Row, ...]) -> FloatArray:
-    """Return the weight of each image, so that no source rules.
+    """Return the weight of each image, so that no source dominates.
 
     Every source has the same total weight, shared equally by its images with and without a tumor.
 

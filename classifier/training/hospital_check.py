@@ -90,7 +90,7 @@ class HospitalCheck:
         ]
 
     def without_tumor(self) -> list[dict[str, Any]]:
-        """Return what is said of sets without a tumor: healthy people, and other diseases as rows of their own."""
+        """Return what is said of sets without a tumor: healthy people, and other diseases in their own rows."""
         parts = []
         for name, label, own in self._parts(lambda row: (row.source, row.label)):
             if name == ERASED or (self._of_source(name) & self.tumor).any():

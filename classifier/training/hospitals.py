@@ -22,7 +22,7 @@ from classifier.training.manifest import (
 
 TRAIN, CHECK = "train", "check"
 OTHER_DISEASE = "other_disease"
-"""Not a tumor, but not healthy: trained as `notumor`, reported as a row of its own."""
+"""Not a tumor, but not healthy: trained as `notumor`, reported in its own row."""
 
 LABELS = (*FINDINGS, TUMOR, OTHER_DISEASE)
 REQUIRED = ("file", "use", "set", "patient", "slice", "sequence", "label", "skull", "licence", "source")

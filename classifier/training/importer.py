@@ -21,8 +21,8 @@ from classifier.training.near_duplicates import SIDE, fingerprints, similarities
 
 log = logging.getLogger(__name__)
 
-TWIN = 0.99
-"""Correlation of 48×48 pixels from which on two images count as the same picture. On images whose twins are known,
+NEAR_DUPLICATE = 0.99
+"""Correlation of 48×48 pixels from which on two images count as the same picture. Where near-duplicates are known,
 fewer than one pair in 20 of the same picture lies below, and almost no pair of different pictures above."""
 
 ALIKE = 0.95
@@ -40,7 +40,7 @@ def import_folder(folder: Path, *, pairs: Path | None = None) -> Path:
 
     Args:
         folder: Holds `Training` and `Testing`, each with a folder for each finding.
-        pairs: Where to write a picture of the pairs nearest to the twin threshold, or None.
+        pairs: Where to draw the pairs nearest to the near-duplicate threshold, or None.
 
     Returns:
         The manifest's path.
@@ -52,7 +52,7 @@ def import_folder(folder: Path, *, pairs: Path | None = None) -> Path:
     if not len(images):
         raise ManifestError(f"No image in {folder} could be read. Point --data at the folder that holds Training.")
     alike = alike_pairs(fingerprints(images.pixels))
-    twins = clusters(len(images), [pair for pair in alike if pair[2] >= TWIN])
+    twins = clusters(len(images), [pair for pair in alike if pair[2] >= NEAR_DUPLICATE])
     groups = clusters(len(images), alike)
     folds = make_folds([row.true_label for row in images.rows], groups=groups)
     with (folder / MANIFEST_NAME).open("w", newline="", encoding="utf-8") as stream:
@@ -128,7 +128,7 @@ def clusters(count: int, pairs: list[Pair]) -> list[int]:
 
 
 def make_folds(labels: list[str], *, groups: list[int]) -> list[int]:
-    """Deal whole groups to folds, the largest first, each to the fold that needs its labels most.
+    """Assign whole groups to folds, the largest first, each to the fold that needs its labels most.
 
     Args:
         labels: Label of each image.
@@ -153,9 +153,9 @@ def make_folds(labels: list[str], *, groups: list[int]) -> list[int]:
 
 
 def draw_pairs(path: Path, *, rows: tuple[Row, ...], folder: Path, alike: list[Pair]) -> None:
-    """Draw the pairs nearest to the twin threshold, so that a person can judge it: above it on the left."""
-    above = sorted((pair for pair in alike if pair[2] >= TWIN), key=lambda pair: pair[2])[: SHOWN_PAIRS // 2]
-    below = sorted((pair for pair in alike if pair[2] < TWIN), key=lambda pair: -pair[2])[: SHOWN_PAIRS // 2]
+    """Draw the pairs nearest to the near-duplicate threshold, so that a person can judge it: above it on the left."""
+    above = sorted((pair for pair in alike if pair[2] >= NEAR_DUPLICATE), key=lambda pair: pair[2])[: SHOWN_PAIRS // 2]
+    below = sorted((pair for pair in alike if pair[2] < NEAR_DUPLICATE), key=lambda pair: -pair[2])[: SHOWN_PAIRS // 2]
     side, height = 120, max(len(above), len(below), 1)
     canvas = Image.new("L", (4 * side + 20, height * side), 255)
     for column, chosen in enumerate((above, below)):

@@ -46,7 +46,7 @@ def neighbour_accuracy(
     return float(np.mean(right))
 
 
-def twins_in_training(split: Split) -> set[str]:
+def near_duplicates_in_training(split: Split) -> set[str]:
     """Name of the test images of which training holds a copy or mirror image."""
     known = {row.twin_group for row in (*split.train, *split.validation)}
     return {row.image for row in split.test if row.twin_group in known}
@@ -54,7 +54,7 @@ def twins_in_training(split: Split) -> set[str]:
 
 def _leaks(split: Split, *, prints: dict[str, Any]) -> dict[str, Any]:
     groups = {row.group for row in split.train}
-    twins = twins_in_training(split)
+    twins = near_duplicates_in_training(split)
     score = neighbour_accuracy(split.train, split.test, prints=prints, official=split.official_labels)
     return {
         "protocol": split.protocol,

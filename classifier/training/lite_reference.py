@@ -1,4 +1,4 @@
-"""EfficientNet-Lite in NumPy, as the original computes it: the yardstick of the conversion to Keras. Slow."""
+"""EfficientNet-Lite in NumPy, as the original computes it: the reference for the conversion to Keras. Slow."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

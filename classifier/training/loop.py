@@ -37,7 +37,7 @@ class State:
 
     Attributes:
         step: Steps done.
-        curve: One entry an epoch: `epoch`, `step`, `size`, `loss`, `validation_loss`, `validation_accuracy`.
+        curve: One entry per epoch: `epoch`, `step`, `size`, `loss`, `validation_loss`, `validation_accuracy`.
         best: Lowest validation loss so far.
         waited: Epochs since then.
         losses: Training losses of the current epoch.
@@ -65,7 +65,7 @@ class Trainer:
         Args:
             network: A model made by `build_network`.
             config: What to compute.
-            folder: Where checkpoints, curves and the result are kept; made when missing.
+            folder: Where checkpoints, curves and the result are kept; created if missing.
             mirror: Whether mirroring may be used.
         """
         import keras

@@ -60,6 +60,6 @@ def fit_logistic(inputs: np.ndarray, wanted: np.ndarray, *, penalty: float = 1.0
 
 
 def _expand(standardized: Float32Array) -> np.ndarray:
-    """Add squares and a constant: a little curvature makes the control a fair opponent."""
+    """Add squares and a constant: a little curvature makes the control a fair baseline."""
     wide = standardized.astype(np.float64)
     return np.concatenate([wide, np.clip(wide**2, 0, 25), np.ones((len(wide), 1))], axis=1)

@@ -43,7 +43,7 @@ NOT_OOD = {"phantom"}
 
 
 def collect() -> tuple[list[OodImage], list[str]]:
-    """Gather everything that can be had here.
+    """Gather every picture that is available here.
 
     Returns:
         The pictures, and the names of packages that are not installed (their pictures are missing).

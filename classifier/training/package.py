@@ -14,7 +14,7 @@ from classifier.training.page import EVALUATIONS, write_page
 from classifier.training.plots import plot_curve
 
 TEXTS = ("title", "licence", "attribution", "intended_use", "not_for", "weaknesses")
-"""Sections of a card that people write; a new version takes them over from the old one."""
+"""Sections of a card that people write; a new version copies them from the old one."""
 
 RECORD_FOLDER = "training"
 
@@ -36,7 +36,7 @@ def package_run(
         run: Folder of a finished run.
         folder: `models/<name>`, made or written over.
         version: Version of the model.
-        like: Model folder whose texts are taken over.
+        like: Model folder whose texts are copied.
         earlier: Folders of the runs whose weights this one went on from, in order; their records are kept too.
         weights: Which weights of the run.
         size: Side of the network's input in pixels; by default that of the run's last stage.

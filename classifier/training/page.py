@@ -112,7 +112,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
 
 
 def _parts(parts: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return accuracy by source, by whether training holds a twin, and by patient."""
+    """Return accuracy by source, by whether training holds a near-duplicate, and by patient."""
     shares = {f"source {name}": share for name, share in parts["by_source"].items()}
     shares |= {f"{name} a copy or mirror image in training": share for name, share in parts["by_twin"].items()}
     rows = [

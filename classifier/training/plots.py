@@ -23,7 +23,7 @@ def plot_evaluation(folder: Path, *, p: np.ndarray, labels: np.ndarray, title: s
     """Write confusion matrix, ROC and precision-recall curves, reliability diagram and coverage curve.
 
     Args:
-        folder: Where the files go; made when missing.
+        folder: Where the files go; created if missing.
         p: Calibrated probabilities `(N, 4)`.
         labels: Labels int `(N,)`.
         title: Model and protocol.
@@ -57,7 +57,7 @@ LEAST_IN_BIN = 10
 
 
 def plot_reliability_by_source(path: Path, *, presence: np.ndarray, tumor: np.ndarray, sources: list[str]) -> None:
-    """Write how often images hold a tumor against its calibrated probability, one curve a source.
+    """Write how often images hold a tumor against its calibrated probability, one curve per source.
 
     Args:
         path: PNG file.

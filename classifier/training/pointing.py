@@ -1,4 +1,4 @@
-"""Does the saliency map point at the tumor? Pointing game and box overlap against known boxes."""
+"""Measure whether the saliency map points at the tumor: pointing game and overlap with known boxes."""
 
 import numpy as np
 import numpy.typing as npt

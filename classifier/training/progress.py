@@ -5,7 +5,7 @@ from typing import TextIO
 
 WIDTH = 24
 LOG_SECONDS = 30.0
-"""A log needs a sign of life, not one line a step."""
+"""A log needs regular signs of progress, not one line per step."""
 
 TERMINAL_SECONDS = 0.2
 

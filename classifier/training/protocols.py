@@ -41,7 +41,7 @@ class Split:
 
     @property
     def may_mirror(self) -> bool:
-        """Whether mirroring is harmless. Under `official` it would recreate twins of test images."""
+        """Whether mirroring is harmless. Under `official` it would recreate near-duplicates of test images."""
         return self.protocol != "official"
 
 
@@ -66,13 +66,13 @@ def make_split(data: Data, *, protocol: str, test_fold: int = 0, validate: bool 
         raise ManifestError(f"The protocol must be one of {', '.join(PROTOCOLS)}. Received: {protocol!r}")
     if protocol == "patient":
         test = [row for row in rows if row.fold == test_fold]
-        training = _one_of_each_twin(row for row in rows if row.fold != test_fold)
+        training = _one_of_each_group(row for row in rows if row.fold != test_fold)
     else:
         test = [row for row in rows if row.split == "test"]
         training = [row for row in rows if row.split == "train"]
     if protocol == "purged":
         tested = {row.twin_group for row in test}
-        training = _one_of_each_twin(row for row in training if row.twin_group not in tested)
+        training = _one_of_each_group(row for row in training if row.twin_group not in tested)
     training += [row for row in extra if row.fold != test_fold]
     training += data.train
     validation = [row for row in training if validate and is_validation(row, test_fold=test_fold)]
@@ -127,7 +127,7 @@ def halves(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
     return first, [row for row in rows if row.image not in chosen]
 
 
-def _one_of_each_twin(rows: Iterable[Row]) -> list[Row]:
+def _one_of_each_group(rows: Iterable[Row]) -> list[Row]:
     first: dict[str, Row] = {}
     for row in rows:
         first.setdefault(row.twin_group, row)

@@ -22,7 +22,7 @@ def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation,
         samples: Folder of the bundled samples, whose predictions are kept too; None leaves them out.
 
     Returns:
-        The path of the JSON file; the plots lie in a folder of the same name.
+        The path of the JSON file; the plots are in a folder of the same name.
     """
     protocol = figures["protocol"]
     path = write_json(folder / EVALUATIONS / f"{protocol}.json", figures)

@@ -23,7 +23,7 @@ def sampling_weights(rows: tuple[Row, ...], *, shares: dict[str, float] | None =
     """Return the probability of drawing each image.
 
     Labels are drawn by `shares`; within a label, sources by the root of their size, so that rare sources are seen
-    more often without being worn out; within a source, groups (patients) by the root of theirs, so that a patient
+    more often without overfitting to them; within a source, groups (patients) by the root of theirs, so that a patient
     with ninety slices does not outweigh one with two by as much.
 
     Returns:

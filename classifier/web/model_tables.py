@@ -27,7 +27,7 @@ CURVE_PARTS = {TEST: "Test images of the protocol", HOSPITALS: "Other hospitals,
 """Parts whose curves can be drawn, with their names for people."""
 
 SMALLEST_BIN = SMALLEST_GROUP
-"""Bins of fewer images are not drawn: their share is an accident."""
+"""Bins of fewer images are not drawn: their share is mostly chance."""
 
 VERDICTS = {"better": "better", "worse": "worse", "unclear": "no difference shown"}
 

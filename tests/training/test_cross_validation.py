@@ -34,7 +34,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, _drawn) -> Path:
-    """The data, and a model whose texts the folds' models take over."""
+    """The data, and a model whose texts are copied to the folds' models."""
     folder = tmp_path_factory.mktemp("cross-validation")
     write_data(folder / "data", _drawn)
     make_tiny_model(folder / "like")

@@ -152,7 +152,7 @@ class Installation:
             at = session.at + timedelta(seconds=seconds)
             scan, analysis, answer = self._uuid(), self._uuid(), story.answer_of(rng)
             # Some files are uploaded twice.
-            digest = digest if digest and rng.random() < story.TWIN else f"{rng.getrandbits(256):064x}"
+            digest = digest if digest and rng.random() < story.REPEATED else f"{rng.getrandbits(256):064x}"
             model = (
                 settings.MODEL if at > self._now - timedelta(days=400) or rng.random() < 0.1 else f"{settings.MODEL}-1"
             )

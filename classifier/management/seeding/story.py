@@ -32,7 +32,7 @@ NOTES = (
 # Share of uploads by what the analysis says; the rest is classified.
 FAILED, CANCELLED, REFUSED, UNCERTAIN = 0.012, 0.004, 0.03, 0.09
 ANSWER_WEIGHTS = {"glioma": 28, "meningioma": 25, "notumor": 27, "pituitary": 17, TUMOR: 3}
-REVIEWED, CORRECTED, DIAGNOSED, READ, AGAIN, TWIN = 0.22, 0.1, 0.03, 0.6, 0.05, 0.02
+REVIEWED, CORRECTED, DIAGNOSED, READ, AGAIN, REPEATED = 0.22, 0.1, 0.03, 0.6, 0.05, 0.02
 WITH_REFERENCE, WITH_NOTES = 0.9, 0.35
 
 

@@ -39,7 +39,7 @@ def explanation_create(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         messages.error(request, "Choose one of the language models that the page lists.")
         return redirect(scan)
     name, with_image = form.cleaned_data["provider"], form.cleaned_data.get("with_image", False)
-    # A choice of the image holds for providers that may get it.
+    # The choice of the image applies to providers that may get it.
     allowed = any(provider.name == name and provider.image_allowed for provider in providers)
     try:
         request_explanation(scan, by=request.user, provider=name, with_image=with_image and allowed)

@@ -15,7 +15,7 @@ from classifier.web.views.model_images import picture_folders
 
 PAGE_LENGTH = 24
 MAX_ROWS = 200
-"""Rows without a picture. More would be read by nobody; the evaluation files hold all."""
+"""Rows without a picture. Nobody would read more; the evaluation files hold all."""
 
 
 @require_safe

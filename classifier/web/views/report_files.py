@@ -22,7 +22,7 @@ from classifier.services.report_archive import MAX_SCANS, delete_archive, open_a
 from classifier.web.http import SignedInRequest, scan_or_404
 from classifier.web.views.reports import signed_report_or_404
 
-# One page of a summary takes a tenth of a second; a longer table belongs into a ZIP file.
+# One page of a summary takes a tenth of a second; a longer table belongs in a ZIP file.
 SUMMARY_SCANS = 100
 SLOW = "Creating the file takes longer than a page can wait. It continues in the background."
 FAILED = (
@@ -33,7 +33,7 @@ CHANGED = "A scan in this ZIP file was deleted or is no longer visible to you. R
 
 @require_safe
 def scan_report_file(request: SignedInRequest, scan_id: UUID, kind: str) -> HttpResponse:
-    """Return the report of a scan that holds: the newest signed one, else the current facts."""
+    """Return the valid report of a scan: the newest signed one, else the current facts."""
     scan = scan_or_404(request, scan_id)
     try:
         page = document(scan_report(request.user, scan))
