@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 COLORS = {"glioma": "#9f3710", "meningioma": "#2a6fdb", "notumor": "#6f818d", "pituitary": "#7f2d86"}
 """The colors of the pages in the light theme (`static/css/tokens.css`); every line also has a label."""
 
-INK = "#1f2937"
+INK, ACCENT = "#1f2937", "#0a6766"
 
 
 def plot_evaluation(folder: Path, *, p: np.ndarray, labels: np.ndarray, title: str) -> list[Path]:
@@ -202,7 +202,7 @@ def _reliability(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
     axes.plot([0, 1], [0, 1], color="#9ca3af", linewidth=1, linestyle="--")
     confidence = [row["confidence"] for row in table]
     sizes = [10 + 200 * row["images"] / len(p) for row in table]
-    axes.scatter(confidence, [row["accuracy"] for row in table], s=sizes, color="#0f766e")
+    axes.scatter(confidence, [row["accuracy"] for row in table], s=sizes, color=ACCENT)
     axes.set_xlabel("confidence")
     axes.set_ylabel("accuracy")
     axes.set_xlim(0.2, 1.02)
@@ -211,7 +211,7 @@ def _reliability(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
 
 def _coverage(axes: Any, p: np.ndarray, labels: np.ndarray) -> None:
     coverage, accuracy = metrics.selective(p, labels)
-    axes.plot(coverage, accuracy, color="#0f766e")
+    axes.plot(coverage, accuracy, color=ACCENT)
     axes.set_xlabel("share of images answered")
     axes.set_ylabel("accuracy on them")
     axes.set_ylim(min(0.8, float(accuracy.min())), 1.005)

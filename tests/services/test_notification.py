@@ -232,6 +232,7 @@ def test_administrators_see_emails_that_were_given_up_and_send_them_again(due, o
     assert (due.email_due_at, due.email_attempts) == (None, 8)
     page = browse(staff).get("/attention/").content.decode()
     assert "E-mails that could not be sent (1)" in page
+    assert "did not answer, eight times" in page
     assert "Scan reviewed, to owner" in page
     assert "E-mails that could not be sent" not in browse(owner).get("/attention/").content.decode()
     assert browse(owner).post("/attention/", {"action": "retry_emails"}).status_code == 403

@@ -22,7 +22,7 @@ from classifier.selectors.model import default_model
 from classifier.selectors.notification import failed_emails
 from classifier.services.attention import dismiss, retry
 from classifier.services.errors import NotAllowed
-from classifier.services.notification_email import dismiss_emails, retry_emails
+from classifier.services.notification_email import PAUSES, dismiss_emails, retry_emails
 from classifier.web.http import SignedInRequest
 
 EMAIL_ACTIONS = {"retry_emails": retry_emails, "dismiss_emails": dismiss_emails}
@@ -89,7 +89,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _system() -> dict[str, Any]:
-    """Return the checks by name, live workers, model, newest backup, failed e-mails, and free disk space in GB."""
+    """Return the checks by name, live workers, model, newest backup, failed e-mails, and free space in GB."""
     deadline = time.monotonic() + ANSWER_SECONDS
     for check in CHECKS:
         check.begin()
@@ -99,5 +99,6 @@ def _system() -> dict[str, Any]:
         "model": default_model(),
         "backup": last_backup(),
         "emails": failed_emails(),
+        "email_attempts": len(PAUSES) + 1,
         "free_gb": shutil.disk_usage(settings.DATA_DIR).free / 1e9,
     }
