@@ -241,7 +241,7 @@ SESSION_SAVE_EVERY_REQUEST = False
 vars().update(email_settings("consolemail://"))
 # A mail server that does not answer must not hold up a worker's thread.
 EMAIL_TIMEOUT = 10
-# Address of this installation in e-mails that no request causes.
+# URL of this installation in e-mails that no request causes.
 SITE_URL = setting("SITE_URL", "", url("http", "https")).rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "BrainScan <noreply@localhost>")
 

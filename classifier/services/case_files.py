@@ -15,7 +15,7 @@ from classifier.services.errors import Invalid, ServiceError
 from classifier.services.scan import submit_scan
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""The identifier of a scan, also inside the address of its page."""
+"""The identifier of a scan, also inside the URL of its page."""
 
 
 def add_case_file(

@@ -26,7 +26,7 @@ def send_due_emails(*, site: str) -> int:
     """Send the e-mails that are due. Return how many were sent.
 
     Args:
-        site: Address of the installation, without a slash at the end; "" if it is not known.
+        site: URL of the installation, without a slash at the end; "" if it is not known.
     """
     sent = 0
     due = Notification.objects.filter(email_due_at__lte=timezone.now()).select_related("recipient")

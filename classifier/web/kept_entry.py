@@ -23,7 +23,7 @@ def keep_entry(request: HttpRequest) -> bool:
 
 
 def take_entry(request: HttpRequest) -> dict[str, str] | None:
-    """Return what its author had entered at the address of the request, once; None if there is nothing of theirs."""
+    """Return what its author had entered at the URL of the request, once; None if there is nothing of theirs."""
     kept = request.session.get(KEY)
     if kept is None:
         return None

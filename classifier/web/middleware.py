@@ -86,7 +86,7 @@ def _asks_to_sign_in(response: HttpResponse) -> bool:
 def _sign_in_for_page(request: HttpRequest) -> HttpResponse:
     """Return a redirect to the sign-in page that leads back to the page of the form.
 
-    The address of a form itself often answers no GET request.
+    The URL of a form itself often does not answer GET requests.
     """
     messages.warning(request, "Your session had ended, so nothing was changed. Sign in and try again.")
     host, page = _page_of(request.headers.get("Referer", ""))
