@@ -104,7 +104,7 @@
   });
 
   // A list of uploads asks for all of its unfinished rows in one request. While files are still being sent, the request
-  // waits only briefly, because it does not cover the rows that are added meanwhile.
+  // waits only briefly, because it does not cover the rows that are added in the meantime.
   const ROWS = 40, WAIT = 4, WAIT_DURING_UPLOAD = 1;
   document.addEventListener("htmx:configRequest", (event) => {
     const { elt, formData } = event.detail;

@@ -57,7 +57,7 @@
   }
 
   function pareto(rows, token) {
-    // Times of different engines make no common line.
+    // Times of different engines are not joined by a line.
     const comparable = new Set(rows.map((row) => row.engine)).size === 1;
     const efficient = comparable ? rows.filter((row) => row.efficient) : [];
     const ranked = efficient.sort((a, b) => a.milliseconds - b.milliseconds);

@@ -13,7 +13,7 @@
   const { maxBytes, tooLarge, maxFiles, tooMany, maxNumber, fullBatch, batchUrl, nextNumber } = form.dataset;
   const unsent = new Unsent(form.elements.batch.value);
   const waiting = [];
-  const onTheWay = new Set(); // Numbers of the files that are waiting or being sent.
+  const inFlight = new Set(); // Numbers of the files that are waiting or being sent.
   let running = 0;
   let added = 0;
   let total = 0;
@@ -44,7 +44,7 @@
   window.addEventListener("beforeunload", (event) => {
     if (running + waiting.length > 0) event.preventDefault();
   });
-  // A corrected field lets the files go on.
+  // Continue once a field was corrected.
   form.addEventListener("change", (event) => {
     if (event.target === input || mistakes.hidden) return;
     mistakes.hidden = true;
@@ -84,8 +84,8 @@
     files.forEach((file, position) => {
       const row = new UploadRow(file);
       list.append(row.element);
-      // Slices of two series often have the same name and size: a number on the way is another file's.
-      const number = unsent.numberOf(file, onTheWay) ?? next++;
+      // Slices of two series often have the same name and size: a number in flight is another file's.
+      const number = unsent.numberOf(file, inFlight) ?? next++;
       const job = { file, row, fields, number, alone, key: `${form.elements.upload_key.value}-${added}-${position}` };
       total += 1;
       const refusal = refusalOf(file, position, number);
@@ -106,7 +106,7 @@
   }
 
   function wait(job) {
-    onTheWay.add(job.number);
+    inFlight.add(job.number);
     waiting.push(job);
   }
 
@@ -174,7 +174,7 @@
       return;
     }
     uploaded += Boolean(row.dataset.scan);
-    onTheWay.delete(job.number);
+    inFlight.delete(job.number);
     unsent.remove(job.number);
     count();
     row.querySelector("[data-name]").textContent = job.file.name;
@@ -211,7 +211,7 @@
     const wrong = signIn.querySelector("[data-sign-in-error]");
     wrong.textContent = "";
     try {
-      // The sign-in page has a valid token of the form. Someone who has signed in already is led elsewhere.
+      // The sign-in page has a valid token of the form. Someone who has signed in already is redirected.
       const page = parsed(await (await fetch(fields.action)).text());
       const token = page.querySelector("[name=csrfmiddlewaretoken]").value;
       const body = new URLSearchParams({ ...Object.fromEntries(new FormData(fields)), csrfmiddlewaretoken: token });
@@ -248,7 +248,7 @@
 
   function interrupted(job, sentence) {
     job.row.refuse(sentence);
-    onTheWay.delete(job.number);
+    inFlight.delete(job.number);
     job.row.offerRetry(() => {
       const row = new UploadRow(job.file);
       job.row.element.replaceWith(row.element);

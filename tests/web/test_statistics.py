@@ -84,7 +84,7 @@ def test_sensitivity_and_specificity_from_twenty_diagnoses_on(browse, owner):
     page = page_of(browse, owner)
     assert "Too few" not in page
     assert "19 of 19" in page
-    assert "no case" in page
+    assert "no cases" in page
 
 
 def test_a_closed_scan_is_not_counted(browse, owner, teammate, sealed):
@@ -118,3 +118,9 @@ def test_the_model_versions_are_offered(browse, owner):
 def test_history_and_team_lead_to_the_statistics(browse, owner, team):
     assert b'href="/statistics/"' in browse(owner).get("/scans/").content
     assert f'href="/statistics/?team={team.pk}"'.encode() in browse(owner).get(team.get_absolute_url()).content
+
+
+def test_a_refused_image_keeps_the_capitals_of_its_label(browse, owner):
+    refused = {"outcome": "not_brain_mri", "finding": "", "probabilities": None, "confidence": None}
+    review(analyzed(owner, **refused), owner, "glioma")
+    assert "Not a brain MR image" in page_of(browse, owner)
