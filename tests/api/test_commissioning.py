@@ -112,7 +112,7 @@ def test_signed_reports_of_several_sites_are_compared(signed, api, outsider) -> 
     assert any(label.startswith("Sensitivity") for label in figures)
     assert body["problems"] == [
         "Report 2: The signature does not match: the file was changed after it was signed.",
-        "Report 3: The file is no signed acceptance report.",
+        "Report 3: The file is not a signed acceptance report.",
     ]
 
 

@@ -20,7 +20,7 @@ def test_a_processor_without_bfloat16_is_told_what_to_choose(tiny_folder, monkey
     flags = tmp_path / "cpuinfo"
     flags.write_text("processor\t: 0\nflags\t\t: fpu avx2 avx512f\n")
     monkeypatch.setattr(module, "CPU_FLAGS", flags)
-    with pytest.raises(ModelError, match=r"AVX-512 BF16 or AMX, which this machine has not\. Choose openvino,"):
+    with pytest.raises(ModelError, match=r"AVX-512 BF16 or AMX, which this machine lacks\. Choose openvino,"):
         load_engine(tiny_folder, engine=NAME)
     flags.write_text("processor\t: 0\nflags\t\t: fpu avx2 avx512_bf16\n")
     assert choose_engine(NAME) == NAME

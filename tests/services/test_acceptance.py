@@ -137,5 +137,5 @@ def test_the_command_compares_files(measured, owner, tmp_path, capsys) -> None:
     printed = capsys.readouterr().out
     assert "Sensitivity for a tumor" in printed
     assert "compact 0.1" in printed
-    with pytest.raises(CommandError, match=r"changed\.json: The signature does not fit"):
+    with pytest.raises(CommandError, match=r"changed\.json: The signature does not match"):
         call_command("acceptance", str(good), str(bad))

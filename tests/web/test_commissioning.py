@@ -130,7 +130,7 @@ def test_files_of_the_report(commissioning, browse, owner, team) -> None:
         {"files": [SimpleUploadedFile("a.json", signed.content), SimpleUploadedFile("b.json", b"{}")]},
     )
     assert "compact 0.1" in text(table)
-    assert "b.json: The file is no signed acceptance report." in text(table)
+    assert "b.json: The file is not a signed acceptance report." in text(table)
     assert client.post(reverse("web:acceptance_compare")).status_code == 400
 
 
