@@ -30,7 +30,7 @@ def test_each_bad_row_has_a_sentence_and_the_others_stay() -> None:
         "Row 7 (d.png)",
     ]
     assert "“cyst” is not a finding" in parsed.problems[1]
-    assert "row 2 already" in parsed.problems[2]
+    assert "already named in row 2" in parsed.problems[2]
 
 
 @pytest.mark.parametrize(
