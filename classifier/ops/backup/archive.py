@@ -208,7 +208,7 @@ def _manifest(path: Path, content: IO[bytes]) -> dict[str, Any]:
         raise BackupError(f"{path} is not a backup of BrainScan.")
     if manifest.get("format_version") != FORMAT_VERSION:
         raise BackupError(
-            f"{path} was made by version {manifest.get('version')} of BrainScan, in a form that this version cannot "
+            f"{path} was made by version {manifest.get('version')} of BrainScan, in a format that this version cannot "
             "read."
         )
     return manifest
