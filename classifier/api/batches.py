@@ -8,14 +8,15 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.analysis_serializers import URL, URL_OR_NULL
 from classifier.api.base import PrivateView
+from classifier.api.links import absolute
 from classifier.api.pagination import NewestFirst
 from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
+from classifier.links import url_of
 from classifier.models import Batch, Team
 from classifier.selectors.batch import BatchList, Entry, batch_counts, batch_entries, counts_of_batches, get_batch
 from classifier.wording import BATCH_LABELS
@@ -49,7 +50,7 @@ class BatchFileSerializer(serializers.Serializer[Entry]):
         """Return the URL of the scan."""
         if entry.scan is None:
             return None
-        return reverse("api:scan-detail", args=[entry.scan.pk], request=self.context.get("request"))
+        return absolute(url_of("api:scan-detail", entry.scan.pk), self.context)
 
 
 class BatchSerializer(serializers.ModelSerializer[Batch]):
@@ -74,7 +75,7 @@ class BatchSerializer(serializers.ModelSerializer[Batch]):
     @extend_schema_field(URL)
     def get_url(self, batch: Batch) -> str:
         """Return the URL of the batch."""
-        return reverse("api:batch-detail", args=[batch.pk], request=self.context.get("request"))
+        return absolute(url_of("api:batch-detail", batch.pk), self.context)
 
     @extend_schema_field(COUNTS)
     def get_counts(self, batch: Batch) -> dict[str, int]:

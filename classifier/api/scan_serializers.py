@@ -4,12 +4,13 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
-from rest_framework.reverse import reverse
 
 from classifier.api.analysis_serializers import URL, URL_OR_NULL, AnalysisSerializer
 from classifier.api.fields import HyphenatedUuidField, OwnTeamField, PatientReferenceField, TextField
+from classifier.api.links import absolute
 from classifier.input_problems import SENTENCES, mend_of
 from classifier.intake import MAX_BYTES
+from classifier.links import url_of
 from classifier.models import Scan, Team, lengths
 from classifier.models.scan import MAX_NOTES
 from classifier.privacy import HINT, looks_identifying
@@ -120,7 +121,7 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         return self._url("api:scan-thumbnail", scan)
 
     def _url(self, name: str, scan: Scan) -> str:
-        return reverse(name, args=[scan.pk], request=self.context.get("request"))
+        return absolute(url_of(name, scan.pk), self.context)
 
 
 class SubmittedScanSerializer(ScanSerializer):

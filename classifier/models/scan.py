@@ -10,9 +10,9 @@ from django.db import connections, models
 from django.db.models import F
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Lower
-from django.urls import reverse
 
 from classifier.input_problems import BLOCKING, codes
+from classifier.links import url_of
 from classifier.models import lengths
 from classifier.models.review import READING_CHOICES
 from classifier.models.scan_sample import sample_indexes
@@ -150,7 +150,7 @@ class Scan(models.Model):
 
     def get_absolute_url(self) -> str:
         """Return the URL of the scan's page."""
-        return reverse("web:scan", args=[self.pk])
+        return url_of("web:scan", self.pk)
 
     @property
     def short_id(self) -> str:
