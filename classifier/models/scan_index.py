@@ -5,6 +5,7 @@ The database's triggers write these rows in the transaction of the scan's or the
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import models
 
@@ -36,6 +37,7 @@ class Facet:
     reviewed: str
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> "Facet":
         """Return the facet of a value of the column."""
         model, result, reviewed = text.rsplit("|", 2)

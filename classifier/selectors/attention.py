@@ -10,7 +10,8 @@ from classifier.models import Analysis, Scan, User, Webhook
 from classifier.models.scan_index import WAITING
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scan_list import ScanList
-from classifier.selectors.webhook import failing_webhooks
+from classifier.selectors.lists.scope import Scope, scope_of
+from classifier.selectors.webhook import failing_webhook_count, failing_webhooks
 
 # Older scans are in the history. The limit keeps the query within the newest rows of the owner's index.
 RECENT = timedelta(days=30)
@@ -44,7 +45,7 @@ class Attention:
 
 def attention(user: User) -> Attention:
     """Return the own recent scans of `user` that need attention and were not dismissed, and the failing webhooks."""
-    scans = _scans(user).load(MAX_ROWS)
+    scans = _scans(scope_of(user)).load(MAX_ROWS)
     states = [(scan, scan.current_analysis.state if scan.current_analysis else "") for scan in scans]
     return Attention(
         failed=[scan for scan, state in states if state == Analysis.State.FAILED],
@@ -54,15 +55,15 @@ def attention(user: User) -> Attention:
     )
 
 
-def attention_count(user: User) -> int:
+def attention_count(scope: Scope) -> int:
     """Return the number of scans, at most `MAX_ROWS`, and webhooks that need attention."""
-    return _scans(user).count(MAX_ROWS) + len(failing_webhooks(user))
+    return _scans(scope).count(MAX_ROWS) + failing_webhook_count(scope.user)
 
 
-def _scans(user: User) -> ScanList:
+def _scans(scope: Scope) -> ScanList:
     now = timezone.now()
     return ScanList(
-        user,
+        scope,
         Criteria(
             mine=True,
             since=now - RECENT,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 import django_filters
@@ -17,7 +18,7 @@ from classifier.models.sealing import OPEN, WITHHELD
 from classifier.selectors.lists.counts import count_results, uploads_per_day
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scan_list import ScanList
-from classifier.selectors.lists.scope import scope_of
+from classifier.selectors.lists.scope import Scope, scope_of
 from classifier.selectors.lists.text import word_condition
 from classifier.selectors.team import teams_of
 
@@ -81,36 +82,46 @@ class ScanFilter(django_filters.FilterSet):
             queryset = queryset.filter(word_condition(word))
         return queryset
 
+    @cached_property
+    def scope(self) -> Scope:
+        """What the person of the request may see."""
+        return scope_of(self.request.user)
+
     def scan_list(self) -> ScanList:
         """Return the list of the scans that match, as the person of the request sees them."""
         self.form.is_valid()
         # Invalid values are left out, here and in the queryset.
-        return ScanList(self.request.user, self.criteria_of(getattr(self.form, "cleaned_data", {})))
+        return ScanList(self.scope, self.criteria_of(getattr(self.form, "cleaned_data", {})))
 
     def criteria_of(self, values: Mapping[str, Any]) -> Criteria:
         """Return what the list is narrowed to; the same as the filters of the queryset say."""
-        finding, outcome, state = (values.get(name) or "" for name in ("finding", "outcome", "state"))
-        model, team = values.get("model") or "", values.get("team")
-        conditions: list[Callable[[Facet], bool]] = []
-        if finding:
-            conditions.append(lambda facet: finding in (facet.result, facet.reviewed))
-        if outcome:
-            conditions.append(lambda facet: outcome == outcome_of(facet))
-        if state:
-            conditions.append(lambda facet: state in states_of(facet))
-        if model:
-            conditions.append(lambda facet: facet.model == model)
-        return Criteria(
-            facets=tuple(conditions),
-            open_only=bool(finding or outcome),
-            state=state if state in Analysis.ACTIVE else "",
-            mine=bool(values.get("mine")),
-            team=None if team is None else team.pk,
-            patient_reference=values.get("patient_reference") or "",
-            since=beginning_of(values.get("uploaded_after")),
-            until=end_of(values.get("uploaded_before")),
-            words=tuple((values.get("text") or "").split()),
-        )
+        return criteria_of(values)
+
+
+def criteria_of(values: Mapping[str, Any]) -> Criteria:
+    """Return what valid values of the filters of `ScanFilter` narrow a list to."""
+    finding, outcome, state = (values.get(name) or "" for name in ("finding", "outcome", "state"))
+    model, team = (values.get("model") or "").strip(), values.get("team")
+    conditions: list[Callable[[Facet], bool]] = []
+    if finding:
+        conditions.append(lambda facet: finding in (facet.result, facet.reviewed))
+    if outcome:
+        conditions.append(lambda facet: outcome == outcome_of(facet))
+    if state:
+        conditions.append(lambda facet: state in states_of(facet))
+    if model:
+        conditions.append(lambda facet: facet.model == model)
+    return Criteria(
+        facets=tuple(conditions),
+        open_only=bool(finding or outcome),
+        state=state if state in Analysis.ACTIVE else "",
+        mine=bool(values.get("mine")),
+        team=None if team is None else team.pk,
+        patient_reference=(values.get("patient_reference") or "").strip(),
+        since=beginning_of(values.get("uploaded_after")),
+        until=end_of(values.get("uploaded_before")),
+        words=tuple((values.get("text") or "").split()),
+    )
 
 
 def outcome_of(facet: Facet) -> str:
@@ -170,9 +181,8 @@ class Dashboard:
     per_day: list[tuple[date, int]]
 
 
-def dashboard(user: User) -> Dashboard:
-    """Count what `user` may see, in a constant number of queries."""
-    scope = scope_of(user)
+def dashboard(scope: Scope) -> Dashboard:
+    """Count what a person may see, in a constant number of queries."""
     every, opened = count_results(scope)
     return Dashboard(
         total=every.total(),

@@ -23,6 +23,7 @@ from classifier.models import (
 from classifier.models.scan import ScanQuerySet
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import open_scans, visible_scans
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -102,7 +103,7 @@ def can_change_template(user: User, template: ReportTemplate) -> bool:
 
 def scans_of_patient(user: User, reference: str, *, limit: int) -> list[Scan]:
     """Return the visible scans with a patient reference, in upper or lower case, oldest first; at most `limit`."""
-    return ScanList(user, Criteria(patient_reference=reference)).load(limit, oldest=True) if reference else []
+    return ScanList(scope_of(user), Criteria(patient_reference=reference)).load(limit, oldest=True) if reference else []
 
 
 def get_batch_scans(user: User, batch_id: UUID) -> tuple[Batch, ScanQuerySet]:

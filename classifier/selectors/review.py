@@ -11,6 +11,7 @@ from classifier.findings import FINDING_LABELS
 from classifier.models import Analysis, Diagnosis, Event, Impression, Review, Scan, User
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import Scope, scope_of
 from classifier.selectors.scan import open_condition, scan_analyses
 from classifier.wording import STATE_LABELS, mark, short_sentence
 
@@ -52,17 +53,17 @@ def own_last_diagnosis(user: User, scan: Scan) -> Diagnosis | None:
     return Diagnosis.objects.filter(scan=scan, recorded_by=user).order_by("-created_at", "-pk").first()
 
 
-def unread_scans(user: User) -> ScanList:
-    """Return the visible scans with a result of which `user` has recorded neither impression nor review.
+def unread_scans(scope: Scope) -> ScanList:
+    """Return the visible scans with a result of which the person has recorded neither impression nor review.
 
-    Scans whose result is closed to `user` are among them.
+    Scans whose result is closed to the person are among them.
     """
-    return ScanList(user, Criteria(unread=True))
+    return ScanList(scope, Criteria(unread=True))
 
 
-def unread_count(user: User) -> int:
+def unread_count(scope: Scope) -> int:
     """Return the number of unread scans, at most `MAX_UNREAD`."""
-    return unread_scans(user).count(MAX_UNREAD)
+    return unread_scans(scope).count(MAX_UNREAD)
 
 
 def next_unread(user: User, *, after: Scan | None = None, backwards: bool = False) -> Scan | None:
@@ -75,7 +76,7 @@ def next_unread(user: User, *, after: Scan | None = None, backwards: bool = Fals
 
     The last scan is followed by the first, so that a scan that was passed over comes again.
     """
-    scans = unread_scans(user)
+    scans = unread_scans(scope_of(user))
     if after is None:
         return next(iter(scans.load(1, oldest=True)), None)
     place = Place(after.created_at, after.pk, newer=not backwards)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from classifier.models import User, Webhook, WebhookDelivery
 
@@ -27,3 +27,10 @@ def failing_webhooks(user: User) -> list[Webhook]:
     """Return the webhooks of `user` that were switched off after failures, or have failed messages."""
     troubled = Q(is_active=False, failing_since__isnull=False) | Q(failed_deliveries__gt=0)
     return list(webhooks_of(user).filter(troubled))
+
+
+def failing_webhook_count(user: User) -> int:
+    """Return the number of webhooks that `failing_webhooks` returns."""
+    failed = Exists(WebhookDelivery.objects.filter(webhook=OuterRef("pk"), given_up_at__isnull=False).order_by())
+    troubled = Q(is_active=False, failing_since__isnull=False) | Q(failed)
+    return Webhook.objects.filter(troubled, owner=user).count()

@@ -1,5 +1,6 @@
 """Template tags and filters of the pages."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,8 @@ from django.utils.safestring import SafeString
 from classifier import explanation, wording
 from classifier.assistant.markup import to_html
 from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
-from classifier.models import Analysis, User
+from classifier.links import url_of
+from classifier.models import Analysis, Scan, User
 from classifier.selectors import notification as selectors
 from classifier.web import cards
 from classifier.web.forms import style
@@ -62,6 +64,7 @@ def answer_label(answer: str) -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def mark(name: str) -> SafeString:
     """Draw the colored mark of a finding, outcome, or state, hidden from screen readers."""
     return format_html(
@@ -79,10 +82,17 @@ def unread_notifications(user: User) -> int:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """Draw one of the vendored icons, hidden from screen readers."""
     sprite = static("vendor/bootstrap-icons/sprite.svg")
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+@register.filter
+def thumbnail_url(scan: Scan) -> str:
+    """Return the URL of the thumbnail of a scan."""
+    return url_of("web:scan_thumbnail", scan.pk)
 
 
 @register.filter

@@ -14,8 +14,8 @@ from classifier.models.scan_index import SUCCEEDED
 from classifier.models.sealing import OPEN, WITHHELD
 from classifier.selectors.history import ScanFilter
 from classifier.selectors.lists.criteria import Criteria
-from classifier.selectors.team import teams_of
 from classifier.web.forms import style
+from classifier.web.widgets import PlainSelect
 from classifier.wording import SEALED
 
 MINE = "mine"
@@ -60,13 +60,15 @@ class HistoryFilter(ScanFilter):
     """The filters of the history page."""
 
     result = django_filters.ChoiceFilter(
-        choices=RESULT_CHOICES, method="filter_result", label="Result", empty_label="Any result"
+        choices=RESULT_CHOICES, method="filter_result", label="Result", empty_label="Any result", widget=PlainSelect
     )
-    whose = django_filters.ChoiceFilter(choices=(), method="filter_whose", label="Owner", empty_label="Anyone")
+    whose = django_filters.ChoiceFilter(
+        choices=(), method="filter_whose", label="Owner", empty_label="Anyone", widget=PlainSelect
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        teams = [(str(team.pk), f"Team {team.name}") for team in teams_of(self.request.user)]
+        teams = [(str(team.pk), f"Team {team.name}") for team in self.scope.teams.values()]
         self.form.fields["whose"].choices = [("", "Anyone"), (MINE, "Only me"), *teams]
         for name, label in (("uploaded_after", "Uploaded from"), ("uploaded_before", "Uploaded to")):
             self.form.fields[name].label = label

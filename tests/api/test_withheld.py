@@ -8,6 +8,7 @@ from classifier.models import Analysis, Explanation, Review
 from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import dashboard
 from classifier.selectors.in_use import models_in_use
+from classifier.selectors.lists.scope import scope_of
 from classifier.services.mending import accept_input
 from classifier.services.scan_counts import check_counts
 from tests.factories import make_analysis, make_scan
@@ -75,7 +76,7 @@ def test_accepting_the_image_opens_everything(api, owner, scan):
     assert (body["withheld"], body["analysis"]["finding"]) == (False, "meningioma")
     assert client.get(body["analysis"]["saliency"]).status_code == 200
     assert listed(client, "finding=meningioma") == 1
-    assert dashboard(owner).by_finding["meningioma"] == 1
+    assert dashboard(scope_of(owner)).by_finding["meningioma"] == 1
     assert check_counts().is_clean
 
 
@@ -97,7 +98,7 @@ def test_the_history_finds_it_under_its_own_name(browse, owner, scan):
 
 
 def test_counts_and_figures_leave_it_out(owner, scan):
-    figures = dashboard(owner)
+    figures = dashboard(scope_of(owner))
     assert (figures.total, figures.withheld, figures.by_finding["meningioma"]) == (1, 1, 0)
     assert models_in_use(owner) == []
     assert check_counts().is_clean
@@ -118,8 +119,8 @@ def test_a_result_that_arrives_while_somebody_waits_is_withheld(owner):
 def test_an_image_that_is_no_brain_mr_is_reported_and_later_analyses_stay_open(owner, scan):
     refused = {"outcome": "not_brain_mri", "finding": "", "probabilities": None, "confidence": None}
     make_analysis(scan, state="succeeded", **refused)
-    assert dashboard(owner).not_brain_mri == 1
+    assert dashboard(scope_of(owner)).not_brain_mri == 1
     accept_input(scan, by=owner)
     make_analysis(scan, state="succeeded", finding="glioma")
-    assert dashboard(owner).by_finding["glioma"] == 1
+    assert dashboard(scope_of(owner)).by_finding["glioma"] == 1
     assert check_counts().is_clean

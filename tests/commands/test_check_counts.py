@@ -5,6 +5,7 @@ from django.db import connection
 from classifier.models import Scan, ScanCount, ScanText
 from classifier.models.append_only import install_triggers, remove_triggers
 from classifier.selectors.history import dashboard
+from classifier.selectors.lists.scope import scope_of
 from classifier.services.scan_counts import check_counts
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +17,7 @@ def test_consistent_counts_are_reported(scan, capsys):
 
 
 def test_what_is_wrong_is_named_and_repaired(owner, scan, capsys):
-    right = dashboard(owner)
+    right = dashboard(scope_of(owner))
     remove_triggers(connection)
     Scan.objects.filter(pk=scan.pk).update(facet="xception|glioma|")
     ScanCount.objects.all().delete()
@@ -26,4 +27,4 @@ def test_what_is_wrong_is_named_and_repaired(owner, scan, capsys):
         call_command("check_counts")
     call_command("check_counts", repair=True)
     assert check_counts().is_clean
-    assert dashboard(owner) == right
+    assert dashboard(scope_of(owner)) == right

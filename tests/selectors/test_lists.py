@@ -16,6 +16,7 @@ from classifier.selectors.history import dashboard
 from classifier.selectors.lists import ranges
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.review import next_unread, unread_count, unread_scans
 from classifier.selectors.scan import visible_scans
 from classifier.services.batch import open_batch
@@ -150,7 +151,7 @@ def test_many_ranges_are_several_statements_with_the_same_answer(crowd, monkeypa
 
 def test_the_figures_count_what_the_lists_hold(crowd):
     for user in crowd:
-        figures = dashboard(user)
+        figures = dashboard(scope_of(user))
         assert figures.total == visible_scans(user).count()
         by_result = {name: filters(user, result=name).qs.count() for name in RESULTS}
         assert figures.by_finding == {name: by_result[name] for name in ANSWERS}
@@ -169,8 +170,8 @@ def test_unread_scans_are_those_without_a_statement_of_the_reader(crowd):
             and not Impression.objects.filter(scan=scan, reader=user).exists()
             and not Review.objects.filter(scan=scan, reviewer=user).exists()
         ]
-        assert unread_scans(user).load(200, oldest=True) == wanted
-        assert unread_count(user) == min(len(wanted), 100)
+        assert unread_scans(scope_of(user)).load(200, oldest=True) == wanted
+        assert unread_count(scope_of(user)) == min(len(wanted), 100)
         walked, scan = [], next_unread(user)
         while scan is not None and scan not in walked:
             walked.append(scan)
@@ -194,13 +195,13 @@ def test_what_is_derived_follows_every_change(crowd):
 
 
 def test_merging_counts_changes_no_figure(crowd):
-    before = [dashboard(user) for user in crowd]
+    before = [dashboard(scope_of(user)) for user in crowd]
     rows = ScanCount.objects.count()
     assert merge_counts(at_least=rows + 1) == 0
     assert merge_counts(at_least=1) > 0
     assert ScanCount.objects.count() < rows
     assert check_counts().is_clean
-    assert [dashboard(user) for user in crowd] == before
+    assert [dashboard(scope_of(user)) for user in crowd] == before
     assert merge_counts(at_least=1) == 0
 
 
@@ -243,7 +244,7 @@ def test_batches_are_listed_from_any_place(owner, teammate, team, outsider):
 @pytest.mark.parametrize("criteria", [Criteria(), Criteria(patient_reference="P-1")], ids=["all", "patient"])
 def test_own_scans_of_a_team_fill_a_page(owner, team, criteria):
     made = [make_scan(owner, team=team, patient_reference="P-1") for _ in range(7)]
-    scans = ScanList(owner, criteria)
+    scans = ScanList(scope_of(owner), criteria)
     assert [scan.pk for scan in scans.load(5)] == [scan.pk for scan in reversed(made[2:])]
     assert scans.count(5) == 5
     assert [scan.pk for scan in scans.walk(chunk=3)] == [scan.pk for scan in reversed(made)]
@@ -255,5 +256,5 @@ def test_texts_of_one_moment_are_listed_in_the_order_of_their_scans(owner):
     Scan.objects.filter(owner=owner).update(created_at=NOON)
     wanted = sorted((scan.pk for scan in made), key=lambda key: key.hex, reverse=True)
     for length in range(1, 12):
-        found = ScanList(owner, Criteria(words=("cystic",))).load(length)
+        found = ScanList(scope_of(owner), Criteria(words=("cystic",))).load(length)
         assert [scan.pk for scan in found] == wanted[:length]

@@ -9,6 +9,7 @@ from classifier import wording
 from classifier.models import Scan, Team, User
 from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import ScanFilter, dashboard
+from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import get_scan, open_scans, scan_analyses, visible_scans
 from classifier.services.review import record_impression
 from tests.factories import make_analysis, make_scan
@@ -77,9 +78,9 @@ def test_filters_and_figures_do_not_tell_a_sealed_result(team_scan: Scan, reader
     for user, expected in ((reader, 0), (owner, 1)):
         assert found(user, finding="meningioma") == expected
         assert found(user, outcome="classified") == expected
-    counts = dashboard(reader)
+    counts = dashboard(scope_of(reader))
     assert (counts.total, counts.unread, counts.by_finding["meningioma"]) == (1, 1, 0)
-    assert dashboard(owner).by_finding["meningioma"] == 1
+    assert dashboard(scope_of(owner)).by_finding["meningioma"] == 1
     assert not open_scans(reader).exists()
 
 

@@ -15,6 +15,7 @@ from classifier.models import Analysis, Scan
 from classifier.selectors.lists.criteria import Place
 from classifier.selectors.lists.pages import page_of
 from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
 from classifier.web.pagination import PAGE_LENGTH
 from tests.factories import make_analysis, make_scan
 
@@ -163,7 +164,7 @@ def test_scans_of_the_same_moment_are_each_shown_once(owner):
     made = rows(owner, 7, moments=[NOON] * 7)
     seen, cursor = [], ""
     while True:
-        page = page_of(ScanList(owner), length=2, place=Place.decode(cursor) if cursor else None)
+        page = page_of(ScanList(scope_of(owner)), length=2, place=Place.decode(cursor) if cursor else None)
         seen += [scan.pk for scan in page.rows]
         cursor = page.older
         if not cursor:

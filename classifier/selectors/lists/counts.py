@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from classifier.models.scan_index import Facet
-from classifier.selectors.lists.scope import Cell, Scope, facets_of, own_teams
+from classifier.selectors.lists.scope import Cell, Scope, facets_of
 from classifier.selectors.lists.sql import Values
 
 
@@ -19,7 +19,7 @@ def count_results(scope: Scope) -> tuple[Counter[str], Counter[str]]:
 
     Results that are not answers, such as "waiting", are open to everybody.
     """
-    facets = facets_of(scope.cells(own_teams(scope)))
+    facets = facets_of(scope.cells())
     found, opened = Counter[str](), Counter[str]()
     sealed = [cell for cell in facets if cell.sealed_since is not None]
     for cell, numbers in facets.items():

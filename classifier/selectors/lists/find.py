@@ -12,7 +12,7 @@ from classifier.models.scan_index import Facet
 from classifier.selectors.lists import conditions
 from classifier.selectors.lists.criteria import MIN_INDEXED, Criteria, Place
 from classifier.selectors.lists.ranges import Range, fetched, merged, ordered
-from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of, own_teams
+from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of
 from classifier.selectors.lists.sql import Values
 from classifier.selectors.lists.text import Way, all_texts, indexed_texts, nearest_texts, owners_by_word, text_keys
 
@@ -100,8 +100,7 @@ class _Finder:
         if criteria.team is not None:
             cell = scope.team_cell(scope.teams[criteria.team])
             return [replace(cell, owner=scope.user.pk) if criteria.mine else cell]
-        teams = own_teams(scope)
-        return scope.own_cells(teams) if criteria.mine else scope.cells(teams)
+        return scope.own_cells() if criteria.mine else scope.cells()
 
     def _owner_cells(self, owners: Sequence[int]) -> list[Cell]:
         """Return disjoint cells of what is visible of these owners' scans."""
@@ -110,7 +109,7 @@ class _Finder:
         cells = []
         for owner in owners:
             if owner == scope.user.pk and criteria.team is None:
-                cells += scope.own_cells(own_teams(scope))
+                cells += scope.own_cells()
             elif owner == scope.user.pk or not criteria.mine:
                 cells += [replace(cell, owner=owner) for team, cell in wanted.items() if team in scope.teams]
         return cells

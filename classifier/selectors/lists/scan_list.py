@@ -2,16 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
-from classifier.models import Scan, User
+from classifier.models import Scan, Team, User
 from classifier.models.sealing import OPEN
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.find import find_scans
-from classifier.selectors.lists.scope import Scope, scope_of
+from classifier.selectors.lists.scope import Scope
 from classifier.selectors.scan import visible_scans
 
+OWNER_FIELDS = ("id", "username", "first_name", "last_name")
 EVERYTHING = Criteria()
+UNUSED = (
+    *(f"owner__{field.name}" for field in User._meta.concrete_fields if field.name not in OWNER_FIELDS),
+    *(f"team__{field.name}" for field in Team._meta.concrete_fields if field.name not in ("id", "name")),
+    *("idempotency_key", "current_analysis__appearance", "current_analysis__logits", "current_analysis__lease_token"),
+    *("current_analysis__lease_expires_at", "current_analysis__available_at"),
+)
+"""Columns that no list shows. To read them takes longer than to find the scans."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +26,12 @@ class ScanList:
     """Scans that a person may see and that match criteria, newest first.
 
     Attributes:
-        user: the person.
+        scope: what the person may see.
         criteria: what the list is narrowed to.
     """
 
-    user: User
+    scope: Scope
     criteria: Criteria = EVERYTHING
-
-    @cached_property
-    def scope(self) -> Scope:
-        """What the person may see."""
-        return scope_of(self.user)
 
     def load(self, limit: int, *, place: Place | None = None, oldest: bool = False) -> list[Scan]:
         """Return the next scans from `place` on, at most `limit`, with owner, team, and current analysis.
@@ -42,7 +44,7 @@ class ScanList:
         keys = find_scans(self.scope, self.criteria, limit=limit, place=place, oldest=oldest)
         if not keys:
             return []
-        scans = visible_scans(self.user).with_keys(keys)
+        scans = visible_scans(self.scope.user).with_keys(keys).defer(*UNUSED)
         # Permissions and seals hold whatever was found. Other conditions would tempt SQLite away from the keys.
         if self.criteria.open_only:
             scans = scans.filter(OPEN)
@@ -53,7 +55,7 @@ class ScanList:
         """Yield all scans, newest first, as `load` returns them, in three statements for each `chunk` of them."""
         place = None
         while keys := find_scans(self.scope, self.criteria, limit=chunk, place=place):
-            found = {scan.pk: scan for scan in visible_scans(self.user).with_keys(keys)}
+            found = {scan.pk: scan for scan in visible_scans(self.scope.user).with_keys(keys)}
             scans = [found[key] for key in keys if key in found]
             yield from (scan for scan in scans if not (self.criteria.open_only and scan.sealed))
             if not scans or len(keys) < chunk:

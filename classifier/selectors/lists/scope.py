@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.db import connection
 
@@ -27,14 +28,13 @@ class Cell:
     sealed_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
-    """What a person may see.
+    """What a person may see, read once for a page with several lists and figures.
 
     Attributes:
         user: the person.
-        teams: the person's teams by key.
-        sealed_since: of the person.
+        teams: the person's teams by key, in the order of their names.
     """
 
     user: User
@@ -49,19 +49,25 @@ class Scope:
         """Return the cell of a team's scans."""
         return Cell(team=team.pk, sealed_since=earliest(self.sealed_since, team.sealed_reading_since))
 
-    def cells(self, own_teams: Iterable[Team]) -> list[Cell]:
-        """Return disjoint cells that together hold every visible scan.
+    @cached_property
+    def own_teams(self) -> list[Team]:
+        """The teams of the person's own scans, those that the person has left included, in one query."""
+        sql = (
+            "SELECT id, sealed_reading_since FROM classifier_team WHERE id IN "
+            "(SELECT team_number FROM classifier_scancount WHERE owner_number = %s AND team_number <> 0)"
+        )
+        return list(Team.objects.raw(sql, [self.user.pk]))
 
-        Args:
-            own_teams: the teams of the person's own scans, those that the person has left included.
-        """
-        return [
-            *(self.team_cell(team) for team in self.teams.values()),
-            *self.own_cells(team for team in own_teams if team.pk not in self.teams),
-        ]
+    def cells(self) -> list[Cell]:
+        """Return disjoint cells that together hold every visible scan."""
+        left = [team for team in self.own_teams if team.pk not in self.teams]
+        return [*(self.team_cell(team) for team in self.teams.values()), *self._own_cells(left)]
 
-    def own_cells(self, teams: Iterable[Team]) -> list[Cell]:
-        """Return disjoint cells of the person's own scans: those without a team, and those of each of `teams`."""
+    def own_cells(self) -> list[Cell]:
+        """Return disjoint cells of the person's own scans: those without a team, and those of each team."""
+        return self._own_cells(self.own_teams)
+
+    def _own_cells(self, teams: Iterable[Team]) -> list[Cell]:
         return [
             Cell(owner=self.user.pk, sealed_since=self.sealed_since),
             *(
@@ -77,16 +83,7 @@ class Scope:
 
 def scope_of(user: User) -> Scope:
     """Return what `user` may see, in one query."""
-    return Scope(user, {team.pk: team for team in Team.objects.filter(memberships__user=user).order_by("pk")})
-
-
-def own_teams(scope: Scope) -> list[Team]:
-    """Return the teams of the person's own scans, in one query."""
-    sql = (
-        "SELECT id, sealed_reading_since FROM classifier_team WHERE id IN "
-        "(SELECT team_number FROM classifier_scancount WHERE owner_number = %s AND team_number <> 0)"
-    )
-    return list(Team.objects.raw(sql, [scope.user.pk]))
+    return Scope(user, {team.pk: team for team in Team.objects.filter(memberships__user=user)})
 
 
 def facets_of(

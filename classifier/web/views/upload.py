@@ -12,6 +12,7 @@ from classifier.intake import MAX_BYTES, RefusedImage
 from classifier.models import Batch, Scan
 from classifier.selectors.batch import next_number, visible_batches
 from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.model import model_choices
 from classifier.services.batch import MAX_BATCH_FILES, open_batch
 from classifier.services.errors import NotFound
@@ -111,7 +112,7 @@ def _uuid(word: str) -> uuid.UUID | None:
 
 
 def _recent(request: SignedInRequest) -> list[Scan]:
-    return ScanList(request.user).load(RECENT_SCANS)
+    return ScanList(scope_of(request.user)).load(RECENT_SCANS)
 
 
 def _page(request: SignedInRequest, form: UploadForm) -> dict[str, Any]:
