@@ -4,11 +4,12 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
-from rest_framework.reverse import reverse
 
 from classifier.agreement import Agreement
 from classifier.api.fields import TextField
+from classifier.api.links import absolute
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, Outcome
+from classifier.links import url_of
 from classifier.models import Analysis, lengths
 from classifier.queue.order import queue_position
 from classifier.selectors.side_by_side import SideBySide
@@ -140,15 +141,16 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     @extend_schema_field(serializers.IntegerField(min_value=0))
     def get_queue_position(self, analysis: Analysis) -> int:
         """Return the position in the queue."""
-        return queue_position(analysis)
+        known = self.context.get("positions")
+        return queue_position(analysis) if known is None else known.get(analysis.pk, 0)
 
     @extend_schema_field(URL_OR_NULL)
     def get_saliency(self, analysis: Analysis) -> str | None:
         """Return the URL of the saliency map."""
         if not analysis.saliency_finding:
             return None
-        url = reverse("api:scan-saliency", args=[analysis.scan_id], request=self.context.get("request"))
-        return f"{url}?analysis={analysis.pk}"
+        url = url_of("api:scan-saliency", analysis.scan_id)
+        return f"{absolute(url, self.context)}?analysis={analysis.pk}"
 
 
 class SideBySideSerializer(serializers.Serializer[SideBySide]):

@@ -12,8 +12,9 @@ from classifier.api.base import PrivateView
 from classifier.api.queries import ScanFilterQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.scan_csv import COLUMNS, MAX_ROWS, csv_response, is_too_long
-from classifier.selectors.history import ScanFilter
-from classifier.selectors.scan import visible_scans
+from classifier.selectors.history import criteria_of
+from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
 
 
 class ScanExportView(PrivateView):
@@ -49,9 +50,9 @@ class ScanExportView(PrivateView):
         Sealed and withheld results are empty. An apostrophe stands before texts that a spreadsheet would take for a
         formula.
         """
-        ScanFilterQuery(data=request.query_params, context={"request": request}).is_valid(raise_exception=True)
-        shown = visible_scans(request.user)  # type: ignore[arg-type]
-        scans = ScanFilter(request.query_params, queryset=shown, request=request).scan_list()
+        query = ScanFilterQuery(data=request.query_params, context={"request": request})
+        query.is_valid(raise_exception=True)
+        scans = ScanList(scope_of(request.user), criteria_of(query.validated_data))  # type: ignore[arg-type]
         if is_too_long(scans):
             text = f"More than {MAX_ROWS:,} scans match. Narrow the export with filters, such as uploaded_after."
             raise ValidationError([ErrorDetail(text, code="too_many")])

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -24,10 +23,13 @@ from classifier.api.queries import QuerySerializer, SaliencyQuery, ScanQuery
 from classifier.api.scan_serializers import ScanSerializer, SubmittedScanSerializer, UploadSerializer
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Analysis, Scan
+from classifier.queue.order import positions_of
 from classifier.queue.waiting_slots import waiting_slot
 from classifier.selectors.analysis import wait_until_finished
-from classifier.selectors.history import ScanFilter
-from classifier.selectors.scan import get_scan, scan_analyses, visible_scans
+from classifier.selectors.history import ScanFilter, criteria_of
+from classifier.selectors.lists.scan_list import ScanList
+from classifier.selectors.lists.scope import scope_of
+from classifier.selectors.scan import get_scan, scan_analyses
 from classifier.services.analysis import request_analysis
 from classifier.services.batch import Place, open_batch
 from classifier.services.errors import Sealed
@@ -79,14 +81,10 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
     """Scans of the caller and of the caller's teams."""
 
     serializer_class = ScanSerializer
-    queryset = Scan.objects.none()  # For the schema; every request reads through `get_queryset`.
+    queryset = Scan.objects.none()  # For the schema; every request reads through the selectors.
     pagination_class = NewestFirst
     filterset_class = ScanFilter
     parser_classes = (MultiPartParser, FormParser, JSONParser)
-
-    def get_queryset(self) -> QuerySet[Scan]:
-        """Return the scans that the caller can see."""
-        return visible_scans(self.request.user)  # type: ignore[arg-type]
 
     def get_object(self) -> Scan:
         """Return one visible scan. Raise `Http404` if there is none."""
@@ -108,10 +106,12 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
 
         An unknown, repeated or invalid query parameter is an error; it is never ignored.
         """
-        self._checked_query(ScanQuery)
-        filters = ScanFilter(request.query_params, queryset=self.get_queryset(), request=request)
-        page = self.paginate_queryset(filters.scan_list())  # type: ignore[arg-type]  # loads like a queryset
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        criteria = criteria_of(self._checked_query(ScanQuery))
+        scans = ScanList(scope_of(request.user), criteria)  # type: ignore[arg-type]
+        page: list[Scan] = self.paginate_queryset(scans) or []  # type: ignore[arg-type]  # loads like a queryset
+        shown = [scan.current_analysis for scan in page if scan.current_analysis is not None]
+        context = {**self.get_serializer_context(), "positions": positions_of(shown)}
+        return self.get_paginated_response(ScanSerializer(page, many=True, context=context).data)
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},
@@ -220,7 +220,8 @@ class ScanViewSet(PrivateView, ListModelMixin, GenericViewSet[Scan]):
         rows = list(scan_analyses(request.user, self.get_object()))  # type: ignore[arg-type]
         if any(row.sealed for row in rows):
             raise Sealed
-        return Response(AnalysisSerializer(rows, many=True, context=self.get_serializer_context()).data)
+        context = {**self.get_serializer_context(), "positions": positions_of(rows)}
+        return Response(AnalysisSerializer(rows, many=True, context=context).data)
 
     @extend_schema(
         parameters=[RETRY_AFTER],

@@ -184,6 +184,11 @@ def test_a_list_costs_a_constant_number_of_queries(api, owner, django_assert_max
         make_analysis(make_scan(owner), state="succeeded")
     with django_assert_max_num_queries(4):
         api(owner).get(SCANS)
+    for _ in range(5):
+        make_analysis(make_scan(owner))
+    with django_assert_max_num_queries(5):
+        rows = api(owner).get(SCANS).json()["results"]
+    assert sorted(row["analysis"]["queue_position"] for row in rows) == [0, 0, 0, 0, 0, 1, 2, 3, 4, 5]
 
 
 def test_deleting(api, owner, scan):

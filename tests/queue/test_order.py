@@ -4,7 +4,7 @@ import pytest
 
 from classifier.models import Analysis
 from classifier.queue.claim import claim_analyses
-from classifier.queue.order import assign_fair_turn, queue_position
+from classifier.queue.order import assign_fair_turn, positions_of, queue_position
 from classifier.services import analysis as service
 from tests.factories import UserFactory, make_scan
 
@@ -66,6 +66,17 @@ def test_positions_are_those_in_which_rows_are_taken(owner, outsider):
     while claims := claim_analyses(limit=1):
         taken.append(claims[0].analysis)
     assert taken == expected
+
+
+def test_the_positions_of_a_list_are_those_of_its_rows(owner, outsider, django_assert_num_queries):
+    rows = [*ask(owner, count=12), *ask(outsider, count=3)]
+    claim_analyses(limit=2)
+    rows = list(Analysis.objects.filter(pk__in=[row.pk for row in rows]))
+    with django_assert_num_queries(1):
+        found = positions_of(rows[::2])
+    assert found == {row.pk: position for row in rows[::2] if (position := queue_position(row))}
+    with django_assert_num_queries(0):
+        assert positions_of([row for row in rows if row.state == "running"]) == {}
 
 
 def test_a_fair_turn_costs_few_queries(owner, django_assert_max_num_queries):
