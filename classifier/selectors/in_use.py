@@ -3,25 +3,27 @@
 Only scans that are visible and open to the reader count: a figure over closed results would reveal them.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from classifier.comparison.drift import Shift, shifts
 from classifier.findings import Outcome
 from classifier.inference.ood import OodDetector
 from classifier.inference.registry import ModelError, OodCard
-from classifier.models import Analysis, Review, User
-from classifier.selectors.lists.sample import among, sample_scans
-from classifier.selectors.lists.scope import scope_of
+from classifier.models import Review, User
+from classifier.selectors.lists import conditions
+from classifier.selectors.lists.sample import keys_table, sample_scans
+from classifier.selectors.lists.scope import Scope, scope_of
+from classifier.selectors.lists.sql import Values, fetch, moment
 from classifier.selectors.model import model_card
-from classifier.selectors.scan import open_rows
 
 WEEKS = 12
 """A quarter shows a trend, and the page stays readable."""
@@ -108,15 +110,10 @@ def models_in_use(user: User, *, now: datetime | None = None) -> list[VersionInU
         now: The end of the last week.
     """
     since = (now or timezone.now()) - timedelta(weeks=WEEKS)
-    sample = sample_scans(scope_of(user), size=MAX_SCANS, since=since)
-    analyses = open_rows(
-        Analysis.objects.filter(
-            state=Analysis.State.SUCCEEDED, finished_at__gte=since, scan__sample="", scan__in=among(sample.keys)
-        ),
-        user,
-    ).order_by()
-    weekly = _weekly(analyses)
-    agreed, corrections = _reviews(analyses, sample.keys)
+    scope = scope_of(user)
+    sample = sample_scans(scope, size=MAX_SCANS, since=since)
+    weekly = _weekly(scope, sample.keys, since)
+    agreed, corrections = _reviews(scope, sample.keys, since)
     found = []
     for version in sorted({key[:2] for key in weekly}):
         weeks = [key for key in weekly if key[:2] == version]
@@ -151,49 +148,60 @@ class _Week:
     appearances: list[list[float]] = field(default_factory=list)
 
 
-def _weekly(analyses: QuerySet[Analysis]) -> dict[Week, _Week]:
+def _weekly(scope: Scope, keys: Iterable[str], since: datetime) -> dict[Week, _Week]:
     """Return the answers of each version and week, oldest week first."""
-    columns = ("model_name", "model_version", "finished_at", "outcome", "confidence", "appearance")
+    columns = f"{_VERSION}, a.outcome, a.confidence, a.appearance"
     found: dict[Week, _Week] = defaultdict(_Week)
-    for model, version, finished_at, outcome, confidence, appearance in analyses.values_list(*columns):
-        week = found[model, version, _week(finished_at)]
+    zone = timezone.get_current_timezone()
+    for model, version, finished_at, outcome, confidence, appearance in _rows(columns, "", scope, keys, since):
+        week = found[model, version, _week(finished_at, zone)]
         week.analyses += 1
         week.uncertain += outcome == Outcome.UNCERTAIN
         week.refused += outcome == Outcome.NOT_BRAIN_MRI
         if outcome == Outcome.CLASSIFIED and confidence is not None:
             week.confidences.append(confidence)
         if appearance is not None:
-            week.appearances.append(list(appearance))
+            week.appearances.append(json.loads(appearance))
     return dict(sorted(found.items(), key=lambda item: item[0][2]))
 
 
-def _week(at: datetime | None) -> date:
-    """Return the Monday before a time, in the current time zone."""
-    assert at is not None
-    day = timezone.localtime(at).date()
+_VERSION = "a.model_name, a.model_version, a.finished_at"
+
+
+def _rows(columns: str, join: str, scope: Scope, keys: Iterable[str], since: datetime) -> list[tuple[Any, ...]]:
+    """Return columns of the succeeded analyses `a`, since a time, of those of some scans `s` that figures count."""
+    values = Values()
+    scans = keys_table(keys, values)
+    return fetch(
+        f"SELECT {columns} FROM {scans} CROSS JOIN classifier_scan s JOIN classifier_analysis a ON a.scan_id = s.id "
+        f"{join} WHERE s.id = k.id AND s.sample = '' AND a.state = 'succeeded' AND a.commissioning_id IS NULL "
+        f"AND a.finished_at >= {values.add(since)} AND {conditions.in_figures(scope, values)}",
+        values,
+    )
+
+
+def _week(at: datetime | str, zone: tzinfo) -> date:
+    """Return the Monday before a time, as it is read from the database."""
+    day = moment(at).astimezone(zone).date()
     return day - timedelta(days=day.weekday())
 
 
 def _reviews(
-    analyses: QuerySet[Analysis], keys: Iterable[str]
+    scope: Scope, keys: Iterable[str], since: datetime
 ) -> tuple[dict[Week, list[bool]], dict[Version, list[tuple[str, str]]]]:
     """Return whether the newest review of each reader agrees, by version and week, and what reviews changed."""
-    newer = Review.objects.filter(
-        analysis=OuterRef("analysis"), reviewer=OuterRef("reviewer"), number__gt=OuterRef("number")
+    newest = (
+        "JOIN classifier_review r ON r.analysis_id = a.id AND NOT EXISTS (SELECT 1 FROM classifier_review n WHERE "
+        "n.analysis_id = r.analysis_id AND n.reviewer_id = r.reviewer_id AND n.number > r.number)"
     )
-    rows = (
-        Review.objects.filter(~Exists(newer), scan__in=among(keys), analysis__in=analyses.values("pk"))
-        .order_by()
-        .values_list(
-            *("analysis__model_name", "analysis__model_version", "analysis__finished_at"),
-            *("verdict", "finding", "analysis__finding", "analysis__outcome"),
-        )
-    )
+    columns = f"{_VERSION}, r.verdict, r.finding, a.finding, a.outcome"
+    zone = timezone.get_current_timezone()
     agreed: dict[Week, list[bool]] = defaultdict(list)
     corrections: dict[Version, list[tuple[str, str]]] = defaultdict(list)
-    for model, version, finished_at, verdict, finding, said, outcome in rows:
+    for row in _rows(columns, newest, scope, keys, since):
+        model, version, finished_at, verdict, finding, said, outcome = row
         agrees = verdict == Review.Verdict.AGREE
-        agreed[model, version, _week(finished_at)].append(agrees)
+        agreed[model, version, _week(finished_at, zone)].append(agrees)
         if not agrees:
             corrections[model, version].append((said or outcome, finding))
     return agreed, corrections

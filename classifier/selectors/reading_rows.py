@@ -6,18 +6,17 @@ Rows of scans that are closed to the person (sealed first read) are left out.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db.models import Exists, ExpressionWrapper, F, Field, Model, OuterRef, QuerySet
 from django.utils import timezone
 
 from classifier.findings import Outcome
-from classifier.models import Analysis, Diagnosis, Impression, Review, User
+from classifier.models import Analysis, Diagnosis
 from classifier.reading_figures import Reading
-from classifier.selectors.lists.sample import among, as_text
-from classifier.selectors.scan import open_rows
-
-Row = TypeVar("Row", bound=Model)
+from classifier.selectors.lists import conditions
+from classifier.selectors.lists.sample import keys_table
+from classifier.selectors.lists.scope import Scope
+from classifier.selectors.lists.sql import Values, fetch, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,77 +70,86 @@ class ReviewRow(Statement):
         return Reading(self.scan, self.reader, self.month, answer=answer, finding=self.finding or answer)
 
 
-def _stored(column: str) -> ExpressionWrapper[Any]:
-    """Return a column as the database has it. SQLite has times as text in their order, which is all they are for."""
-    return ExpressionWrapper(F(column), output_field=Field())
-
-
-_ORDER = (_stored("created_at"), as_text("pk"))
-_OF_SCAN = ("finding", "scan__created_at", "scan__team_id")
-
-
-def _of_analyses(path: str) -> tuple[Any, ...]:
-    """Return the columns of the analyses at a path that `_answer` reads."""
-    names = ("state", "outcome", "finding", "model_name", "model_version")
-    return (*(f"{path}__{name}" for name in names), _stored(f"{path}__finished_at"))
-
-
-def last_reviews(user: User, keys: Iterable[str]) -> list[ReviewRow]:
+def last_reviews(scope: Scope, keys: Iterable[str]) -> list[ReviewRow]:
     """Return the last review of each analysis of some scans by each reader, oldest first."""
-    later = Review.objects.filter(
-        analysis=OuterRef("analysis"), reviewer=OuterRef("reviewer"), number__gt=OuterRef("number")
+    later = (
+        "SELECT 1 FROM classifier_review l WHERE l.analysis_id = r.analysis_id AND l.reviewer_id = r.reviewer_id "
+        "AND l.number > r.number"
     )
-    rows = open_rows(Review.objects.filter(scan__in=among(keys)), user).filter(~Exists(later))
-    columns = (*_ORDER, "reviewer_id", as_text("scan_id"), *_OF_SCAN, *_of_analyses("analysis"))
+    rows = _rows(
+        f"r.reviewer_id, CAST(r.scan_id AS text), {_OF_SCAN}",
+        "classifier_review",
+        "JOIN classifier_analysis a ON a.id = r.analysis_id",
+        scope,
+        keys,
+        also=f"NOT EXISTS ({later})",
+    )
     found, zone = [], timezone.get_current_timezone()
-    for _, _, reader, scan, finding, uploaded_at, team, *analysis in _oldest_first(rows, columns):
+    for _, _, reader, scan, finding, uploaded_at, team, *analysis in rows:
         answer = _answer(analysis)
         if answer is not None:
             found.append(ReviewRow(scan, reader, finding, _month(uploaded_at, zone), team, answer))
     return found
 
 
-def first_impressions(user: User, keys: Iterable[str]) -> tuple[list[Statement], dict[str, list[Answer]]]:
+def first_impressions(scope: Scope, keys: Iterable[str]) -> tuple[list[Statement], dict[str, list[Answer]]]:
     """Return the impressions of some scans, oldest first, and the answers about these scans."""
-    rows = open_rows(Impression.objects.filter(scan__in=among(keys)), user)
-    columns = (*_ORDER, "reader_id", as_text("scan_id"), *_OF_SCAN, *_of_analyses("scan__analyses"))
+    columns = f"r.reader_id, CAST(r.scan_id AS text), {_OF_SCAN}"
     found: dict[str, Statement] = {}
     zone = timezone.get_current_timezone()
     answers: dict[str, set[Answer]] = {}
-    for _, pk, reader, scan, finding, uploaded_at, team, *analysis in _oldest_first(rows, columns):
+    rows = _rows(columns, "classifier_impression", _ALL_ANSWERS, scope, keys)
+    for _, pk, reader, scan, finding, uploaded_at, team, *analysis in rows:
         found[pk] = Statement(scan, reader, finding, _month(uploaded_at, zone), team)
         _collect(answers, scan, analysis)
     return list(found.values()), {scan: list(of_scan) for scan, of_scan in answers.items()}
 
 
-def confirmed_diagnoses(user: User, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, list[Answer]]]:
+def confirmed_diagnoses(scope: Scope, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, list[Answer]]]:
     """Return the confirmed diagnosis of each of some scans, and the answers about those that have one.
 
     The newest diagnosis of a scan counts. It counts if histology or follow-up imaging confirmed it.
     """
-    rows = open_rows(Diagnosis.objects.filter(scan__in=among(keys)), user)
-    columns = (*_ORDER, as_text("scan_id"), "finding", "source", *_of_analyses("scan__analyses"))
     newest: dict[str, tuple[str, str]] = {}
     answers: dict[str, set[Answer]] = {}
-    for _, _, scan, finding, source, *analysis in _oldest_first(rows, columns):
+    columns = "CAST(r.scan_id AS text), r.finding, r.source"
+    for _, _, scan, finding, source, *analysis in _rows(columns, "classifier_diagnosis", _ALL_ANSWERS, scope, keys):
         newest[scan] = (finding, source)
         _collect(answers, scan, analysis)
     confirmed = {scan: finding for scan, (finding, source) in newest.items() if source in Diagnosis.CERTAIN}
     return confirmed, {scan: list(of_scan) for scan, of_scan in answers.items()}
 
 
-def _oldest_first(rows: QuerySet[Row], columns: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Return columns of rows, the first two of which are their order. With an order SQLite would read every scan."""
-    return sorted(rows.order_by().values_list(*columns), key=lambda row: row[:2])
+_OF_SCAN = "r.finding, s.created_at, s.team_id"
+_OF_ANALYSIS = "a.state, a.outcome, a.finding, a.model_name, a.model_version, a.finished_at"
+"""The columns that `_answer` reads."""
+_ALL_ANSWERS = "LEFT JOIN classifier_analysis a ON a.scan_id = s.id AND a.commissioning_id IS NULL"
 
 
-def _month(at: datetime, zone: tzinfo) -> str:
-    local = at.astimezone(zone)
+def _rows(
+    columns: str, table: str, join: str, scope: Scope, keys: Iterable[str], *, also: str = "TRUE"
+) -> list[tuple[Any, ...]]:
+    """Return time, key, and columns of statements `r` about open scans `s`, and of analyses `a`; oldest first.
+
+    The statements are those about some scans. With an order, SQLite would read those about every scan.
+    """
+    values = Values()
+    scans = keys_table(keys, values)
+    sql = (
+        f"SELECT r.created_at, CAST(r.id AS text), {columns}, {_OF_ANALYSIS} FROM {scans} "
+        f"CROSS JOIN {table} r JOIN classifier_scan s ON s.id = r.scan_id {join} "
+        f"WHERE r.scan_id = k.id AND {also} AND {conditions.in_figures(scope, values)}"
+    )
+    return sorted(fetch(sql, values), key=lambda row: row[:2])
+
+
+def _month(at: datetime | str, zone: tzinfo) -> str:
+    local = moment(at).astimezone(zone)
     return f"{local.year}-{local.month:02}"
 
 
 def _answer(analysis: list[Any]) -> Answer | None:
-    """Return what an analysis says, from the columns of `_of_analyses`; None without a result."""
+    """Return what an analysis says, from the columns of `_OF_ANALYSIS`; None without a result."""
     state, outcome, finding, name, version, finished_at = analysis
     if state != Analysis.State.SUCCEEDED:
         return None

@@ -13,7 +13,7 @@ from classifier.reading_agreement import Accuracy, accuracy
 from classifier.reading_figures import FirstRead, ReaderFigures, reader_figures
 from classifier.selectors.history import beginning_of, end_of
 from classifier.selectors.lists.sample import Sample, sample_of_statements, sample_scans
-from classifier.selectors.lists.scope import scope_of
+from classifier.selectors.lists.scope import Scope, scope_of
 from classifier.selectors.reading_rows import (
     Answer,
     ReviewRow,
@@ -88,9 +88,9 @@ class _Drawn:
         return self.scans.keys | self.own.keys
 
 
-def _draw(user: User, chosen: StatisticsFilter) -> _Drawn:
+def _draw(scope: Scope, chosen: StatisticsFilter) -> _Drawn:
     """Draw the scans to count: all that match, or a random sample of many."""
-    scope, team = scope_of(user), None if chosen.team is None else chosen.team.pk
+    team = None if chosen.team is None else chosen.team.pk
     since, until = beginning_of(chosen.uploaded_after), end_of(chosen.uploaded_before)
     scans = sample_scans(scope, size=MAX_SCANS, team=team, since=since, until=until)
     if scans.complete:
@@ -105,14 +105,15 @@ def _draw(user: User, chosen: StatisticsFilter) -> _Drawn:
 
 
 def statistics(user: User, chosen: StatisticsFilter) -> Statistics:
-    """Return the figures that `user` may see, in at most twelve queries.
+    """Return the figures that `user` may see, in at most eleven queries.
 
     They count every scan of a small selection, and `MAX_SCANS` of a large one, drawn at random.
     """
-    drawn = _draw(user, chosen)
-    reviews = last_reviews(user, drawn.keys)
-    impressions, answers = first_impressions(user, drawn.keys)
-    diagnoses, of_diagnosed = confirmed_diagnoses(user, drawn.keys)
+    scope = scope_of(user)
+    drawn = _draw(scope, chosen)
+    reviews = last_reviews(scope, drawn.keys)
+    impressions, answers = first_impressions(scope, drawn.keys)
+    diagnoses, of_diagnosed = confirmed_diagnoses(scope, drawn.keys)
     answers |= of_diagnosed
     models = {row.answer.model for row in reviews} | {a.model for of_scan in answers.values() for a in of_scan}
     if chosen.model:
@@ -130,7 +131,7 @@ def statistics(user: User, chosen: StatisticsFilter) -> Statistics:
         )
 
     scans, own = drawn.scans, drawn.own
-    has_team = chosen.team is not None or user.memberships.exists()
+    has_team = chosen.team is not None or bool(scope.teams)
     diagnosed = [scan for scan in diagnoses if scan in scans.keys and answers.get(scan)]
     return Statistics(
         models=tuple(sorted(models)),

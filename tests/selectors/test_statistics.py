@@ -5,11 +5,13 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone
 
+from classifier.acceptance.limits import Limits
 from classifier.models import Membership, Scan
 from classifier.reading_agreement import MIN_DIAGNOSES, Flips, Share
 from classifier.selectors.statistics import Statistics, StatisticsFilter, statistics
+from classifier.services.commissioning import start_commissioning
 from classifier.services.review import record_diagnosis, record_impression, submit_review
-from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan
+from tests.factories import TeamFactory, UserFactory, join, make_analysis, make_scan, make_shadow_case
 
 pytestmark = pytest.mark.django_db
 
@@ -203,12 +205,23 @@ def test_the_filter_by_model_version(owner, sealed):
     assert of(owner, model="nothing:1").models == old.models
 
 
+def test_an_answer_in_shadow_mode_counts_nowhere(two_models, owner, team, sealed):
+    scan = analyzed(owner, team, finding="glioma", model_version="1.0")
+    record_impression(scan, by=owner, finding="glioma", certainty="low")
+    diagnose(scan, owner, "glioma")
+    before = of(owner)
+    commissioning = start_commissioning(team, by=owner, model="compact", limits=Limits({"sensitivity": 0.9}))
+    make_shadow_case(commissioning, scan, answer="pituitary")
+    assert of(owner) == before
+    assert (before.models, before.own.first_reads.share) == (("xception:1.0",), Share(1, 1))
+
+
 def test_the_number_of_queries_does_not_grow(owner, teammate, team, django_assert_num_queries):
     for _ in range(4):
         scan = analyzed(owner, team)
         review(scan, owner)
         review(scan, teammate)
         diagnose(scan, owner, "glioma")
-    # The scope, five looks for a sample, three kinds of statements, and whether the person has a team.
-    with django_assert_num_queries(10):
+    # The scope, three looks for a sample, and three kinds of statements.
+    with django_assert_num_queries(7):
         of(owner)

@@ -60,6 +60,11 @@ def is_open(scope: Scope, values: Values) -> str:
     return f"({read} OR NOT ({by_team}{own}))"
 
 
+def in_figures(scope: Scope, values: Values) -> str:
+    """Return the condition that figures count a scan: it is visible, and its result open and not withheld."""
+    return f"{visible(scope, Criteria(), values)} AND {is_open(scope, values)} AND s.facet NOT LIKE '%%|withheld|%%'"
+
+
 def is_unread(scope: Scope, values: Values) -> str:
     """Return the condition that there is a result, and that the reader has said nothing about the scan."""
     said = (

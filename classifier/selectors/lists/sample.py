@@ -4,18 +4,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf, sqrt
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import TextField
-from django.db.models.expressions import RawSQL
-from django.db.models.functions import Cast
 
 from classifier.models.scan_sample import SHARES
 from classifier.selectors.lists import conditions
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scope import Scope
-from classifier.selectors.lists.sql import Values
+from classifier.selectors.lists.sql import Values, fetch
 
 MAX_EXAMINED = 1000
 """Statements of a person, those about the scans with the smallest keys, among which a sample is looked for."""
@@ -27,7 +25,7 @@ class Sample:
 
     Attributes:
         keys: keys of the scans as text, as the database casts them: to make `UUID` objects of them takes longer than
-            to read them. Columns to compare with come through `as_text`.
+            to read them.
         complete: whether these are all scans of the selection.
     """
 
@@ -50,11 +48,16 @@ def sample_scans(
     if team is not None and team not in scope.teams:
         return Sample(frozenset(), complete=True)
     found: list[str] = []
-    # A sample too small for `size` says that the next one has at most about eight times as many scans.
-    for limit in [*sorted(SHARES.values()), None]:
+    most = inf
+    for one_in, limit in [*sorted(SHARES.items(), reverse=True), (1, None)]:
+        # A sample that was too small says how many scans there can be, so that others that are too small are left out.
+        if limit is not None and most < size * one_in:
+            continue
         found = _smallest(scope, limit, size=size, team=team, since=since, until=until)
         if len(found) == size:
             break
+        # Three standard deviations above the estimate.
+        most = one_in * (len(found) + 3 * sqrt(len(found)) + 3)
     return Sample(frozenset(found), complete=len(found) < size)
 
 
@@ -96,16 +99,11 @@ def sample_of_statements(
     return Sample(frozenset(keys), complete=len(keys) < size)
 
 
-def among(keys: Iterable[str]) -> RawSQL:
-    """Return keys of a sample as a subquery, which both databases read fast however many there are."""
+def keys_table(keys: Iterable[str], values: Values) -> str:
+    """Return keys of a sample as a table `k` with a column `id`, which both databases read fast however many."""
     if connection.vendor == "sqlite":
-        return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(keys))])
-    return RawSQL("SELECT unnest(%s::uuid[])", [list(keys)])
-
-
-def as_text(column: str) -> Cast:
-    """Return a column of keys in the form of `Sample.keys`."""
-    return Cast(column, TextField())
+        return f"(SELECT value AS id FROM json_each({values.add(json.dumps(list(keys)))})) k"
+    return f"(SELECT unnest({values.add(list(keys))}::uuid[]) AS id) k"
 
 
 def _smallest(
@@ -130,6 +128,4 @@ def _part(key: str, limit: UUID | None, since: datetime | None, until: datetime 
 
 
 def _keys(sql: str, values: Values) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT CAST(id AS text) FROM ({sql}) found", values.found)
-        return [key for (key,) in cursor.fetchall()]
+    return [key for (key,) in fetch(f"SELECT CAST(id AS text) FROM ({sql}) found", values)]

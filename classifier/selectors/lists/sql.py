@@ -1,6 +1,6 @@
 """Pieces of SQL that both databases understand."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,18 @@ class Values:
     def all(self, values: list[Any]) -> str:
         """Take values and return their marks, separated by commas."""
         return ", ".join(self.add(value) for value in values)
+
+
+def fetch(sql: str, values: Values) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement as the database has them."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values.found)
+        return list(cursor.fetchall())
+
+
+def moment(stored: datetime | str) -> datetime:
+    """Return a time as it is read from the database: SQLite has it as text, in UTC and without saying so."""
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
 
 
 def contains(column: str, word: str, values: Values) -> str:
