@@ -4,6 +4,8 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
 
@@ -17,6 +19,15 @@ class ClassifierConfig(AppConfig):
         """Keep the database triggers in place across migrations."""
         pre_migrate.connect(_remove_triggers, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
+        connection_created.connect(_configure_connection)
+
+
+def _configure_connection(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    # The estimated cost of a text search is high although it reads few rows: to compile its plan takes far longer than
+    # to run it. A statement, because connection poolers refuse such options at the start of a connection.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET jit = off")
 
 
 def _remove_triggers(*, using: str, plan: list[Any], **kwargs: Any) -> None:
