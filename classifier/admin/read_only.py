@@ -24,6 +24,8 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     """Read-only rows. Clinicians change and delete them on their own pages, which record events and remove files."""
 
     paginator = FirstRows
+    # Rows take most of the time of a page. A hundred, the default, are more than fit a screen.
+    list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False for everyone."""
