@@ -6,8 +6,13 @@ from classifier.models import Team, User
 
 
 def teams_of(user: User) -> QuerySet[Team]:
+    """Return the teams of `user`."""
+    return Team.objects.filter(pk__in=user.memberships.values("team"))
+
+
+def teams_with_counts(user: User) -> QuerySet[Team]:
     """Return the teams of `user`, each with `member_count`."""
-    return Team.objects.filter(pk__in=user.memberships.values("team")).annotate(member_count=Count("memberships"))
+    return teams_of(user).annotate(member_count=Count("memberships"))
 
 
 def get_team(user: User, team_id: int) -> Team:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from classifier.models import Membership, Team, User
 from classifier.selectors.model import default_model, model_choices
-from classifier.selectors.team import teams_of
+from classifier.selectors.team import teams_with_counts
 from classifier.services import team as services
 from classifier.services.errors import ServiceError
 from classifier.web.confirm import ask, is_confirmed
@@ -29,7 +29,7 @@ def teams(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, f"Team “{created.name}” was created. Add the colleagues who may see its scans.")
             return redirect(created)
-    context = {"teams": teams_of(request.user), "form": form}
+    context = {"teams": teams_with_counts(request.user), "form": form}
     return render(request, "web/teams.html", context, status=400 if form.errors else 200)
 
 
