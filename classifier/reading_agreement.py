@@ -39,14 +39,19 @@ class Share:
         return self.count / self.total if self.total else None
 
     @property
+    def limits(self) -> tuple[float | None, float | None]:
+        """Both limits of the interval; None without cases."""
+        return wilson_interval(self.count, self.total) if self.total else (None, None)
+
+    @property
     def low(self) -> float | None:
         """Lower limit of the interval; None without cases."""
-        return wilson_interval(self.count, self.total)[0] if self.total else None
+        return self.limits[0]
 
     @property
     def high(self) -> float | None:
         """Upper limit of the interval; None without cases."""
-        return wilson_interval(self.count, self.total)[1] if self.total else None
+        return self.limits[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from classifier.api.base import PrivateView
 from classifier.api.fields import IsoDateField, OwnTeamField, TextField
 from classifier.api.queries import QuerySerializer
 from classifier.api.schema import RETRY_AFTER, errors
+from classifier.api.statistics_data import statistics_data
 from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS
 from classifier.models import lengths
 from classifier.models.review import READING_CHOICES
@@ -183,4 +184,4 @@ class StatisticsView(PrivateView):
         query = StatisticsQuery(data=request.query_params, context={"request": request})
         query.is_valid(raise_exception=True)
         figures = statistics(request.user, StatisticsFilter(**query.validated_data))  # type: ignore[arg-type]
-        return Response(StatisticsSerializer(figures).data)
+        return Response(statistics_data(figures))

@@ -12,6 +12,7 @@ from classifier.privacy import HINT, looks_identifying
 from classifier.selectors.team import teams_of
 from classifier.services.batch import MAX_BATCH_FILES
 from classifier.services.scan import PATIENT_REFERENCE
+from classifier.web.widgets import PlainSelect
 
 PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
 
@@ -183,7 +184,9 @@ class MemberForm(StyledForm):
 class StatisticsForm(StyledForm):
     """The filters of the statistics. An invalid one is reported and does not filter."""
 
-    team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="All scans visible to you")
+    team = forms.ModelChoiceField(
+        Team.objects.none(), required=False, empty_label="All scans visible to you", widget=PlainSelect
+    )
     uploaded_after = forms.DateField(
         required=False, label="Uploaded from", widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -191,7 +194,7 @@ class StatisticsForm(StyledForm):
         required=False, label="Uploaded to", widget=forms.DateInput(attrs={"type": "date"})
     )
     model = forms.CharField(
-        required=False, max_length=lengths.MODEL_AND_VERSION, label="Model version", widget=forms.Select()
+        required=False, max_length=lengths.MODEL_AND_VERSION, label="Model version", widget=PlainSelect()
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

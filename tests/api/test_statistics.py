@@ -2,6 +2,9 @@
 
 import pytest
 
+from classifier.api.statistics import StatisticsSerializer
+from classifier.api.statistics_data import statistics_data
+from classifier.selectors.statistics import StatisticsFilter, statistics
 from classifier.services.review import record_impression
 from tests.selectors.test_statistics import analyzed, diagnose, review, sealed
 
@@ -24,6 +27,19 @@ def test_the_figures_are_those_of_the_page(api, owner, teammate, sealed):
     assert body["own"]["reviews"]["kappa"] is None
     assert body["team"]["flips"] == {"stayed_right": 0, "stayed_wrong": 0, "to_right": 2, "to_wrong": 0, "open": 0}
     assert body["accuracy"] == {"diagnoses": 1, "without_finding": 0, "findings": []}
+
+
+def test_the_body_is_what_the_schema_describes(owner, teammate, sealed):
+    for number in range(21):
+        scan = analyzed(owner, sealed, finding=("glioma", "meningioma", "notumor")[number % 3])
+        for reader in (owner, teammate)[: 1 + number % 2]:
+            record_impression(scan, by=reader, finding="glioma", certainty="low")
+            review(scan, reader)
+        diagnose(scan, owner, "glioma" if number % 4 else "meningioma")
+    for user in (owner, teammate):
+        figures = statistics(user, StatisticsFilter())
+        assert bool(figures.accuracy.findings) is (user == owner)
+        assert statistics_data(figures) == StatisticsSerializer(figures).data
 
 
 def test_without_a_team_there_is_no_sum(api, owner, scan):

@@ -55,21 +55,15 @@ def _charts(figures: ReaderFigures) -> dict[str, Any]:
 def _agreement(rows: Sequence[AgreementRow]) -> list[dict[str, Any]]:
     if sum(row.share is not None for row in rows) < 2:
         return []
-    return [
-        {
-            "label": month_label(row.name),
-            "value": row.share and row.share.value,
-            "low": row.share and row.share.low,
-            "high": row.share and row.share.high,
-            "text": _share_text(row.share),
-        }
-        for row in rows
-    ]
+    return [{"label": month_label(row.name), **_point(row.share)} for row in rows]
 
 
-def _share_text(share: Share | None) -> str:
-    """Return a share with its interval: "82% (67–91)"; "" if it is withheld or has no cases."""
-    return "" if share is None or share.value is None else with_interval(share.value, share.low, share.high)
+def _point(share: Share | None) -> dict[str, Any]:
+    """Return a share with its interval, in figures and as "82% (67–91)"; nothing if it is withheld or has no cases."""
+    if share is None or share.value is None:
+        return {"value": None, "low": None, "high": None, "text": ""}
+    low, high = share.limits
+    return {"value": share.value, "low": low, "high": high, "text": with_interval(share.value, low, high)}
 
 
 def _flips(rows: Sequence[tuple[str, FlipsRow]]) -> list[dict[str, Any]]:
