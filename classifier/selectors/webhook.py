@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from classifier.models import User, Webhook, WebhookDelivery
+from classifier.selectors.lists.sql import Values, fetch
 
 
 def webhooks_of(user: User) -> QuerySet[Webhook]:
@@ -31,6 +32,10 @@ def failing_webhooks(user: User) -> list[Webhook]:
 
 def failing_webhook_count(user: User) -> int:
     """Return the number of webhooks that `failing_webhooks` returns."""
-    failed = Exists(WebhookDelivery.objects.filter(webhook=OuterRef("pk"), given_up_at__isnull=False).order_by())
-    troubled = Q(is_active=False, failing_since__isnull=False) | Q(failed)
-    return Webhook.objects.filter(troubled, owner=user).count()
+    values = Values()
+    sql = (
+        "SELECT count(*) FROM classifier_webhook w WHERE ((NOT w.is_active AND w.failing_since IS NOT NULL) OR EXISTS "
+        "(SELECT 1 FROM classifier_webhookdelivery d WHERE d.webhook_id = w.id AND d.given_up_at IS NOT NULL)) "
+        f"AND w.owner_id = {values.add(user.pk)}"
+    )
+    return int(fetch(sql, values)[0][0])

@@ -258,3 +258,10 @@ def test_texts_of_one_moment_are_listed_in_the_order_of_their_scans(owner):
     for length in range(1, 12):
         found = ScanList(scope_of(owner), Criteria(words=("cystic",))).load(length)
         assert [scan.pk for scan in found] == wanted[:length]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite compiles no plans.")
+def test_postgresql_compiles_no_plans():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)
