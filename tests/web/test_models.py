@@ -132,7 +132,8 @@ def test_unknown_choices_show_the_first(evaluated, browse, owner, query):
 def test_figures_of_other_weights_are_marked(evaluated, browse, owner):
     path = evaluated / "compact" / "evaluation" / "patient.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"weights_sha256": "other"}))
-    assert "The figures of compact belong to weights other than the installed ones" in browse(owner).get("/models/").content.decode()
+    page = browse(owner).get("/models/").content.decode()
+    assert "The figures of compact belong to weights other than the installed ones" in page
 
 
 def test_a_model_that_saw_the_test_images_is_marked(evaluated, browse, owner):
