@@ -9,7 +9,7 @@ DESCRIPTIONS: dict[str, str] = {
     Notification.Kind.FAILED: "An analysis failed",
     Notification.Kind.REVIEWED: "Someone reviewed one of my scans",
     Notification.Kind.DIAGNOSIS: "Someone recorded a diagnosis for one of my scans",
-    Notification.Kind.ARCHIVE_DONE: "A ZIP file of reports is ready",
+    Notification.Kind.ARCHIVE_DONE: "A file of reports is ready",
     Notification.Kind.MODEL_CHANGED: "The model changed",
 }
 

@@ -24,6 +24,9 @@ def text(row: Notification) -> str:
     if row.kind == Kind.DIAGNOSIS:
         return f"{person} recorded a confirmed diagnosis for one of your scans."
     if row.kind == Kind.ARCHIVE_DONE:
+        if details.get("acceptance"):
+            ended = "could not be created" if details.get("failed") else "is ready"
+            return f"The PDF file of your acceptance report {ended}."
         return "The reports could not be created." if details.get("failed") else "Your ZIP file of reports is ready."
     return (
         f"The model {details.get('model', '')} changed from version {details.get('before', '')} to "

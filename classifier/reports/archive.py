@@ -1,7 +1,8 @@
-"""Make the ZIP files that people request: one PDF file after the other, in a process of the lowest priority.
+"""Make the files that people request: one PDF file after the other, in a process of the lowest priority.
 
 ```
   claim ──► folder/parts/001-….pdf, 002-….pdf, … ──► folder/reports.zip.part ──► reports.zip in the storage
+       └──► folder/acceptance.pdf.part ──► acceptance.pdf in the storage
 ```
 
 Each file is complete as soon as it has its name, so a worker that takes over continues where a killed one stopped.
@@ -17,8 +18,11 @@ import structlog
 from django.utils import timezone
 
 from classifier.models import ReportArchive, Scan, User
+from classifier.reports.acceptance import acceptance_document
 from classifier.reports.html import document, scan_report, summary_document, summary_of
 from classifier.reports.pdf import JOB_SECONDS, PdfFailed, PdfTimeout, for_jobs
+from classifier.selectors.acceptance import acceptance_of
+from classifier.selectors.commissioning import commissionings_of
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import Sealed
 from classifier.services.report_archive import (
@@ -38,6 +42,10 @@ logger = structlog.get_logger(__name__)
 GONE = "deleted, or no longer visible to you"
 SEALED = "sealed until you record your impression"
 UNMADE = "its report could not be created"
+LEFT_TEAM = "The file was not created: you are no longer a member of the team."
+PDF_UNMADE = (
+    "The server could not create the PDF file. Open the report as a page and print that. Tell your administrator."
+)
 DISK_FULL = "The server could not store the file. Tell your administrator, then request it again."
 
 # One archive at a time in a process: the other threads stay free for messages.
@@ -46,6 +54,10 @@ _busy = Lock()
 
 class _Interrupted(Exception):
     """The worker stops, or another one has taken the archive."""
+
+
+class _Unmade(Exception):
+    """There will be no file; the message is for people."""
 
 
 def make_archives(stopping: Event) -> None:
@@ -64,10 +76,11 @@ def _make(claim: ArchiveClaim, stopping: Event) -> None:
     archive = claim.row
     try:
         with timezone.override(archive.time_zone):
-            _make_parts(claim, stopping)
-            size = _pack(claim)
+            size = _make_acceptance(claim, stopping) if archive.commissioning_id else _make_zip(claim, stopping)
     except _Interrupted:
         release_archive(claim)
+    except _Unmade as error:
+        fail_archive(claim, str(error))
     except OSError as error:
         logger.error("archive_failed", archive=str(archive.pk), error=repr(error))
         remove_archive_files(archive.pk)
@@ -78,6 +91,33 @@ def _make(claim: ArchiveClaim, stopping: Event) -> None:
         elif not ReportArchive.objects.filter(pk=archive.pk).exists():
             # Deleted meanwhile. If another worker has taken it over, the file is that worker's result.
             remove_archive_files(archive.pk)
+
+
+def _make_zip(claim: ArchiveClaim, stopping: Event) -> int:
+    _make_parts(claim, stopping)
+    return _pack(claim)
+
+
+def _make_acceptance(claim: ArchiveClaim, stopping: Event) -> int:
+    """Make the PDF file of an acceptance report. Return its size in bytes."""
+    archive = claim.row
+    assert archive.commissioning_id is not None
+    if stopping.is_set():
+        raise _Interrupted
+    found = commissionings_of(archive.owner).filter(pk=archive.commissioning_id).first()
+    report = None if found is None else acceptance_of(found)
+    if report is None:
+        raise _Unmade(LEFT_TEAM)
+    try:
+        data = for_jobs.render(acceptance_document(report), seconds=JOB_SECONDS)
+    except (PdfTimeout, PdfFailed) as error:
+        logger.error("acceptance_unmade", archive=str(archive.pk), error=repr(error))
+        raise _Unmade(PDF_UNMADE) from error
+    folder = archive_folder(archive.pk)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{archive.file_name}.made"
+    _write(path, data)
+    return store_archive(archive, path)
 
 
 def _make_parts(claim: ArchiveClaim, stopping: Event) -> None:
@@ -136,7 +176,7 @@ def _pack(claim: ArchiveClaim) -> int:
         for part in sorted((folder / "parts").glob("*.pdf")):
             file.write(part, part.name)
         file.writestr("contents.txt", _contents(claim))
-    size = store_archive(archive.pk, unfinished)
+    size = store_archive(archive, unfinished)
     shutil.rmtree(folder / "parts")
     return size
 

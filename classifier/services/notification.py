@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import structlog
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from classifier.events import Kind
-from classifier.models import Analysis, Batch, BatchFile, Event, Notification, Scan, User
+from classifier.models import Analysis, Batch, BatchFile, Event, Notification, ReportArchive, Scan, User
 from classifier.notification_choices import EMAIL, PAGE, wants, wants_any
 from classifier.services.event_reader import read_events
 
@@ -92,16 +92,16 @@ def _email_due(user: User, kind: str, now: datetime) -> datetime | None:
     return now if user.email and wants(user, kind, EMAIL) else None
 
 
-def notify_of_archive(owner: User, archive_id: UUID, *, failed: bool) -> None:
-    """Notify a person that their ZIP file of reports is ready, or could not be made."""
-    now = timezone.now()
+def notify_of_archive(archive: ReportArchive, *, failed: bool) -> None:
+    """Notify a person that their file of reports is ready, or could not be made."""
+    now, owner = timezone.now(), archive.owner
     Notification.objects.get_or_create(
         recipient=owner,
-        key=f"archive:{archive_id}",
+        key=f"archive:{archive.pk}",
         defaults={
             "kind": Notification.Kind.ARCHIVE_DONE,
-            "archive_id": archive_id,
-            "details": {"failed": failed},
+            "archive_id": archive.pk,
+            "details": {"failed": failed, "acceptance": archive.commissioning_id is not None},
             "published_at": now,
             "email_due_at": _email_due(owner, Notification.Kind.ARCHIVE_DONE, now),
             "on_page": wants(owner, Notification.Kind.ARCHIVE_DONE, PAGE),

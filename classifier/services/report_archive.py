@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -14,8 +15,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from classifier.models import ReportArchive, Scan, User
-from classifier.models.report_archive import MAX_TITLE
+from classifier.models import AcceptanceReport, ReportArchive, Scan, User
+from classifier.models.report_archive import MAX_TITLE, PDF_NAME, ZIP_NAME
 from classifier.queue.notify import notify_archive_workers
 from classifier.services.errors import Conflict, Invalid
 from classifier.services.leases import Claim, Leases
@@ -48,7 +49,7 @@ def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> Report
 
     Raises:
         Invalid: if there is no scan, or more than `MAX_SCANS`.
-        Conflict: if the owner already waits for `MAX_ACTIVE` archives.
+        Conflict: if the owner already waits for `MAX_ACTIVE` files.
     """
     if not scans:
         raise Invalid("There is no scan to report on.", code="no_scans")
@@ -58,21 +59,39 @@ def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> Report
             "Narrow the selection and request several files.",
             code="too_many_scans",
         )
+    return _requested(owner, title=title, scan_ids=[str(scan.pk) for scan in scans], total=len(scans))
+
+
+def request_acceptance_file(owner: User, report: AcceptanceReport) -> ReportArchive:
+    """Request an acceptance report as a PDF file. One that the owner requested before and that did not fail is enough.
+
+    Args:
+        owner: A member of the team, who may fetch the file.
+        report: The report, which never changes.
+
+    Raises:
+        Conflict: If the owner already waits for `MAX_ACTIVE` files.
+    """
+    commissioning = report.commissioning
+    earlier = ReportArchive.objects.filter(owner=owner, commissioning=commissioning)
+    if found := earlier.exclude(state=ReportArchive.State.FAILED).first():
+        return found
+    title = f"Acceptance report: {commissioning.title}"
+    return _requested(owner, title=title, scan_ids=[], total=1, commissioning=commissioning)
+
+
+def _requested(owner: User, *, title: str, **fields: Any) -> ReportArchive:
     if ReportArchive.objects.filter(owner=owner, state__in=ReportArchive.ACTIVE).count() >= MAX_ACTIVE:
         raise Conflict(
-            f"You are already waiting for {MAX_ACTIVE} ZIP files. Request the next when one of them is ready.",
+            f"You are already waiting for {MAX_ACTIVE} files. Request the next when one of them is ready.",
             code="too_many_archives",
         )
     with transaction.atomic():
         archive = ReportArchive.objects.create(
-            owner=owner,
-            title=title[:MAX_TITLE],
-            scan_ids=[str(scan.pk) for scan in scans],
-            total=len(scans),
-            time_zone=timezone.get_current_timezone_name(),
+            owner=owner, title=title[:MAX_TITLE], time_zone=timezone.get_current_timezone_name(), **fields
         )
         transaction.on_commit(notify_archive_workers)
-    logger.info("archive_requested", archive=str(archive.pk), owner=owner.pk, scans=len(scans))
+    logger.info("archive_requested", archive=str(archive.pk), owner=owner.pk, files=archive.total)
     return archive
 
 
@@ -91,38 +110,39 @@ def archive_folder(archive_id: UUID) -> Path:
     return Path(settings.MEDIA_ROOT) / "reports" / str(archive_id)
 
 
-def archive_name(archive_id: UUID) -> str:
-    """Return the name of the finished ZIP file in the storage."""
-    return f"reports/{archive_id}/reports.zip"
+def archive_name(archive_id: UUID, *, name: str = ZIP_NAME) -> str:
+    """Return the name of the finished file in the storage."""
+    return f"reports/{archive_id}/{name}"
 
 
-def store_archive(archive_id: UUID, file: Path) -> int:
-    """Move a finished ZIP file to the storage. Return its size in bytes.
+def store_archive(archive: ReportArchive, file: Path) -> int:
+    """Move a finished file to the storage. Return its size in bytes.
 
     Raises:
         OSError: If it cannot be stored.
     """
-    size = file.stat().st_size
+    size, name = file.stat().st_size, archive_name(archive.pk, name=archive.file_name)
     with file.open("rb") as content:
-        default_storage.delete(archive_name(archive_id))
-        default_storage.save(archive_name(archive_id), File(content))
+        default_storage.delete(name)
+        default_storage.save(name, File(content))
     file.unlink()
     return size
 
 
-def open_archive(archive_id: UUID) -> File:  # type: ignore[type-arg]
-    """Open a finished ZIP file for reading.
+def open_archive(archive: ReportArchive) -> File:  # type: ignore[type-arg]
+    """Open a finished file for reading.
 
     Raises:
         FileNotFoundError: If it was removed.
     """
-    return default_storage.open(archive_name(archive_id), "rb")
+    return default_storage.open(archive_name(archive.pk, name=archive.file_name), "rb")
 
 
 def remove_archive_files(archive_id: UUID) -> None:
-    """Remove the ZIP file and what it is made of, if there are any."""
-    with contextlib.suppress(OSError):
-        default_storage.delete(archive_name(archive_id))
+    """Remove the finished file and what it is made of, if there are any."""
+    for name in (ZIP_NAME, PDF_NAME):
+        with contextlib.suppress(OSError):
+            default_storage.delete(archive_name(archive_id, name=name))
     shutil.rmtree(archive_folder(archive_id), ignore_errors=True)
 
 
@@ -190,5 +210,5 @@ def remove_orphaned_archives() -> None:
 def _notified(claim: ArchiveClaim, *, ended: bool, failed: bool) -> bool:
     """Notify the owner of an archive that has ended. Return `ended`."""
     if ended:
-        notify_of_archive(claim.row.owner, claim.row.pk, failed=failed)
+        notify_of_archive(claim.row, failed=failed)
     return ended

@@ -94,7 +94,7 @@ def test_an_archive_of_reports_lies_in_the_store(owner, store, monkeypatch):
     archives.make_archives(Event())
     archive.refresh_from_db()
     assert archive.state == "succeeded"
-    with open_archive(archive.pk) as file, zipfile.ZipFile(io.BytesIO(file.read())) as content:
+    with open_archive(archive) as file, zipfile.ZipFile(io.BytesIO(file.read())) as content:
         assert len(content.namelist()) == 3
     assert archive.bytes == store.Object(f"hospital/reports/{archive.pk}/reports.zip").content_length
 

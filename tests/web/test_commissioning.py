@@ -2,15 +2,22 @@
 
 import json
 import re
+from threading import Event
+from urllib.parse import unquote
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from classifier.models import Commissioning, CommissioningCase, Scan
+from classifier import report_files
+from classifier.models import Commissioning, CommissioningCase, ReportArchive, Scan
+from classifier.models.report_archive import PDF_NAME
 from classifier.reports.acceptance import acceptance_document
+from classifier.reports.archive import make_archives
 from classifier.reports.pdf import JOB_SECONDS, Renderer
 from classifier.services.acceptance import close_commissioning
+from classifier.services.report_archive import archive_name
 from tests.factories import make_analysis, make_scan, make_shadow_case, png_bytes
 
 pytestmark = pytest.mark.django_db
@@ -233,3 +240,49 @@ def test_the_diagram_may_lie_at_the_end_of_a_page(commissioning, owner, team) ->
     finally:
         for_tests.stop()
     assert made.startswith(b"%PDF-1.7")
+
+
+@pytest.fixture
+def slow_pages(monkeypatch) -> None:
+    """Let no page wait long enough for a PDF file."""
+    monkeypatch.setattr(report_files, "WEB_SECONDS", 0.0)
+
+
+def test_a_report_that_takes_long_is_made_by_a_job(commissioning, slow_pages, browse, owner, teammate, team) -> None:
+    make_shadow_case(commissioning, make_scan(owner, team=team), answer="glioma", truth="glioma")
+    close_commissioning(commissioning, by=owner)
+    client, address = browse(teammate), reverse("web:acceptance_file", args=[commissioning.pk, "pdf"])
+    page = text(client.get(address, follow=True))
+    assert "The file waits for a worker." in page
+    assert "Acceptance report: Scanner 2" in page
+    # Asked again, it is the same job.
+    client.get(address)
+    archive = ReportArchive.objects.get()
+
+    make_archives(Event())
+
+    archive.refresh_from_db()
+    assert (archive.state, archive.done, archive.failure_message) == ("succeeded", 1, "")
+    assert "Download" in text(client.get(archive.get_absolute_url()))
+    file = reverse("web:report_archive_file", args=[archive.pk])
+    response = client.get(file)
+    made = b"".join(response.streaming_content)
+    assert made.startswith(b"%PDF-1.7")
+    assert response["Content-Disposition"] == 'attachment; filename="acceptance-report-scanner-2.pdf"'
+    assert "The PDF file of your acceptance report is ready." in text(client.get(reverse("web:notifications")))
+    assert browse(owner).get(file).status_code == 404
+    # Who leaves the team loses the file.
+    teammate.memberships.filter(team=team).delete()
+    assert "no longer a member of the team" in text(client.get(file, follow=True))
+    client.post(archive.get_absolute_url())
+    assert not default_storage.exists(archive_name(archive.pk, name=PDF_NAME))
+
+
+def test_a_person_who_leaves_gets_no_file_made(commissioning, slow_pages, browse, owner, teammate, team) -> None:
+    close_commissioning(commissioning, by=owner)
+    browse(teammate).get(reverse("web:acceptance_file", args=[commissioning.pk, "pdf"]))
+    teammate.memberships.filter(team=team).delete()
+    make_archives(Event())
+    archive = ReportArchive.objects.get()
+    assert (archive.state, archive.bytes) == ("failed", 0)
+    assert "no longer a member" in archive.failure_message

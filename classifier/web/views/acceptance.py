@@ -11,15 +11,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 from classifier import report_files
 from classifier.acceptance.side_by_side import MAX_REPORTS, side_by_side
 from classifier.acceptance.signature import MAX_BYTES, SignedFile, UnusableReport, fingerprint_of, read_signed
+from classifier.models import AcceptanceReport
 from classifier.reports.acceptance import acceptance_document
 from classifier.reports.pdf import PdfFailed, PdfTimeout
 from classifier.selectors.acceptance import acceptance_of
 from classifier.services.acceptance import public_key
+from classifier.services.errors import ServiceError
+from classifier.services.report_archive import request_acceptance_file
 from classifier.web.http import SignedInRequest
 from classifier.web.views.commissioning import commissioning_or_404
+from classifier.web.views.report_files import FAILED, SLOW
 
 NOT_CLOSED = "The report is created when an owner closes the commissioning."
-SLOW = "This server was too busy to create the PDF file. Try again in a moment, or print the page."
 
 
 @require_safe
@@ -36,9 +39,22 @@ def acceptance_file(request: SignedInRequest, commissioning_id: UUID, kind: str)
         return report_files.html_response(document, filename=f"{name}.html")
     try:
         return report_files.pdf_response(document, filename=f"{name}.pdf")
-    except (PdfTimeout, PdfFailed):
-        messages.error(request, SLOW)
+    except PdfTimeout:
+        return _in_background(request, report)
+    except PdfFailed:
+        messages.error(request, FAILED)
         return redirect(shown)
+
+
+def _in_background(request: SignedInRequest, report: AcceptanceReport) -> HttpResponse:
+    try:
+        archive = request_acceptance_file(request.user, report)
+    except ServiceError as error:
+        messages.error(request, str(error))
+        return redirect(report.commissioning)
+    if not archive.is_finished:
+        messages.info(request, SLOW)
+    return redirect(archive)
 
 
 @require_safe

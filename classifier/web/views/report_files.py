@@ -15,6 +15,7 @@ from classifier import report_files
 from classifier.models import Batch, ReportArchive, Scan
 from classifier.reports.html import document, scan_report, signed_view, summary_document, summary_of
 from classifier.reports.pdf import PdfFailed, PdfTimeout
+from classifier.selectors.commissioning import commissionings_of
 from classifier.selectors.report import get_batch_scans, report_archives, scans_of_patient
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import ServiceError
@@ -29,6 +30,7 @@ FAILED = (
     "This server could not create the PDF file. Open the report as a page and print that. Contact your administrator."
 )
 CHANGED = "A scan in this ZIP file was deleted or is no longer visible to you. Request the file again."
+LEFT_TEAM = "You are no longer a member of the team whose acceptance report this is."
 
 
 @require_safe
@@ -88,33 +90,43 @@ def archive_request(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def archive_page(request: SignedInRequest, archive_id: UUID) -> HttpResponse:
-    """Show how far a ZIP file has come; delete it."""
+    """Show how far a file has come; delete it."""
     archive = _archive_or_404(request, archive_id)
     if request.method == "POST":
         delete_archive(archive)
-        messages.success(request, "The ZIP file was deleted.")
+        messages.success(request, f"The {archive.file_kind} was deleted.")
         return redirect("web:report_list")
     return render(request, "reports/archive.html", {"archive": archive})
 
 
 @require_safe
 def archive_download(request: SignedInRequest, archive_id: UUID) -> HttpResponse:
-    """Return a finished ZIP file, as long as every scan in it is still visible to the user."""
+    """Return a finished file, as long as the user may still see everything in it."""
     archive = _archive_or_404(request, archive_id)
     if archive.state != ReportArchive.State.SUCCEEDED:
         return redirect(archive)
-    inside = [scan_id for scan_id in archive.scan_ids if scan_id not in archive.left_out]
-    if visible_scans(request.user).with_keys(inside).count() != len(inside):
-        messages.error(request, CHANGED)
+    if missing := _no_longer_visible(request, archive):
+        messages.error(request, missing)
         return redirect(archive)
     try:
-        file = open_archive(archive.pk)
+        file = open_archive(archive)
     except FileNotFoundError as error:
         raise Http404("The file was removed.") from error
-    name = f"reports-{slugify(archive.title) or 'scans'}.zip"
-    response = FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+    is_zip = archive.commissioning_id is None
+    name = f"reports-{slugify(archive.title) or 'scans'}.zip" if is_zip else f"{slugify(archive.title)}.pdf"
+    kind = "application/zip" if is_zip else "application/pdf"
+    response = FileResponse(file, as_attachment=True, filename=name, content_type=kind)
     response["Cache-Control"] = "private, no-store"
     return response  # type: ignore[return-value]
+
+
+def _no_longer_visible(request: SignedInRequest, archive: ReportArchive) -> str:
+    """Return why the user may not have a file any more; "" if they may."""
+    if archive.commissioning_id is not None:
+        found = commissionings_of(request.user).filter(pk=archive.commissioning_id)
+        return "" if found.exists() else LEFT_TEAM
+    inside = [scan_id for scan_id in archive.scan_ids if scan_id not in archive.left_out]
+    return "" if visible_scans(request.user).with_keys(inside).count() == len(inside) else CHANGED
 
 
 def _file(request: SignedInRequest, page: str, *, name: str, kind: str, scans: Sequence[Scan]) -> HttpResponse:
