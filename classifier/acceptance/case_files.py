@@ -2,14 +2,18 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from classifier.acceptance.limits import MAX_CASES
+from classifier.comparison.tables import no_formula
 from classifier.findings import FINDING_LABELS, READINGS
 
 MAX_BYTES = 2**20
 """A row takes some dozens of bytes, so `MAX_CASES` rows fit several times."""
+
+NAME_LENGTH = 80
+"""Characters of a file name that a sentence repeats."""
 
 FILE, FINDING, PATIENT = "file", "finding", "patient"
 SYNONYMS = {FINDING_LABELS[name]: name for name in READINGS} | {"no_tumor": "notumor", "pituitary_tumor": "pituitary"}
@@ -20,11 +24,31 @@ class UnreadableCaseFile(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class CaseProblem:
+    """A case that cannot be used.
+
+    Attributes:
+        name: What names it: the file of its row, an image, or a scan; "" for a row that names none.
+        reason: Why, as the end of a sentence that begins with its name.
+        row: Its line in the file of cases, from 1 with the header; 0 if it is in none.
+    """
+
+    name: str
+    reason: str
+    row: int = 0
+
+    def __str__(self) -> str:
+        if not self.row:
+            return f"{self.name}: {self.reason}"
+        return f"Row {self.row} ({self.name}): {self.reason}" if self.name else f"Row {self.row}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRow:
     """One readable row.
 
     Attributes:
-        number: Its line in the file, from 1 with the header.
+        number: The line in the file on which it begins, from 1 with the header.
         file: Name of the image file, or the identifier of a scan.
         finding: What the image shows, one of `READINGS`.
         patient: Patient reference for an image that is uploaded with the file; "" if there is none.
@@ -35,18 +59,17 @@ class CaseRow:
     finding: str
     patient: str = ""
 
-    @property
-    def name(self) -> str:
-        """How sentences name the row."""
-        return f"Row {self.number} ({self.file[:80]})"
+    def problem(self, reason: str) -> CaseProblem:
+        """Return the problem that the row has."""
+        return CaseProblem(self.file[:NAME_LENGTH], reason, self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """The rows of a file, and a sentence for each that cannot be used."""
+    """The rows of a file, and those that cannot be used."""
 
     rows: tuple[CaseRow, ...]
-    problems: tuple[str, ...]
+    problems: tuple[CaseProblem, ...]
 
 
 def read_case_file(content: bytes) -> CaseFile:
@@ -59,31 +82,31 @@ def read_case_file(content: bytes) -> CaseFile:
     """
     if len(content) > MAX_BYTES:
         raise UnreadableCaseFile("The case file is larger than 1 MB. Split it.")
-    lines = _text(content).splitlines()
-    if not any(line.strip() for line in lines):
+    text = _text(content)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if not first:
         raise UnreadableCaseFile("The case file is empty.")
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     try:
-        header = [cell.strip().lower() for cell in next(reader)]
+        header = [cell.strip().lower() for cell in next(cells for cells in reader if any(map(str.strip, cells)))]
         columns = {name: header.index(name) for name in (FILE, FINDING)}
-    except (ValueError, csv.Error) as error:
+    except (ValueError, StopIteration, csv.Error) as error:
         raise UnreadableCaseFile(
             "The first line must name the columns “file” and “finding”; “patient” is optional."
         ) from error
     if PATIENT in header:
         columns[PATIENT] = header.index(PATIENT)
     rows: list[CaseRow] = []
-    problems: list[str] = []
+    problems: list[CaseProblem] = []
     seen: dict[str, int] = {}
-    for number, cells in _numbered(reader, problems):
+    for number, cells in _numbered(reader, problems, lines_read=lambda: reader.line_num):
         row = _row(number, cells, columns)
-        if isinstance(row, str):
+        if isinstance(row, CaseProblem):
             problems.append(row)
         elif row.file in seen:
-            problems.append(f"{row.name}: the file is already named in row {seen[row.file]}.")
+            problems.append(row.problem(f"the file is already named in row {seen[row.file]}."))
         elif len(rows) == MAX_CASES:
-            problems.append(f"{row.name}: a commissioning has at most {MAX_CASES} cases.")
+            problems.append(row.problem(f"a commissioning has at most {MAX_CASES} cases."))
         else:
             seen[row.file] = number
             rows.append(row)
@@ -97,31 +120,43 @@ def _text(content: bytes) -> str:
         return content.decode("cp1252", errors="replace").replace("\x00", "")
 
 
-def _numbered(reader: Iterator[list[str]], problems: list[str]) -> Iterator[tuple[int, list[str]]]:
-    number = 1
+def problem_file(problems: Iterable[CaseProblem]) -> str:
+    """Return problems as a CSV file, in their order."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(("row", "name", "problem"))
+    writer.writerows((item.row or "", no_formula(item.name), item.reason) for item in problems)
+    return buffer.getvalue()
+
+
+def _numbered(
+    reader: Iterator[list[str]], problems: list[CaseProblem], *, lines_read: Callable[[], int]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with the line on which it begins: a quoted cell may hold several lines."""
     while True:
-        number += 1
+        number = lines_read() + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            problems.append(f"Row {number}: the row cannot be read ({error}).")
+            problems.append(CaseProblem("", f"the row cannot be read ({error}).", number))
             continue
         if any(cell.strip() for cell in cells):
             yield number, cells
 
 
-def _row(number: int, cells: list[str], columns: dict[str, int]) -> CaseRow | str:
-    """Return the row, or the sentence that says why it cannot be used."""
+def _row(number: int, cells: list[str], columns: dict[str, int]) -> CaseRow | CaseProblem:
+    """Return the row, or why it cannot be used."""
     values = {name: cells[at].strip() if at < len(cells) else "" for name, at in columns.items()}
     # A path of another computer: only its last part names the file.
     file = values[FILE].replace("\\", "/").rstrip("/")
     if not file:
-        return f"Row {number}: it names no file."
+        return CaseProblem("", "it names no file.", number)
     word = " ".join(values[FINDING].lower().split())
     finding = word if word in READINGS else SYNONYMS.get(word, "")
     if not finding:
         allowed = ", ".join(READINGS)
-        return f"Row {number} ({file[:80]}): “{values[FINDING][:40]}” is not a finding. Use one of {allowed}."
+        reason = f"“{values[FINDING][:40]}” is not a finding. Use one of {allowed}."
+        return CaseProblem(file[:NAME_LENGTH], reason, number)
     return CaseRow(number, file, finding, values.get(PATIENT, ""))

@@ -135,7 +135,7 @@ class CommissioningCasesView(CommissioningView):
             if case["scan"] in scans
         ]
         added = add_cases(commissioning, by=caller(request), cases=cases)
-        return Response({"added": added.number, "problems": [*unknown, *added.problems]})
+        return Response({"added": added.number, "problems": [*unknown, *map(str, added.problems)]})
 
 
 class CommissioningCloseView(CommissioningView):

@@ -48,7 +48,13 @@ def to_csv(columns: Iterable[Column]) -> str:
             bounds = ["" if bound is None else f"{bound:.6f}" for bound in (figure.low, figure.high)]
             writer.writerow(
                 (
-                    *(_cell(column.model), _cell(column.version), column.protocol, figure.part.key, figure.measure.key),
+                    *(
+                        no_formula(column.model),
+                        no_formula(column.version),
+                        column.protocol,
+                        figure.part.key,
+                        figure.measure.key,
+                    ),
                     *(f"{figure.value:.6f}", *bounds, figure.images, figure.patients or ""),
                     int(figure.measure.higher_is_better),
                 )
@@ -70,7 +76,7 @@ def differences_to_csv(comparisons: Iterable[tuple[str, str, str, Sequence[Diffe
             bounds = ["" if bound is None else f"{bound:.6f}" for bound in (row.low, row.high)]
             writer.writerow(
                 (
-                    *(protocol, _cell(base), _cell(model), row.part.key, row.measure.key),
+                    *(protocol, no_formula(base), no_formula(model), row.part.key, row.measure.key),
                     *(f"{row.base:.6f}", f"{row.value:.6f}", f"{row.difference:.6f}", *bounds),
                     *(row.verdict, row.images, row.patients),
                 )
@@ -122,6 +128,6 @@ def escape(text: str) -> str:
     return SPECIAL.sub(lambda found: ESCAPES.get(found[0], "\\" + found[0]), text).replace("–", "--")
 
 
-def _cell(text: str) -> str:
+def no_formula(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula."""
     return f"'{text}" if text[:1] in "=+-@\t\r" else text

@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import BinaryIO
 from uuid import UUID
 
-from classifier.acceptance.case_files import CaseRow, UnreadableCaseFile, read_case_file
+from classifier.acceptance.case_files import NAME_LENGTH, CaseProblem, CaseRow, UnreadableCaseFile, read_case_file
 from classifier.intake import RefusedImage
 from classifier.models import BatchFile, Commissioning, Scan, User
 from classifier.selectors.scan import visible_scans
@@ -19,7 +19,7 @@ IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def add_case_file(
-    commissioning: Commissioning, *, by: User, content: bytes, images: Mapping[str, BinaryIO] | None = None
+    commissioning: Commissioning, *, by: User, content: bytes, images: Iterable[tuple[str, BinaryIO]] = ()
 ) -> Added:
     """Add the cases that a CSV file names. Owners of the team only.
 
@@ -30,7 +30,8 @@ def add_case_file(
         commissioning: The commissioning.
         by: An owner of the team.
         content: The CSV file, see `read_case_file`.
-        images: The images by file name.
+        images: The images with their file names. Of several with one name, none is stored: which of them a row means
+            is not known.
 
     Raises:
         Invalid: If no row of the file can be read.
@@ -42,25 +43,46 @@ def add_case_file(
         parsed = read_case_file(content)
     except UnreadableCaseFile as error:
         raise Invalid(str(error), code="invalid_case_file") from error
-    images = dict(images or {})
+    sent = list(images)
+    files = dict(sent)
+    unclear = {name for name in files if sum(other == name for other, _ in sent) > 1}
     problems, cases, used = list(parsed.problems), [], set()
     for row in parsed.rows:
         name = row.file.rpartition("/")[2]
         found: Scan | str
         if name in used:
             found = "another row names this image already."
-        elif name in images:
+        elif name in unclear:
+            found = "several images of this name were chosen. Send them one after the other, or rename them."
+        elif name in files:
             used.add(name)
-            found = _stored(commissioning, row, by=by, name=name, file=images[name])
+            found = _stored(commissioning, row, by=by, name=name, file=files[name])
         else:
             found = _found(commissioning, row, by=by, name=name)
+        if not isinstance(found, str) and (other := _other_patient(row, found)):
+            found = other
         if isinstance(found, str):
-            problems.append(f"{row.name}: {found}")
+            problems.append(row.problem(found))
         else:
-            cases.append(NewCase(found, truth=row.finding, name=row.name))
-    problems += [f"{name[:80]}: no row names this image. It was not stored." for name in images if name not in used]
+            cases.append(NewCase(found, truth=row.finding, name=row.file[:NAME_LENGTH], row=row.number))
     added = add_cases(commissioning, by=by, cases=cases)
-    return Added(added.number, (*problems, *added.problems))
+    unused = [name for name in files if name not in used | unclear]
+    return Added(
+        added.number,
+        (
+            *sorted((*problems, *added.problems), key=lambda problem: problem.row),
+            *(CaseProblem(name[:NAME_LENGTH], "no row names this image. It was not stored.") for name in unused),
+        ),
+    )
+
+
+def _other_patient(row: CaseRow, scan: Scan) -> str:
+    """Return why a row does not fit the patient of its scan; "" if it does. Intervals are resampled by patient."""
+    stated, stored = " ".join(row.patient.split()), scan.patient_reference
+    if not stated or stated.lower() == stored.lower():
+        return ""
+    has = f"the patient reference “{stored}”" if stored else "no patient reference"
+    return f"the file says patient “{stated[:40]}”, but the scan has {has}. Correct one of them."
 
 
 def _stored(commissioning: Commissioning, row: CaseRow, *, by: User, name: str, file: BinaryIO) -> Scan | str:

@@ -8,6 +8,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from classifier.acceptance.case_files import CaseProblem
 from classifier.acceptance.limits import MAX_CASES
 from classifier.events import Kind, record_events
 from classifier.findings import FINDING_LABELS, READINGS
@@ -35,20 +36,26 @@ class NewCase:
     Attributes:
         scan: As loaded for the person who adds it.
         truth: What it shows, one of `READINGS`; "" if a diagnosis or a review says so, or will.
-        name: How sentences name it.
+        name: How sentences name it; "" for the scan's short identifier.
+        row: Its line in a file of cases; 0 without one.
     """
 
     scan: Scan
     truth: str = ""
     name: str = ""
+    row: int = 0
+
+    def problem(self, reason: str) -> CaseProblem:
+        """Return the problem that the case has."""
+        return CaseProblem(self.name or f"Scan {self.scan.short_id}", reason, self.row)
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The outcome of adding cases: how many were added, and a sentence for each that was not."""
+    """The outcome of adding cases: how many were added, and those that were not, by their line in the file."""
 
     number: int
-    problems: tuple[str, ...]
+    problems: tuple[CaseProblem, ...]
 
 
 def add_cases(commissioning: Commissioning, *, by: User, cases: Iterable[NewCase]) -> Added:
@@ -145,19 +152,19 @@ def require_open_now(commissioning: Commissioning, *, by: User) -> None:
         require_open(commissioning, by=by)
 
 
-def _accepted(commissioning: Commissioning, cases: list[NewCase]) -> tuple[list[NewCase], list[str]]:
+def _accepted(commissioning: Commissioning, cases: list[NewCase]) -> tuple[list[NewCase], list[CaseProblem]]:
     present = cases_of(commissioning)
     known = set(present.values_list("scan_id", flat=True))
     pixels = set(present.values_list("scan__pixels_sha256", flat=True))
     diagnoses = _diagnoses([case.scan.pk for case in cases if case.truth])
     wanted: list[NewCase] = []
-    problems: list[str] = []
+    problems: list[CaseProblem] = []
     for case in cases:
         problem = _problem(commissioning, case, known=known, pixels=pixels, confirmed=diagnoses.get(case.scan.pk, ""))
         if not problem and len(known) >= MAX_CASES:
             problem = f"a commissioning has at most {MAX_CASES} cases."
         if problem:
-            problems.append(f"{case.name or f'Scan {case.scan.short_id}'}: {problem}")
+            problems.append(case.problem(problem))
             continue
         known.add(case.scan.pk)
         pixels.add(case.scan.pixels_sha256)

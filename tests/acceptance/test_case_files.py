@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier.acceptance.case_files import MAX_BYTES, UnreadableCaseFile, read_case_file
+from classifier.acceptance.case_files import MAX_BYTES, CaseProblem, UnreadableCaseFile, problem_file, read_case_file
 
 
 def test_rows_are_read_whatever_program_wrote_them() -> None:
@@ -23,14 +23,30 @@ def test_each_bad_row_has_a_sentence_and_the_others_stay() -> None:
     content = b"file,finding\na.png,glioma\n,glioma\nb.png,cyst\na.png,notumor\nC:\\data\\c.png,pituitary\nd.png\n"
     parsed = read_case_file(content)
     assert [row.file for row in parsed.rows] == ["a.png", "C:/data/c.png"]
-    assert [problem.split(":")[0] for problem in parsed.problems] == [
+    assert [str(problem).split(":")[0] for problem in parsed.problems] == [
         "Row 3",
         "Row 4 (b.png)",
         "Row 5 (a.png)",
         "Row 7 (d.png)",
     ]
-    assert "“cyst” is not a finding" in parsed.problems[1]
-    assert "already named in row 2" in parsed.problems[2]
+    assert "“cyst” is not a finding" in parsed.problems[1].reason
+    assert "already named in row 2" in parsed.problems[2].reason
+
+
+def test_rows_are_numbered_by_their_line_in_the_file() -> None:
+    content = b'\n\nfile,finding,remark\na.png,glioma,"two\nlines"\n\nb.png,cyst,\x0c\nc.png,glioma,\n'
+    parsed = read_case_file(content)
+    assert [(row.number, row.file) for row in parsed.rows] == [(4, "a.png"), (8, "c.png")]
+    assert [problem.row for problem in parsed.problems] == [7]
+
+
+def test_problems_are_a_file_that_no_spreadsheet_runs() -> None:
+    problems = [CaseProblem("=cmd.png", "it is no image.", 3), CaseProblem("stray.png", "no row names it, sadly.")]
+    assert problem_file(problems).splitlines() == [
+        "row,name,problem",
+        "3,'=cmd.png,it is no image.",
+        ',stray.png,"no row names it, sadly."',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_what_cannot_be_a_case_is_reported_in_a_sentence(commissioning, owner, t
     ]
     added = add_cases(commissioning, by=owner, cases=cases)
     assert added.number == 2
-    assert [problem.partition(":")[0] for problem in added.problems] == ["b", "c", "d", "e", "g", "h"]
-    assert "confirmed diagnosis says meningioma" in added.problems[3]
+    assert [problem.name for problem in added.problems] == ["b", "c", "d", "e", "g", "h"]
+    assert "confirmed diagnosis says meningioma" in added.problems[3].reason
 
 
 def test_truth_is_the_diagnosis_then_the_file_then_the_review(commissioning, owner, team) -> None:
@@ -163,15 +163,16 @@ def test_a_file_of_cases_finds_stores_and_refuses(commissioning, owner, team, te
     images = {"sent.png": png_bytes(), "broken.png": b"GIF89a", "stray.png": png_bytes()}
 
     def send():
-        files = {name: io.BytesIO(content) for name, content in images.items()}
+        files = [(name, io.BytesIO(content)) for name, content in images.items()]
         return add_case_file(commissioning, by=owner, content="\n".join(rows).encode(), images=files)
 
     added = send()
     assert added.number == 3
-    assert [problem.partition(":")[0] for problem in added.problems] == [
-        "Row 7 (kept.png)",
+    # By their lines in the file, whatever is wrong with them.
+    assert [str(problem).partition(":")[0] for problem in added.problems] == [
         "Row 5 (broken.png)",
         "Row 6 (missing.png)",
+        "Row 7 (kept.png)",
         "Row 8 (export/sent.png)",
         "stray.png",
     ]
@@ -180,7 +181,27 @@ def test_a_file_of_cases_finds_stores_and_refuses(commissioning, owner, team, te
     assert (stored.team, stored.commissioning_cases.get().stated_truth) == (team, "pituitary")
     again = send()
     assert (again.number, Scan.objects.filter(patient_reference="P-77").count()) == (0, 1)
-    assert sum("is a case already" in problem for problem in again.problems) == 3
+    assert sum("is a case already" in problem.reason for problem in again.problems) == 3
+    assert [problem.row for problem in again.problems] == [2, 3, 4, 5, 6, 7, 8, 0]
+
+
+def test_images_of_one_name_get_no_truth_of_each_other(commissioning, owner) -> None:
+    rows = b"file,finding\nleft/1.png,glioma\nright/1.png,notumor\n"
+    images = [("1.png", io.BytesIO(png_bytes())), ("1.png", io.BytesIO(png_bytes()))]
+    added = add_case_file(commissioning, by=owner, content=rows, images=images)
+    assert (added.number, Scan.objects.count()) == (0, 0)
+    assert [problem.row for problem in added.problems] == [2, 3]
+    assert all("several images of this name" in problem.reason for problem in added.problems)
+
+
+def test_a_row_fits_the_patient_of_its_scan(commissioning, owner, team) -> None:
+    first, second, third = (make_scan(owner, team=team, patient_reference=name) for name in ("P-1", "P-1", ""))
+    rows = ["file,finding,patient", f"{first.pk},glioma, p-1", f"{second.pk},glioma,P-2", f"{third.pk},glioma,P-3"]
+    added = add_case_file(commissioning, by=owner, content="\n".join(rows).encode())
+    assert added.number == 1
+    assert [(problem.row, "has" in problem.reason) for problem in added.problems] == [(3, True), (4, True)]
+    assert "the scan has the patient reference “P-1”" in added.problems[0].reason
+    assert "the scan has no patient reference" in added.problems[1].reason
 
 
 def test_members_change_nothing(commissioning, teammate, team_scan) -> None:

@@ -77,11 +77,24 @@ def test_a_file_with_bad_rows_says_which(commissioning, browse, owner) -> None:
     response = client.post(commissioning.get_absolute_url(), fields)
     page = text(response)
     assert "1 case added, 2 not" in page
-    assert "Row 3 (b.png): no scan of the team" in page
-    assert "Row 4 (c.png): “cyst” is not a finding" in page
+    assert '<td>3</td> <th scope="row">b.png</th> <td>No scan of the team' in page
+    assert '<td>4</td> <th scope="row">c.png</th> <td>“cyst” is not a finding' in page
     assert CommissioningCase.objects.get().scan == Scan.objects.get()
     response = client.post(commissioning.get_absolute_url(), {"action": "add_file"}, follow=True)
     assert "Choose the CSV file" in text(response)
+
+
+def test_many_bad_rows_are_a_file(commissioning, browse, owner) -> None:
+    rows = "".join(f"{number}.png,cyst\n" for number in range(40))
+    fields = {"action": "add_file", "cases": SimpleUploadedFile("cases.csv", f"file,finding\n{rows}".encode())}
+    page = text(browse(owner).post(commissioning.get_absolute_url(), fields))
+    assert '<th scope="row">24.png</th>' in page
+    assert '<th scope="row">25.png</th>' not in page
+    assert "15 more are in the file." in page
+    address = re.search(r'href="data:text/csv;charset=utf-8,([^"]+)" download="not-added.csv"', page)
+    assert address is not None
+    assert unquote(address[1]).count("\r\n") == 41
+    assert '41,39.png,"“cyst” is no finding' in unquote(address[1])
 
 
 def test_answers_show_after_the_end_only(commissioning, browse, owner, teammate, team) -> None:
@@ -164,7 +177,7 @@ def test_scans_that_cannot_be_cases_ask_for_no_file(commissioning, browse, owner
         make_scan(owner, team=team, content=content)
     page = text(browse(owner).post(commissioning.get_absolute_url(), {"action": "add_all_scans"}))
     assert "1 case added, 1 not" in page
-    assert "another case shows the same image" in page
+    assert "Another case shows the same image" in page
     assert "send the file again" not in page
 
 

@@ -1,6 +1,7 @@
 """Commissionings of a team: start one, add cases, follow its progress."""
 
 from collections.abc import Callable
+from urllib.parse import quote
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from classifier.acceptance.case_files import MAX_BYTES, problem_file
 from classifier.acceptance.limits import BY_KEY
 from classifier.models import Commissioning
 from classifier.reports.acceptance import acceptance_fragment
@@ -34,6 +36,9 @@ from classifier.web.confirm import ask, is_confirmed
 from classifier.web.http import SignedInRequest, team_or_404
 from classifier.web.pagination import PAGE_LENGTH, numbered_page
 from classifier.web.uploads import MAX_FILES
+
+MAX_LISTED = 25
+"""Refused cases that the page lists; the file beside the list holds all of them."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,6 +114,7 @@ def _page(
         "page": page,
         "rows": case_rows(request.user, shown, page.object_list),
         "added": added,
+        "refused": None if added is None else _refused(added),
         "from_file": from_file,
         "report": report,
         "site": site_calibration_of(shown),
@@ -119,6 +125,15 @@ def _page(
         **_progress(shown),
     }
     return render(request, "web/commissioning.html", context)
+
+
+def _refused(added: Added) -> dict[str, object]:
+    """Return the problems that the page lists, and all of them as the address of a file."""
+    return {
+        "listed": added.problems[:MAX_LISTED],
+        "more": max(0, len(added.problems) - MAX_LISTED),
+        "file": f"data:text/csv;charset=utf-8,{quote(problem_file(added.problems))}",
+    }
 
 
 def _progress(shown: Commissioning) -> dict[str, object]:
@@ -155,8 +170,9 @@ def _add_case_file(request: SignedInRequest, shown: Commissioning) -> HttpRespon
         raise ServiceError("Choose the CSV file that names the cases.")
     if len(images) > MAX_FILES:
         raise ServiceError(f"You can upload at most {MAX_FILES} images at once. Send the others with the file again.")
-    named = {image.name or "": image for image in images}
-    added = add_case_file(shown, by=request.user, content=file.read(), images=named)  # type: ignore[arg-type]
+    named = [(image.name or "", image) for image in images]
+    content = file.read(MAX_BYTES + 1)
+    added = add_case_file(shown, by=request.user, content=content, images=named)  # type: ignore[arg-type]
     if added.problems:
         return _page(request, shown, added=added, from_file=True)
     return _told(request, shown, added, none="No case was added: the file names none.")
