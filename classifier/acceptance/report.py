@@ -32,6 +32,7 @@ class Circumstances:
         without_truth: Truth unknown at closing.
         failed: The analysis failed.
         other_version: Analyzed by another version than the one that is commissioned.
+        withheld: The input check withholds the answer, as in routine use.
         moved: The scan was moved out of the team.
         lost: The scan was deleted.
         removed: Removed by an owner.
@@ -46,6 +47,7 @@ class Circumstances:
     without_truth: int = 0
     failed: int = 0
     other_version: int = 0
+    withheld: int = 0
     moved: int = 0
     lost: int = 0
     removed: int = 0
@@ -197,6 +199,7 @@ def _not_known(known: Cases, about: Circumstances, *, fit: SiteFit | None, insta
         (about.removed, "removed by an owner"),
         (about.failed, "whose analysis failed"),
         (about.other_version, "analyzed by another version"),
+        (about.withheld, "whose answer the input check withholds, as in routine use"),
     ]
     if parts := [f"{_cases(number)} {reason}" for number, reason in missing if number]:
         said.append(f"Not measured: {_listed(parts)}.")

@@ -1,17 +1,15 @@
 """The data of an acceptance report, and the reports of closed commissionings."""
 
 from collections import Counter
-from uuid import UUID
 
 from classifier.acceptance.cases import CaseResult
 from classifier.acceptance.report import Circumstances, MeasuredModel
 from classifier.events import Kind
 from classifier.inference.ood import Statistics
+from classifier.input_problems import blocking
 from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase, SiteCalibration
 from classifier.selectors.commissioning import cases_of, installed_card, number_of_events, progress_of
 from classifier.selectors.commissioning_cases import Source, Truth, truths_of
-
-State = tuple[tuple[UUID, UUID, str], ...]
 
 
 def acceptance_of(commissioning: Commissioning) -> AcceptanceReport | None:
@@ -24,15 +22,16 @@ def site_calibration_of(commissioning: Commissioning) -> SiteCalibration | None:
     return SiteCalibration.objects.filter(commissioning=commissioning).first()
 
 
-def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circumstances, State]:
-    """Return the analyzed cases, what else is known of them, and their state.
+def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circumstances]:
+    """Return the analyzed cases, and what else is known of them.
 
-    The state is equal as long as no case, analysis, or truth has changed.
+    Left out are answers that no reader would get: those that the input check withholds.
     """
     cases = list(cases_of(commissioning).select_related("analysis", "scan").order_by("pk"))
     truths = truths_of(commissioning, cases)
     done = [case for case in cases if case.analysis.state == Analysis.State.SUCCEEDED]
-    measured = [case for case in done if case.analysis.model_version == commissioning.model_version]
+    own = [case for case in done if case.analysis.model_version == commissioning.model_version]
+    measured = [case for case in own if not blocking(case.scan.input_codes)]
     results = [_result(case, truths[case.pk]) for case in measured]
     progress = progress_of(commissioning)
     found = [truths[case.pk] for case in measured]
@@ -40,7 +39,8 @@ def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circ
     about = Circumstances(
         without_truth=sources[Source.NONE],
         failed=progress.failed,
-        other_version=len(done) - len(measured),
+        other_version=len(done) - len(own),
+        withheld=len(own) - len(measured),
         moved=progress.moved,
         lost=progress.lost,
         removed=number_of_events(commissioning, Kind.COMMISSIONING_CASE_REMOVED),
@@ -51,8 +51,7 @@ def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circ
         after_answer=sum(truth.after_answer for truth in found),
         no_reference=sum(not case.scan.patient_reference for case in measured),
     )
-    state = tuple((case.pk, case.analysis_id, truths[case.pk].finding) for case in cases)
-    return results, about, state
+    return results, about
 
 
 def measured_model(commissioning: Commissioning) -> MeasuredModel:

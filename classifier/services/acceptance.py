@@ -37,7 +37,7 @@ def close_commissioning(commissioning: Commissioning, *, by: User) -> Acceptance
     require_open_now(commissioning, by=by)
     require_finished(progress_of(commissioning))
     # Seconds with thousands of cases: outside the transaction, which blocks all other writers on SQLite.
-    results, circumstances, state = measured_cases(commissioning)
+    results, circumstances = measured_cases(commissioning)
     now = timezone.now()
     content = build_report(
         results,
@@ -50,7 +50,7 @@ def close_commissioning(commissioning: Commissioning, *, by: User) -> Acceptance
     try:
         with transaction.atomic():
             require_open(commissioning, by=by)
-            if measured_cases(commissioning)[2] != state:
+            if measured_cases(commissioning) != (results, circumstances):
                 raise Conflict("A case changed while the report was made. Close it again.", code="stale")
             report = AcceptanceReport.objects.create(
                 commissioning=commissioning, signed=sign(content, key=signing_key()), closed_by=by, closed_at=now

@@ -4,11 +4,12 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from classifier.acceptance.limits import Limits
 from classifier.acceptance.signature import read_signed
 from classifier.events import Kind
-from classifier.models import AcceptanceReport, Analysis, Event
+from classifier.models import AcceptanceReport, Analysis, Event, Scan
 from classifier.selectors.acceptance import acceptance_of
 from classifier.selectors.commissioning import open_commissionings
 from classifier.services import acceptance as module
@@ -110,6 +111,27 @@ def test_a_case_that_changes_meanwhile_stops_it(measured, owner, monkeypatch) ->
     with pytest.raises(Conflict, match="changed while"):
         close_commissioning(measured, by=owner)
     assert acceptance_of(measured) is None
+
+
+def test_a_patient_that_changes_meanwhile_stops_it(measured, owner, monkeypatch) -> None:
+    build = module.build_report
+
+    def change(*args, **kwargs):
+        Scan.objects.filter(commissioning_cases__commissioning=measured).update(patient_reference="P-1")
+        return build(*args, **kwargs)
+
+    monkeypatch.setattr(module, "build_report", change)
+    with pytest.raises(Conflict, match="changed while"):
+        close_commissioning(measured, by=owner)
+
+
+def test_answers_that_the_input_check_withholds_are_not_measured(measured, owner) -> None:
+    scans = Scan.objects.filter(commissioning_cases__commissioning=measured)
+    scans.filter(patient_reference__in=("P-1", "P-2")).update(input_problems=[{"code": "turned", "detail": "1"}])
+    scans.filter(patient_reference="P-2").update(input_accepted_at=timezone.now())
+    content = close_commissioning(measured, by=owner).content
+    assert (content["counts"]["analyzed"], content["counts"]["withheld"]) == (29, 1)
+    assert "1 case whose answer the input check withholds" in " ".join(content["not_known"])
 
 
 def test_other_versions_and_removed_models_are_reported(measured, owner, two_models) -> None:
