@@ -130,3 +130,8 @@ class SiteCalibration(models.Model):
 
     def __str__(self) -> str:
         return f"Site calibration of {self.commissioning}"
+
+    @property
+    def fitted_on(self) -> tuple[str, str]:
+        """Version and digest of the weights that it fits: others with the same version have other logits."""
+        return self.model_version, self.commissioning.weights_sha256

@@ -195,7 +195,8 @@ def _site_calibrations(rows: Sequence[Analysis]) -> dict[tuple[int | None, str],
     """Return the calibrations that are switched on, by team and model. A commissioning measures the card's own."""
     if not (teams := {row.scan.team_id for row in rows if row.scan.team_id is not None and not row.in_shadow}):
         return {}
-    return {(row.team_id, row.model_name): row for row in SiteCalibration.objects.filter(active=True, team__in=teams)}
+    active = SiteCalibration.objects.filter(active=True, team__in=teams).select_related("commissioning")
+    return {(row.team_id, row.model_name): row for row in active}
 
 
 def _due(now: datetime) -> AnalysisQuerySet:

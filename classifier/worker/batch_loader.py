@@ -43,10 +43,10 @@ class Batch:
     model_input: ModelInput
 
     def site_calibrations(self) -> list[SiteCalibration | None]:
-        """Return the site calibration of each image, if it fits the version that is loaded."""
-        version = self.analyzer.card.version
+        """Return the site calibration of each image, if it was fitted on the weights that are loaded."""
+        loaded = self.analyzer.card.version, self.analyzer.card.weights.sha256
         found = [claim.site_calibration for claim in self.claims]
-        return [site if site is not None and site.model_version == version else None for site in found]
+        return [site if site is not None and site.fitted_on == loaded else None for site in found]
 
     def cards(self) -> list[ModelCard] | None:
         """Return the card that each image is decided with; None if it is the model's for all."""

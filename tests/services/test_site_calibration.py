@@ -1,5 +1,7 @@
 """Site calibrations: off until an owner switches them on, reversible, and named by each analysis."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -131,6 +133,18 @@ def test_a_newer_version_is_decided_with_its_own_card(site, closed, owner, team,
     SiteCalibration.objects.filter(pk=site.pk).update(model_version="2.0.0")
     claims[0].site_calibration.refresh_from_db()
     batch = Batch(Analyzer(two_models / "xception"), claims, None)  # type: ignore[arg-type]
+    assert (batch.site_calibrations(), batch.cards()) == ([None], None)
+
+
+def test_other_weights_of_the_same_version_are_decided_with_their_own_card(
+    site, closed, owner, team, two_models
+) -> None:
+    switch_site_calibration(closed, by=owner, on=True)
+    make_analysis(make_scan(owner, team=team))
+    card = json.loads((two_models / "xception" / "card.json").read_text(encoding="utf-8"))
+    card["weights"]["sha256"] = "0" * 64
+    (two_models / "xception" / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    batch = Batch(Analyzer(two_models / "xception"), claim_analyses(limit=1), None)  # type: ignore[arg-type]
     assert (batch.site_calibrations(), batch.cards()) == ([None], None)
 
 
