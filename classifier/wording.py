@@ -87,8 +87,22 @@ class ResultData:
 
 
 def percent(share: float, *, digits: int = 0) -> str:
-    """Return a measured share as percent: 0.954 is "95%", or "95.4%" with one digit."""
+    """Return a measured share as percent: 0.954 is "95%", or "95.4%" with one digit.
+
+    Only none is 0%, and only all is 100%: 0.9996 with one digit is ">99.9%".
+    """
+    least = 10**-digits
+    if 0 < share < 1:
+        if float(f"{100 * share:.{digits}f}") == 0:
+            return f"<{least:.{digits}f}%"
+        if float(f"{100 * share:.{digits}f}") == 100:
+            return f">{100 - least:.{digits}f}%"
     return f"{100 * share:.{digits}f}%"
+
+
+def exact_percent(share: float) -> str:
+    """Return a share that a person stated as percent, as precise as it is: 0.95 is "95%", 0.99996 is "99.996%"."""
+    return f"{100 * share:.10g}%"
 
 
 def probability(value: float) -> str:

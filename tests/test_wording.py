@@ -63,7 +63,10 @@ def test_figures_have_their_intervals_in_brackets():
 
 
 def test_a_measured_share_keeps_its_digits():
-    assert wording.percent(0.9994) == "100%"
+    assert wording.percent(0.9994) == ">99%"
+    assert wording.percent(0.9996, digits=1) == ">99.9%"
+    assert wording.percent(0.0004, digits=1) == "<0.1%"
+    assert [wording.percent(share, digits=1) for share in (0.0, 1.0)] == ["0.0%", "100.0%"]
     assert wording.percent(0.9994, digits=1) == "99.9%"
 
 
@@ -103,3 +106,8 @@ def test_a_tumor_of_unknown_kind_is_reported_with_the_kinds_that_remain():
     assert wording.mark(analysis) == analysis.finding
     assert analysis.saliency_finding == "meningioma"
     assert analysis.tumor_probability == pytest.approx(0.96)
+
+
+def test_a_stated_share_is_as_precise_as_it_was_stated() -> None:
+    shares = (0.95, 0.025, 0.07, 0.99996, 1.0)
+    assert [wording.exact_percent(share) for share in shares] == ["95%", "2.5%", "7%", "99.996%", "100%"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from classifier.acceptance.limits import VERDICT_LABELS
 from classifier.acceptance.signature import SignedFile
-from classifier.wording import with_interval
+from classifier.wording import exact_percent, with_interval
 
 MAX_REPORTS = 10
 """Reports that are compared at once. More columns do not fit on a screen."""
@@ -53,4 +53,4 @@ def figure_text(figure: dict[str, Any] | None) -> str:
 
 def prevalence_text(value: float | None) -> str:
     """Return the prevalence that a site stated beforehand."""
-    return "not stated" if value is None else f"{round(100 * value, 2):g}%"
+    return "not stated" if value is None else exact_percent(value)

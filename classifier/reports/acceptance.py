@@ -12,7 +12,7 @@ from classifier.acceptance.signature import fingerprint_of
 from classifier.findings import FINDING_LABELS, FINDINGS, OUTCOME_LABELS, TUMOR, Outcome
 from classifier.models import AcceptanceReport
 from classifier.reports.html import style
-from classifier.wording import percent
+from classifier.wording import exact_percent, percent
 
 SENTENCES: dict[str, str] = {
     Verdict.MET: "The model met every limit that was set beforehand.",
@@ -81,7 +81,7 @@ def _judged(row: dict[str, Any]) -> dict[str, Any]:
     word = "at least" if BY_KEY[row["key"]].is_least else "at most"
     return {
         "label": row["label"],
-        "bound": f"{word} {round(100 * row['bound'], 2):g}%",
+        "bound": f"{word} {exact_percent(row['bound'])}",
         "figure": figure_text(row),
         "verdict": row["verdict"],
         "verdict_label": VERDICT_LABELS[row["verdict"]],

@@ -3,6 +3,7 @@
 from django import template
 
 from classifier.acceptance.limits import VERDICT_LABELS
+from classifier.wording import exact_percent
 
 register = template.Library()
 
@@ -16,4 +17,4 @@ def verdict_label(verdict: str) -> str:
 @register.filter
 def share(value: float) -> str:
     """Return a share as people set it: 0.95 is "95%", 0.025 is "2.5%"."""
-    return f"{round(100 * value, 2):g}%"
+    return exact_percent(value)

@@ -10,6 +10,13 @@
     return { color: token(`model-${place + 1}`), dash: DASHES[place], point: POINTS[place] };
   }
 
+  // Only all is 100%, and only none is 0%.
+  function percent(share) {
+    const whole = Math.round(share * 100);
+    if (whole === 100 && share < 1) return ">99%";
+    return whole === 0 && share > 0 ? "<1%" : `${whole}%`;
+  }
+
   function axis(title, token, more) {
     return {
       title: { display: true, text: title, color: token("muted") },
@@ -50,7 +57,7 @@
         scales: { x: percentAxis(x, token, xAxis), y: percentAxis(y, token, yAxis) },
         plugins: {
           legend: legend(token, { isLine: !points }),
-          tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${Math.round(item.parsed.x * 100)}%, ${Math.round(item.parsed.y * 100)}%` } },
+          tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${percent(item.parsed.x)}, ${percent(item.parsed.y)}` } },
         },
       },
     });
