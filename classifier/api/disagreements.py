@@ -32,7 +32,9 @@ class DisagreementSerializer(serializers.Serializer[Any]):
     # The base class has a property of that name.
     source = serializers.CharField(help_text="Where the picture came from.")  # type: ignore[assignment]
     file = serializers.CharField(help_text="Its path in its data folder.")
-    truth = serializers.CharField(allow_blank=True, help_text="What it shows; empty for none of the four findings.")
+    truth = serializers.CharField(
+        allow_blank=True, help_text="What it shows; `tumor` for one of unknown kind, empty for another disease."
+    )
     answers = serializers.ListField(
         child=serializers.CharField(), help_text="Of the two models, in order; `not_brain_mri` where one refused it."
     )
@@ -50,6 +52,9 @@ class DisagreementsSerializer(serializers.Serializer[Any]):
     disagreements = serializers.IntegerField(help_text="Those with different answers.")
     first_right = serializers.IntegerField(help_text="Those where only the first model is right.")
     second_right = serializers.IntegerField(help_text="Those where only the second model is right.")
+    both_right = serializers.IntegerField(
+        help_text="Those where both are right: they name different kinds of a tumor whose kind is not known."
+    )
     items = DisagreementSerializer(
         many=True, help_text=f"The most certain answers first, at most {MAX_ITEMS}. Pictures are on the page."
     )
@@ -83,6 +88,7 @@ class DisagreementsView(PrivateView):
             "disagreements": len(found.items),
             "first_right": found.first_right,
             "second_right": found.second_right,
+            "both_right": found.both_right,
             "items": found.items[:MAX_ITEMS],
         }
         return Response(DisagreementsSerializer(values).data)

@@ -8,7 +8,7 @@ import numpy as np
 
 from classifier.comparison.evaluations import UNKNOWN, Array, Evaluation, Sample
 from classifier.comparison.pictures import Picture, picture
-from classifier.findings import FINDINGS, Outcome
+from classifier.findings import FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.ood import LIMIT
 
 
@@ -21,7 +21,7 @@ class Disagreement:
         part: Why it was measured.
         source: Where the picture came from.
         file: Its path in its data folder.
-        truth: What it shows; "" for a finding that is none of the four.
+        truth: What it shows; `tumor` for one of unknown kind, "" for another disease.
         answers: The answer of each model: its most probable finding, or that the image was refused.
         probabilities: The probability of each answer; None where the image was refused.
     """
@@ -43,18 +43,22 @@ class Disagreements:
         both: Number of images that both were measured on.
         first_right: Of those with different answers, those where only the first model is right.
         second_right: Those where only the second model is right.
+        both_right: Those where both are right: they name different kinds of a tumor whose kind is not known.
+        unknown: Those that show another disease, for which no answer is right.
         items: All of them, the most certain answers first.
     """
 
     both: int
     first_right: int
     second_right: int
+    both_right: int
+    unknown: int
     items: tuple[Disagreement, ...]
 
     @property
     def neither(self) -> int:
-        """Those where neither is right, or the truth is not known as one of the four findings."""
-        return len(self.items) - self.first_right - self.second_right
+        """Those where neither is right."""
+        return len(self.items) - self.first_right - self.second_right - self.both_right - self.unknown
 
 
 def disagreements_of(first: Evaluation, second: Evaluation) -> Disagreements:
@@ -64,13 +68,20 @@ def disagreements_of(first: Evaluation, second: Evaluation) -> Disagreements:
     sides = [_answers(first.sample), _answers(second.sample)]
     found = [(i, j) for i, j in pairs if sides[0][0][i] != sides[1][0][j]]
     items = [_item(first.sample, i, j, sides) for i, j in found]
-    right = [[item.answers[side] == item.truth for item in items] for side in (0, 1)]
+    right = [[_is_right(item.answers[side], item.truth) for item in items] for side in (0, 1)]
+    judged = list(zip(*right, strict=True))
     return Disagreements(
         both=len(pairs),
-        first_right=sum(right[0]),
-        second_right=sum(right[1]),
+        first_right=judged.count((True, False)),
+        second_right=judged.count((False, True)),
+        both_right=judged.count((True, True)),
+        unknown=sum(not item.truth for item in items),
         items=tuple(sorted(items, key=lambda item: -sum(value or 0.0 for value in item.probabilities))),
     )
+
+
+def _is_right(answer: str, truth: str) -> bool:
+    return answer in TUMORS if truth == TUMOR else answer == truth
 
 
 def picture_of(evaluation: Evaluation, item: Disagreement, *, folders: Sequence[Path]) -> Picture | None:
@@ -97,7 +108,7 @@ def _item(sample: Sample, i: int, j: int, sides: list[tuple[Array, Array]]) -> D
         part=part,
         source=source,
         file=file,
-        truth="" if label == UNKNOWN else FINDINGS[label],
+        truth=FINDINGS[label] if label != UNKNOWN else TUMOR if sample.tumor[i] else "",
         answers=(str(sides[0][0][i]), str(sides[1][0][j])),
         probabilities=tuple(None if np.isnan(value) else value for value in values),  # type: ignore[arg-type]
     )

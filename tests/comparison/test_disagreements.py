@@ -9,6 +9,7 @@ from tests.comparison.conftest import prediction, predictions_with, write_evalua
 from tests.factories import make_analysis, make_scan
 
 P = {"glioma": [0.9, 0.04, 0.03, 0.03], "notumor": [0.03, 0.04, 0.9, 0.03], "unsure": [0.4, 0.3, 0.2, 0.1]}
+P |= {"other": [0.03, 0.9, 0.04, 0.03]}
 
 
 def items(*answers: str):
@@ -31,6 +32,22 @@ def test_it_counts_which_model_is_right(evaluate) -> None:
         "c.png": ("notumor", "glioma"),
     }
     assert disagreements_of(first, first).items == ()
+
+
+def test_any_kind_is_right_for_a_tumor_of_unknown_kind(evaluate) -> None:
+    def answers(*said: str):
+        truths = ("tumor", "tumor", "tumor", "other_disease")
+        return [
+            prediction(f"{number}.png", truth, f"p{number}", P[answer], part="extra")
+            for number, (truth, answer) in enumerate(zip(truths, said, strict=True))
+        ]
+
+    first = evaluate(answers("glioma", "notumor", "glioma", "glioma"), name="first")
+    second = evaluate(answers("notumor", "glioma", "other", "notumor"), name="second")
+    found = disagreements_of(first, second)
+    assert (found.first_right, found.second_right, found.both_right) == (1, 1, 1)
+    assert (found.neither, found.unknown) == (0, 1)
+    assert sorted(item.truth for item in found.items) == ["", "tumor", "tumor", "tumor"]
 
 
 def test_a_refused_image_is_an_answer_of_its_own(evaluate) -> None:
