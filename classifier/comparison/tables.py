@@ -130,4 +130,4 @@ def escape(text: str) -> str:
 
 def no_formula(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -52,6 +52,21 @@ register.filter("reliability_chart", cards.reliability_chart)
 
 
 @register.filter
+def true_minus(text: str) -> str:
+    """Return a number with a minus sign: a hyphen is shorter, and lines break at it."""
+    return str(text).replace("-", "−")
+
+
+@register.filter
+def unbroken(text: str) -> SafeString:
+    """Return a figure whose interval stays in one line: "94.1% (88.0–97.6)"."""
+    figure, opening, interval = str(text).partition(" (")
+    if not opening:
+        return format_html('<span class="nowrap">{}</span>', figure)
+    return format_html('{} <span class="nowrap">({}</span>', figure, interval)
+
+
+@register.filter
 def finding_label(finding: str) -> str:
     """Return the display name of a finding."""
     return FINDING_LABELS.get(finding, finding)

@@ -41,11 +41,16 @@ def test_rows_are_numbered_by_their_line_in_the_file() -> None:
 
 
 def test_problems_are_a_file_that_no_spreadsheet_runs() -> None:
-    problems = [CaseProblem("=cmd.png", "it is no image.", 3), CaseProblem("stray.png", "no row names it, sadly.")]
+    problems = [
+        CaseProblem("=cmd.png", "it is no image.", 3),
+        CaseProblem("stray.png", "no row names it, sadly."),
+        CaseProblem("", "it names no file.", 4),
+    ]
     assert problem_file(problems).splitlines() == [
         "row,name,problem",
         "3,'=cmd.png,it is no image.",
         ',stray.png,"no row names it, sadly."',
+        "4,,it names no file.",
     ]
 
 
