@@ -118,6 +118,37 @@ class ShiftSerializer(serializers.Serializer[Any]):
     deviations = serializers.FloatField(help_text="Difference in standard deviations of the training images.")
 
 
+class SiteShiftSerializer(serializers.Serializer[Any]):
+    """One appearance statistic of a team's later images against its own baseline."""
+
+    feature = serializers.CharField()
+    baseline = serializers.FloatField(source="training", help_text="Mean of the baseline.")
+    live = serializers.FloatField()
+    deviations = serializers.FloatField(help_text="Difference in standard deviations of the baseline.")
+
+
+class SiteWeekSerializer(serializers.Serializer[Any]):
+    """A team's images of one week against its own baseline."""
+
+    start = serializers.DateField(help_text="First day of the week.")
+    images = serializers.IntegerField()
+    shift = serializers.FloatField(
+        help_text="Mean shift of the statistics without sign, in standard deviations of the baseline."
+    )
+
+
+class SiteDriftSerializer(serializers.Serializer[Any]):
+    """A team's later images against the baseline of its acceptance report."""
+
+    team = serializers.IntegerField(source="commissioning.team_id")
+    commissioning = serializers.UUIDField(source="commissioning.pk")
+    closed_on = serializers.DateField(help_text="Only images that were analyzed after the closing count.")
+    baseline_images = serializers.IntegerField()
+    measured = serializers.IntegerField(help_text="Number of later images.")
+    shifts = SiteShiftSerializer(many=True, help_text="Empty with too few images on either side.")
+    weeks = SiteWeekSerializer(many=True)
+
+
 class VersionInUseSerializer(serializers.Serializer[Any]):
     """One model version on the scans that are visible and open to the caller."""
 
@@ -126,6 +157,9 @@ class VersionInUseSerializer(serializers.Serializer[Any]):
     total = PeriodSerializer()
     weeks = PeriodSerializer(many=True)
     shifts = ShiftSerializer(many=True)
+    site_drifts = SiteDriftSerializer(
+        many=True, help_text="Of each team of the caller with a baseline of this version."
+    )
     sampled_scans = serializers.IntegerField(
         allow_null=True,
         help_text="Number of scans, drawn at random, that were counted for all versions; null if all were counted.",

@@ -1,4 +1,4 @@
-"""Drift of the input: appearance statistics of analyzed images against those of the training images."""
+"""Drift of the input: appearance statistics of analyzed images against those of the training images or a site's own."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +14,13 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One appearance statistic of the analyzed images against the training images.
+    """One appearance statistic of the analyzed images against the training images, or a site's baseline.
 
     Attributes:
         feature: Its name, one of `FEATURES`.
-        training: Mean of the training images.
+        training: Mean of the images that they are compared with.
         live: Mean of the analyzed images.
-        deviations: Their difference in standard deviations of the training images.
+        deviations: Their difference in standard deviations of the images that they are compared with.
     """
 
     feature: str
@@ -36,10 +36,22 @@ def shifts(appearance: Array, statistics: Statistics) -> list[Shift]:
         appearance: Appearance statistics of analyzed images, `(N, len(FEATURES))` with N at least 1.
         statistics: Those of the training images.
     """
-    live, training, spread = appearance.mean(axis=0), statistics.appearance_mean, deviations_of(statistics)
+    return shifts_from(appearance, mean=statistics.appearance_mean, spread=deviations_of(statistics))
+
+
+def shifts_from(appearance: Array, *, mean: Array, spread: Array) -> list[Shift]:
+    """Return the shift of each appearance statistic from given images, the largest first.
+
+    Args:
+        appearance: Appearance statistics of analyzed images, `(N, len(FEATURES))` with N at least 1.
+        mean: Mean of each statistic of the images that they are compared with, `(len(FEATURES),)`.
+        spread: Their standard deviations. A statistic without any is left out: no difference has a size in them.
+    """
+    live = appearance.mean(axis=0)
     found = [
-        Shift(name, float(training[i]), float(live[i]), float((live[i] - training[i]) / spread[i]))
+        Shift(name, float(mean[i]), float(live[i]), float((live[i] - mean[i]) / spread[i]))
         for i, name in enumerate(FEATURES)
+        if spread[i] > 0
     ]
     return sorted(found, key=lambda shift: -abs(shift.deviations))
 

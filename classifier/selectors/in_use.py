@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -22,8 +22,9 @@ from classifier.models import Review, User
 from classifier.selectors.lists import conditions
 from classifier.selectors.lists.sample import keys_table, sample_scans
 from classifier.selectors.lists.scope import Scope, scope_of
-from classifier.selectors.lists.sql import Values, fetch, moment
+from classifier.selectors.lists.sql import Values, fetch
 from classifier.selectors.model import model_card
+from classifier.selectors.site_drift import SiteDrift, site_drifts, week_of
 
 WEEKS = 12
 """A quarter shows a trend, and the page stays readable."""
@@ -88,6 +89,7 @@ class VersionInUse:
         measured: Number of analyses behind `shifts`.
         sampled_scans: Number of scans, drawn at random, that were counted for all versions; None if all were counted.
         corrections: What reviews changed: what was said, the reviewer's finding, and how often, most frequent first.
+        site_drifts: The later images of each team of the reader that accepted this version on cases of its own.
     """
 
     model: str
@@ -98,6 +100,7 @@ class VersionInUse:
     measured: int
     corrections: tuple[tuple[str, str, int], ...]
     sampled_scans: int | None
+    site_drifts: tuple[SiteDrift, ...] = ()
 
 
 def models_in_use(user: User, *, now: datetime | None = None) -> list[VersionInUse]:
@@ -114,6 +117,7 @@ def models_in_use(user: User, *, now: datetime | None = None) -> list[VersionInU
     sample = sample_scans(scope, size=MAX_SCANS, since=since)
     weekly = _weekly(scope, sample.keys, since)
     agreed, corrections = _reviews(scope, sample.keys, since)
+    at_sites = site_drifts(user, lambda columns: _rows(columns, "", scope, sample.keys, since))
     found = []
     for version in sorted({key[:2] for key in weekly}):
         weeks = [key for key in weekly if key[:2] == version]
@@ -132,6 +136,7 @@ def models_in_use(user: User, *, now: datetime | None = None) -> list[VersionInU
                 measured=len(appearance) if moved else 0,
                 corrections=tuple((said, reader, number) for (said, reader), number in changed),
                 sampled_scans=None if sample.complete else len(sample.keys),
+                site_drifts=tuple(at_sites.get(version, ())),
             )
         )
     return sorted(found, key=lambda row: -row.total.analyses)
@@ -154,7 +159,7 @@ def _weekly(scope: Scope, keys: Iterable[str], since: datetime) -> dict[Week, _W
     found: dict[Week, _Week] = defaultdict(_Week)
     zone = timezone.get_current_timezone()
     for model, version, finished_at, outcome, confidence, appearance in _rows(columns, "", scope, keys, since):
-        week = found[model, version, _week(finished_at, zone)]
+        week = found[model, version, week_of(finished_at, zone)]
         week.analyses += 1
         week.uncertain += outcome == Outcome.UNCERTAIN
         week.refused += outcome == Outcome.NOT_BRAIN_MRI
@@ -180,12 +185,6 @@ def _rows(columns: str, join: str, scope: Scope, keys: Iterable[str], since: dat
     )
 
 
-def _week(at: datetime | str, zone: tzinfo) -> date:
-    """Return the Monday before a time, as it is read from the database."""
-    day = moment(at).astimezone(zone).date()
-    return day - timedelta(days=day.weekday())
-
-
 def _reviews(
     scope: Scope, keys: Iterable[str], since: datetime
 ) -> tuple[dict[Week, list[bool]], dict[Version, list[tuple[str, str]]]]:
@@ -201,7 +200,7 @@ def _reviews(
     for row in _rows(columns, newest, scope, keys, since):
         model, version, finished_at, verdict, finding, said, outcome = row
         agrees = verdict == Review.Verdict.AGREE
-        agreed[model, version, _week(finished_at, zone)].append(agrees)
+        agreed[model, version, week_of(finished_at, zone)].append(agrees)
         if not agrees:
             corrections[model, version].append((said or outcome, finding))
     return agreed, corrections

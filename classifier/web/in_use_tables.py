@@ -47,7 +47,25 @@ def week_charts(versions: Sequence[VersionInUse]) -> list[dict[str, Any]]:
         if any(point is not None for line in lines for point in line["values"]):
             data = {"labels": [f"{week:%-d %b}" for week in weeks], "lines": lines}
             charts.append({"name": name, "heading": heading, "kind": kind, "data": data})
-    return charts
+    return charts + _site_chart(versions, weeks)
+
+
+def _site_chart(versions: Sequence[VersionInUse], weeks: Sequence[date]) -> list[dict[str, Any]]:
+    """Return the chart of the shift from each team's own baseline; empty if there is none."""
+    lines = [
+        {
+            "name": f"{name_of(version)}, {site.commissioning.team.name}",
+            "values": [{week.start: round(week.shift, 4) for week in site.weeks}.get(week) for week in weeks],
+        }
+        for version in versions
+        for site in version.site_drifts
+        if site.weeks
+    ]
+    if not lines:
+        return []
+    data = {"labels": [f"{week:%-d %b}" for week in weeks], "lines": lines}
+    heading = "Shift of the input from the site's own baseline"
+    return [{"name": "site", "heading": heading, "kind": "weekly", "data": data}]
 
 
 def _by_week(version: VersionInUse, weeks: Sequence[date], value: Value) -> list[float | None]:

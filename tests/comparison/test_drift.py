@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classifier.comparison.drift import deviations_of, shifts
+from classifier.comparison.drift import deviations_of, shifts, shifts_from
 from classifier.inference.appearance import FEATURES
 from classifier.inference.ood import Statistics
 
@@ -37,3 +37,11 @@ def test_a_brighter_scanner_shows_first(training, statistics):
     assert first.feature == "mean"
     assert first.deviations == pytest.approx(3, rel=0.02)
     assert all(abs(shift.deviations) < 0.01 for shift in others)
+
+
+def test_a_statistic_that_never_varied_has_no_shift():
+    spread = np.ones(len(FEATURES))
+    spread[0] = 0.0
+    found = shifts_from(np.full((2, len(FEATURES)), 3.0), mean=np.ones(len(FEATURES)), spread=spread)
+    assert [shift.deviations for shift in found] == [2.0] * (len(FEATURES) - 1)
+    assert FEATURES[0] not in {shift.feature for shift in found}

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from classifier.acceptance.limits import Limits
 from classifier.inference.appearance import FEATURES
 from classifier.models import Analysis, Review
 from classifier.selectors.in_use import WEEKS, models_in_use
 from classifier.selectors.model import model_card
-from tests.factories import make_analysis, make_scan
+from classifier.services.acceptance import close_commissioning
+from classifier.services.commissioning import start_commissioning
+from tests.factories import make_analysis, make_scan, make_shadow_case
 
 pytestmark = pytest.mark.django_db
 
@@ -107,9 +110,59 @@ def test_without_the_statistics_of_the_version_there_is_no_drift(owner):
 def test_the_number_of_queries_does_not_depend_on_the_weeks(owner, django_assert_max_num_queries):
     for days in range(0, 60, 7):
         analyzed(owner, days=days)
-    # The scope, five looks for a sample, analyses, and reviews.
-    with django_assert_max_num_queries(8):
+    # The scope, five looks for a sample, analyses, reviews, and baselines.
+    with django_assert_max_num_queries(9):
         models_in_use(owner)
+
+
+@pytest.fixture
+def accepted(two_models, owner, team):
+    """A closed commissioning with a baseline of thirty images, darker on one half."""
+    commissioning = start_commissioning(
+        team, by=owner, model="compact", limits=Limits({"sensitivity": 0.9}), title="MR 2"
+    )
+    for number in range(30):
+        appearance = [0.4 + 0.2 * (number % 2)] * len(FEATURES)
+        make_shadow_case(commissioning, make_scan(owner, team=team), truth="glioma", appearance=appearance)
+    close_commissioning(commissioning, by=owner)
+    return commissioning
+
+
+def test_the_input_of_a_team_is_compared_with_its_own_baseline(accepted, owner, teammate, team, browse, api):
+    version = {"model_name": "compact", "model_version": "0.1"}
+    # Not of the team, before the report, and of another version.
+    analyzed(owner, count=2, appearance=[0.9] * len(FEATURES), **version)
+    analyzed(owner, days=1, count=2, team=team, appearance=[0.9] * len(FEATURES), **version)
+    analyzed(owner, team=team, appearance=[0.9] * len(FEATURES), model_name="compact", model_version="0.2")
+    analyzed(owner, count=19, team=team, appearance=[0.6] * len(FEATURES), **version)
+    few = next(row for row in models_in_use(owner) if row.version == "0.1").site_drifts
+    assert [(site.measured, site.shifts, site.weeks) for site in few] == [(19, (), ())]
+    assert "Too few images to compare: 19 since then" in " ".join(
+        browse(owner).get("/models/in-use/").content.decode().split()
+    )
+
+    analyzed(owner, team=team, appearance=[0.6] * len(FEATURES), **version)
+
+    (site,) = next(row for row in models_in_use(owner) if row.version == "0.1").site_drifts
+    assert (site.commissioning, site.baseline_images, site.measured) == (accepted, 30, 20)
+    assert site.shifts[0].deviations == pytest.approx(1.0)
+    assert [(week.images, week.shift) for week in site.weeks] == [(20, pytest.approx(1.0))]
+    page = browse(teammate).get("/models/in-use/").content.decode()
+    assert "Shift of the input from the site" in page
+    assert "MR 2" in page
+    shown = next(row for row in api(teammate).get("/api/v1/models/in-use/").json() if row["version"] == "0.1")
+    assert shown["site_drifts"][0]["shifts"][0]["baseline"] == pytest.approx(0.5)
+
+
+def test_no_stranger_reads_the_baseline_of_a_team(accepted, owner, outsider, team):
+    version = {"model_name": "compact", "model_version": "0.1"}
+    analyzed(owner, count=20, team=team, appearance=[0.6] * len(FEATURES), **version)
+    analyzed(outsider, count=20, appearance=[0.6] * len(FEATURES), **version)
+    (found,) = models_in_use(outsider)
+    assert found.site_drifts == ()
+    # Who leaves the team sees their own scans, and no longer its baseline.
+    owner.memberships.filter(team=team).delete()
+    assert all(row.site_drifts == () for row in models_in_use(owner))
 
 
 def test_the_page_and_the_api_show_the_same(browse, api, owner):

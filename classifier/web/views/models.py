@@ -21,6 +21,7 @@ from classifier.selectors.comparison import (
 from classifier.selectors.in_use import WEEKS
 from classifier.selectors.in_use import models_in_use as selected
 from classifier.selectors.model import default_model, model_cards
+from classifier.selectors.site_drift import LEAST_IMAGES
 from classifier.services.errors import NotAllowed, ServiceError
 from classifier.services.model import set_installation_model
 from classifier.web import in_use_tables, model_tables
@@ -110,6 +111,7 @@ def models_in_use(request: SignedInRequest) -> HttpResponse:
     versions = selected(request.user)
     context = {
         "weeks": WEEKS,
+        "least_images": LEAST_IMAGES,
         "versions": versions,
         "sampled_scans": versions[0].sampled_scans if versions else None,
         "totals": [in_use_tables.period_row(in_use_tables.name_of(row), row.total) for row in versions],
@@ -121,6 +123,7 @@ def models_in_use(request: SignedInRequest) -> HttpResponse:
                 "corrections": row.corrections,
                 "shifts": row.shifts,
                 "measured": row.measured,
+                "site_drifts": row.site_drifts,
             }
             for row in versions
         ],
