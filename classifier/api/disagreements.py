@@ -76,7 +76,7 @@ class DisagreementsView(PrivateView):
         first, second = compared_model(name), compared_model(other)
         if first is None or second is None or name == other:
             raise Http404
-        shared = [protocol for protocol in protocols_of([first]) if protocol in second.evaluations]
+        shared = [name for name in protocols_of([first]) if all(m.has_predictions(name) for m in (first, second))]
         protocol = query.validated_data.get("protocol") or next(iter(shared), "")
         if protocol not in shared:
             raise Http404

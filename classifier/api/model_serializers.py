@@ -34,6 +34,10 @@ class ProtocolSerializer(serializers.Serializer[Any]):
     protocol = serializers.CharField()
     version = serializers.CharField(help_text="The version that was measured.")
     outdated = serializers.BooleanField(help_text="Whether other weights are installed than those that were measured.")
+    run = serializers.CharField(
+        allow_blank=True,
+        help_text="The run that was measured, if its weights are not those of the model and not shipped; else empty.",
+    )
     date = serializers.CharField(help_text="The day of the evaluation.")
     figures = FigureSerializer(many=True)
 
@@ -86,6 +90,7 @@ class ModelSerializer(serializers.Serializer[Any]):
                 "protocol": protocol,
                 "version": model.measured_version(protocol),
                 "outdated": model.is_outdated(protocol),
+                "run": model.other_run(protocol),
                 "date": str(evaluation.figures.get("date", "")),
                 "figures": model.figures(protocol),
             }

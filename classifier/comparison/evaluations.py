@@ -15,6 +15,9 @@ from classifier.inference.calibration import NOTUMOR
 from classifier.training.predictions import Prediction, read_predictions
 
 FOLDER = "evaluation"
+NOT_SHIPPED = "not shipped"
+"""Value of `weights` in the figures of a run whose weights are not part of the model: kept for comparison alone."""
+
 UNKNOWN = -1
 """Label of an image whose finding is none of the four: a tumor of unknown kind, or another disease."""
 
@@ -95,6 +98,11 @@ class Evaluation:
     figures: dict[str, Any] = field(repr=False)
     sample: Sample = field(repr=False)
     digest: str
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the measured weights are, or were, those of the model, and not of a run for comparison alone."""
+        return self.figures.get("weights") != NOT_SHIPPED
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 
 from classifier.comparison.evaluations import Array, Evaluation, Sample
-from classifier.comparison.measures import ACCURACY, Measure, Part, parts_of
+from classifier.comparison.measures import (
+    ACCURACY,
+    EXTRA_PART,
+    RECALLS,
+    SENSITIVITY,
+    SPECIFICITY,
+    TEST_PART,
+    Measure,
+    Part,
+    parts_of,
+)
 from classifier.comparison.resampling import Resampling, interval
+from classifier.findings import FINDINGS
 from classifier.training.predictions import TEST
 
 
@@ -45,11 +56,25 @@ def _stated(key: str, label: str, *, higher_is_better: bool = True, is_share: bo
 
 
 _REFUSED = _stated("rightly_refused", "Refused")
-_TEST = Part(TEST, "Test images of the protocol", ())
-STATED: tuple[tuple[Part, Measure, tuple[str, ...]], ...] = (
+_TEST = TEST_PART
+Stated = tuple[Part, Measure, tuple[str, ...]]
+OF_PREDICTIONS: tuple[Stated, ...] = (
+    (TEST_PART, ACCURACY, ("accuracy", "value")),
+    *((TEST_PART, recall, ("per_class", name, "recall")) for name, recall in zip(FINDINGS, RECALLS, strict=True)),
+    (TEST_PART, SENSITIVITY, ("shortcut", "tumor_sensitivity")),
+    (TEST_PART, SPECIFICITY, ("shortcut", "specificity")),
+    (EXTRA_PART, SENSITIVITY, ("shortcut", "other_scanners", "sensitivity")),
+)
+"""What predictions give, for an evaluation of which only the figures were kept."""
+
+OF_THRESHOLDS: tuple[Stated, ...] = (
     (_TEST, _stated("coverage", "Images with an answer"), ("abstention", "coverage")),
     (_TEST, _stated("selective_accuracy", "Accuracy where a finding is reported"), ("abstention", "accuracy")),
     (_TEST, _stated("possible_coverage", "True finding among the possible ones"), ("possible", "coverage")),
+)
+"""What depends on thresholds that were fitted."""
+
+STATED: tuple[Stated, ...] = (
     (
         _TEST,
         _stated("ece", "Expected calibration error", higher_is_better=False, is_share=False),
@@ -64,6 +89,28 @@ STATED: tuple[tuple[Part, Measure, tuple[str, ...]], ...] = (
     (Part("far", "Images that are not brain MR", ()), _REFUSED, ("refusal", "far", "refused")),
     (Part("near", "Corrupted brain MR images", ()), _REFUSED, ("refusal", "near", "refused")),
 )
+TWINS: tuple[Stated, ...] = (
+    (
+        Part("with_twin", "Test images with a copy or mirror image in training", ()),
+        ACCURACY,
+        ("parts", "by_twin", "with", "accuracy"),
+    ),
+    (
+        Part("without_twin", "Test images without one", ()),
+        ACCURACY,
+        ("parts", "by_twin", "without", "accuracy"),
+    ),
+)
+"""What remains without leaks. Where no test image has a twin, both would repeat the accuracy."""
+
+LOOK_UP: Stated = (
+    _TEST,
+    _stated("pixel_look_up", "For comparison: accuracy of a pixel look-up, no training"),
+    ("controls", "pixel_neighbour_accuracy"),
+)
+WITH_INTERVAL = {"accuracy", "pointing_game", "sensitivity"}
+"""Measures whose entry has the interval of its own figure; `low` and `high` of any other entry are not theirs."""
+
 """Part, measure, and place in the file of figures."""
 
 INTERVAL = ("value", "low", "high")
@@ -104,16 +151,26 @@ def _figures(part: Part, sample: Sample) -> list[Figure]:
 
 
 def stated_figures(evaluation: Evaluation) -> tuple[Figure, ...]:
-    """Return what the file of figures states and predictions alone do not give: calibration, answers, refusal, maps."""
+    """Return what the file of figures states and predictions alone do not give: calibration, answers, refusal, maps.
+
+    Without predictions, what the file states of them, too.
+    """
+    figures = evaluation.figures
+    wanted: list[Stated] = [] if len(evaluation.sample) else list(OF_PREDICTIONS)
+    # Without fitted thresholds every image is answered: that is no figure of a model in use.
+    wanted += OF_THRESHOLDS if _at(figures, ("abstention", "threshold")) != 0 else ()
+    wanted += STATED
+    wanted += TWINS if _at(figures, ("parts", "by_twin", "with", "images")) else ()
+    wanted.append(LOOK_UP)
     made = []
-    for part, measure, path in STATED:
-        entry = _at(evaluation.figures, path[:-1])
+    for part, measure, path in wanted:
+        entry = _at(figures, path[:-1])
         value = entry.get(path[-1]) if isinstance(entry, dict) else None
         if not isinstance(value, int | float):
             continue
-        images = entry.get("images", evaluation.figures.get("images", 0))
-        patients = int(evaluation.figures.get("groups", 0)) if part.key == TEST else 0
-        low, high = (entry.get("low"), entry.get("high")) if measure.key == "pointing_game" else (None, None)
+        images = entry.get("images", figures.get("images", 0))
+        patients = int(figures.get("groups", 0)) if part.key == TEST else 0
+        low, high = (entry.get("low"), entry.get("high")) if measure.key in WITH_INTERVAL else (None, None)
         made.append(Figure(part, measure, float(value), low, high, int(images), patients))
     return tuple(made)
 
@@ -129,11 +186,13 @@ def _at(figures: dict[str, Any], path: tuple[str, ...]) -> Any:
 def confusion_of(evaluation: Evaluation) -> Array | None:
     """Return the confusion matrix of the protocol's test images, int `(4, 4)`: rows are labels, columns answers.
 
-    The answer is the most probable finding. None without predictions of test images.
+    The answer is the most probable finding. Without predictions it is the one that the file of figures states; None if
+    that has none.
     """
     sample = part_sample(evaluation, TEST)
     if sample is None or not len(sample):
-        return None
+        stated = evaluation.figures.get("confusion")
+        return np.array(stated, int) if stated else None
     table = np.zeros((sample.p.shape[1], sample.p.shape[1]), int)
     np.add.at(table, (sample.labels, sample.p.argmax(axis=1)), 1)
     return table

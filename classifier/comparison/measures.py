@@ -8,6 +8,7 @@ import numpy as np
 
 from classifier.comparison.evaluations import UNKNOWN, Array, Sample
 from classifier.comparison.resampling import Resampling
+from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.inference.calibration import NOTUMOR
 from classifier.inference.ood import LIMIT
 from classifier.training import metrics
@@ -161,18 +162,28 @@ def _area_within(sample: Sample) -> Score | None:
     return None if np.isnan(areas).all() else AreaWithin(areas)
 
 
+def _recall(index: int) -> Callable[[Sample], Score | None]:
+    """Return the score of one finding: the share of its images whose most probable finding it is."""
+
+    def recall(sample: Sample) -> Score | None:
+        own = sample.labels == index
+        return Share(sample.p.argmax(axis=1) == index, own) if own.any() else None
+
+    return recall
+
+
 ACCURACY = Measure("accuracy", "Accuracy", True, _accuracy)
 AREA = Measure("area", "AUC, tumor against no tumor", True, _area, is_share=False)
 AREA_WITHIN = Measure("area_within", "AUC within patients", True, _area_within, is_share=False)
 REFUSED = Measure("refused", "Wrongly refused", False, _refused)
-TEST_MEASURES = (
-    ACCURACY,
-    Measure("sensitivity", "Sensitivity for a tumor", True, _likeliest_is_tumor),
-    Measure("specificity", "Specificity", True, _likeliest_is_none),
-    AREA,
-    REFUSED,
+SENSITIVITY = Measure("sensitivity", "Sensitivity for a tumor", True, _likeliest_is_tumor)
+SPECIFICITY = Measure("specificity", "Specificity", True, _likeliest_is_none)
+RECALLS = tuple(
+    Measure(f"recall_{name}", f"Recall of {FINDING_LABELS[name]}", True, _recall(index))
+    for index, name in enumerate(FINDINGS)
 )
-EXTRA_MEASURES = (TEST_MEASURES[1], REFUSED)
+TEST_MEASURES = (ACCURACY, *RECALLS, SENSITIVITY, SPECIFICITY, AREA, REFUSED)
+EXTRA_MEASURES = (SENSITIVITY, REFUSED)
 HOSPITAL_MEASURES = (
     AREA_WITHIN,
     AREA,
@@ -183,6 +194,8 @@ HOSPITAL_MEASURES = (
 ERASED_MEASURES = (Measure("still_called", "Still called a tumor", False, _still_called),)
 
 HOSPITALS = "hospitals"
+TEST_PART = Part(TEST, "Test images of the protocol", TEST_MEASURES)
+EXTRA_PART = Part(EXTRA, "Tumors of other scanners, kind unknown", EXTRA_MEASURES)
 
 
 def parts_of(sample: Sample) -> Iterator[tuple[Part, Array]]:
@@ -190,8 +203,8 @@ def parts_of(sample: Sample) -> Iterator[tuple[Part, Array]]:
     kinds = np.array([image[0] for image in sample.images])
     sources = np.array([image[1] for image in sample.images])
     check, erased = kinds == CHECK, sources == ERASED
-    yield from _found(Part(TEST, "Test images of the protocol", TEST_MEASURES), kinds == TEST)
-    yield from _found(Part(EXTRA, "Tumors of other scanners, kind unknown", EXTRA_MEASURES), kinds == EXTRA)
+    yield from _found(TEST_PART, kinds == TEST)
+    yield from _found(EXTRA_PART, kinds == EXTRA)
     yield from _found(Part(HOSPITALS, "Other hospitals, all", HOSPITAL_MEASURES), check & ~erased)
     for name in sorted(set(sources[check & ~erased])):
         own = Part(f"{HOSPITALS}/{name}", f"Other hospitals: {name}", HOSPITAL_MEASURES)

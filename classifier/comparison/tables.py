@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from classifier.comparison.differences import Difference
+from classifier.comparison.evaluations import NOT_SHIPPED
 from classifier.comparison.figures import Figure
 from classifier.wording import percent, with_interval
 
 CSV_COLUMNS = (
     "model", "version", "protocol", "set", "measure", "value", "low", "high", "images", "patients", "higher_is_better",
+    "run", "weights",
 )  # fmt: skip
 DIFFERENCE_COLUMNS = (
     "protocol", "base", "model", "set", "measure", "base_value", "model_value", "difference", "low", "high", "verdict",
@@ -30,12 +32,19 @@ class Column:
         version: The version that was measured.
         protocol: The protocol.
         figures: Its figures.
+        run: Name of the run that was measured; "" for the model itself.
     """
 
     model: str
     version: str
     protocol: str
     figures: Sequence[Figure]
+    run: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What heads the column: model and version, or the run whose weights are not shipped."""
+        return f"{self.run} {self.version} ({NOT_SHIPPED})" if self.run else f"{self.model} {self.version}"
 
 
 def to_csv(columns: Iterable[Column]) -> str:
@@ -56,7 +65,8 @@ def to_csv(columns: Iterable[Column]) -> str:
                         figure.measure.key,
                     ),
                     *(f"{figure.value:.6f}", *bounds, figure.images, figure.patients or ""),
-                    int(figure.measure.higher_is_better),
+                    *(int(figure.measure.higher_is_better), no_formula(column.run)),
+                    NOT_SHIPPED if column.run else "shipped",
                 )
             )
     return buffer.getvalue()
@@ -102,7 +112,7 @@ def to_latex(columns: Sequence[Column], *, caption: str) -> str:
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
         r"\toprule",
-        " & ".join(["Figure", *(escape(f"{c.model} {c.version}") for c in columns)]) + r" \\",
+        " & ".join(["Figure", *(escape(column.heading) for column in columns)]) + r" \\",
     ]
     for label in dict.fromkeys(figure.part.label for figure in found.values()):
         lines += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\textit{{{escape(label)}}}}} \\"]

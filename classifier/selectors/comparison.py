@@ -81,7 +81,27 @@ class ComparedModel:
     def is_outdated(self, protocol: str) -> bool:
         """Return True if the evaluated weights are not those that are installed."""
         evaluation = self.evaluations.get(protocol)
-        return evaluation is not None and evaluation.figures.get("weights_sha256") != self.card.weights.sha256
+        if evaluation is None or not evaluation.is_shipped:
+            return False
+        return bool(evaluation.figures.get("weights_sha256") != self.card.weights.sha256)
+
+    def other_run(self, protocol: str) -> str:
+        """Return the name of the run that was evaluated if its weights are not shipped; "" for the model itself."""
+        evaluation = self.evaluations.get(protocol)
+        return (
+            "" if evaluation is None or evaluation.is_shipped else str(evaluation.figures.get("model", "another run"))
+        )
+
+    def has_predictions(self, protocol: str) -> bool:
+        """Return True if the answers for single images were kept, and not the figures alone."""
+        evaluation = self.evaluations.get(protocol)
+        return evaluation is not None and len(evaluation.sample) > 0
+
+    def latency(self, protocol: str) -> tuple[float | None, str]:
+        """Return the median milliseconds of one image in an evaluation, and the engine; None if they are not known."""
+        evaluation = self.evaluations.get(protocol)
+        measured = {} if evaluation is None else evaluation.figures.get("latency") or {}
+        return measured.get("median_ms"), str(measured.get("engine", ""))
 
     def trained_under(self) -> str:
         """Return the protocol whose training images the model has seen; "" if the card does not say."""
@@ -89,7 +109,13 @@ class ComparedModel:
 
     def column(self, protocol: str) -> Column:
         """Return the figures under a protocol for a table."""
-        return Column(self.card.name, self.measured_version(protocol), protocol, self.figures(protocol))
+        return Column(
+            self.card.name,
+            self.measured_version(protocol),
+            protocol,
+            self.figures(protocol),
+            run=self.other_run(protocol),
+        )
 
 
 def compared_models() -> list[ComparedModel]:
@@ -112,7 +138,7 @@ def protocols_of(models: Iterable[ComparedModel]) -> list[str]:
 
 
 def differences(base: ComparedModel, other: ComparedModel, *, protocol: str) -> tuple[Difference, ...]:
-    """Return the paired differences of two models; empty if one was not evaluated under the protocol."""
+    """Return the paired differences of two models; empty without predictions of both under the protocol."""
     first, second = base.evaluations.get(protocol), other.evaluations.get(protocol)
     return () if first is None or second is None else differences_of(first, second)
 

@@ -13,6 +13,7 @@ from classifier.wording import with_interval
 
 EVALUATIONS = "evaluation"
 PAGE_NAME = "README.md"
+BY_SOURCE = "Share of images with a tumor against its probability, by source"
 OTHER_WEIGHTS = (
     "These are figures of other weights of the same architecture, trained under `{trained_under}`, for comparison with "
     "published figures. They are not the weights of this model."
@@ -23,29 +24,34 @@ def write_page(folder: Path) -> Path:
     """Write `README.md` into a model folder and return its path."""
     card = read_card(folder)
     parts = [_head(card), _calibration(folder)]
-    for path in sorted((folder / EVALUATIONS).glob("*.json")):
-        figures = json.loads(path.read_text(encoding="utf-8"))
-        parts.append(evaluation_section(figures, plots=f"{EVALUATIONS}/{path.stem}"))
-        if figures.get("weights_sha256") != card["weights"]["sha256"]:
-            parts.append(OTHER_WEIGHTS.format(**figures))
+    found = [
+        (f"{EVALUATIONS}/{path.stem}", json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted((folder / EVALUATIONS).glob("*.json"))
+    ]
+    own = card["weights"]["sha256"]
+    # The model's own figures first.
+    for plots, figures in sorted(found, key=lambda item: item[1].get("weights_sha256") != own):
+        note = "" if figures.get("weights_sha256") == own else OTHER_WEIGHTS.format(**figures)
+        parts.append(evaluation_section(figures, plots=plots if (folder / plots).is_dir() else "", note=note))
     page = folder / PAGE_NAME
     page.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return page
 
 
-def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
+def evaluation_section(figures: dict[str, Any], *, plots: str, note: str = "") -> str:
     """Return one protocol's figures as Markdown.
 
     Args:
         figures: From `evaluate`.
-        plots: Folder of the plots, relative to the page.
+        plots: Folder of the plots, relative to the page; "" without any.
+        note: What a reader has to know before the figures.
     """
     accuracy, abstention, shortcut = figures["accuracy"], figures["abstention"], figures["shortcut"]
     possible = figures["possible"]
     controls, saliency, refusal = figures["controls"], figures["saliency"], figures["refusal"]
     rows: list[tuple[str, str]] = [
         ("Accuracy (95% CI, resampled by patient group)", _with_interval(accuracy, "value")),
-        ("Accuracy, one image of each twin group", percent(accuracy["one_of_each_twin"])),
+        ("Accuracy, one image of each twin group", percent(_exact(accuracy["one_of_each_twin"], accuracy["pictures"]))),
         ("Pixel nearest neighbor, no training", percent(controls["pixel_neighbour_accuracy"])),
         ("Negative log likelihood", f"{figures['probabilities']['nll']:.3f}"),
         ("Brier score", f"{figures['probabilities']['brier']:.3f}"),
@@ -53,7 +59,10 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
         ("Answered at the card's thresholds", percent(abstention["coverage"])),
         ("Answered as a tumor of unknown kind", percent(abstention.get("tumor_of_unknown_kind"))),
         ("Accuracy where a finding is named", percent(abstention["accuracy"])),
-        ("Accuracy on the most confident 90%", percent(abstention["accuracy_at_90_percent_coverage"])),
+        (
+            "Accuracy on the most confident 90%",
+            percent(_exact(abstention["accuracy_at_90_percent_coverage"], round(0.9 * figures["images"]))),
+        ),
         ("True finding among those that remain possible", percent(possible["coverage"])),
         ("Findings that remain possible, on average", f"{possible['mean_size']:.2f}"),
         ("Images without a tumor called so", percent(shortcut["specificity"])),
@@ -86,6 +95,7 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
     return "\n\n".join(
         [
             f"## Protocol `{figures['protocol']}`",
+            *([note] if note else []),
             f"{figures['images']} test images of {figures['groups']} groups. Measured on {figures['date']} by "
             f"`{figures['command']}`; the network was trained under `{figures['trained_under']}`.",
             table(("", "value"), rows),
@@ -104,9 +114,9 @@ def evaluation_section(figures: dict[str, Any], *, plots: str) -> str:
                 ],
             ),
             table(("part", "images", "accuracy"), _parts(figures["parts"])),
-            f"![Confusion matrix]({plots}/confusion.png) ![Reliability]({plots}/reliability.png)",
+            *([f"![Confusion matrix]({plots}/confusion.png) ![Reliability]({plots}/reliability.png)"] if plots else []),
             *hospitals_section(figures.get("hospitals")),
-            f"![Share of images with a tumor against its probability, by source]({plots}/reliability-by-source.png)",
+            *([f"![{BY_SOURCE}]({plots}/reliability-by-source.png)"] if plots else []),
         ]
     )
 
@@ -158,6 +168,11 @@ def _calibration(folder: Path) -> str:
         f"reported on {reported['on']} ({reported['images']} images)."
     )
     return "\n\n".join(["## Calibration", note, table(("", "value"), rows)])
+
+
+def _exact(share: float, images: int) -> float:
+    """Return a share of images as it was before its file rounded it: rounded twice, 0.98051 would be 98.0%."""
+    return round(share * images) / images if images else share
 
 
 def _pair(calibration: dict[str, Any]) -> str:

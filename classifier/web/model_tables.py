@@ -144,15 +144,16 @@ def pareto_points(models: Sequence[ComparedModel], *, protocol: str) -> list[dic
     points = []
     for model in models:
         accuracy = next((f for f in model.figures(protocol) if f.key == (TEST, "accuracy")), None)
-        if accuracy is not None and model.costs.evaluation_ms is not None:
+        milliseconds, engine = model.latency(protocol)
+        if accuracy is not None and milliseconds is not None:
             points.append(
                 {
-                    "name": model.card.name,
-                    "milliseconds": round(model.costs.evaluation_ms, 1),
+                    "name": model.other_run(protocol) or model.card.name,
+                    "milliseconds": round(milliseconds, 1),
                     "accuracy": round(accuracy.value, 4),
                     "text": formatted(accuracy),
-                    "time": _time(model.costs.evaluation_ms, model.costs.evaluation_engine),
-                    "engine": model.costs.evaluation_engine,
+                    "time": _time(milliseconds, engine),
+                    "engine": engine,
                 }
             )
     for point in points:

@@ -1,11 +1,12 @@
 """The figures of a model, from its predictions alone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from classifier.comparison.evaluations import read_evaluations
+from classifier.comparison.evaluations import NOT_SHIPPED, Sample, read_evaluations
 from classifier.comparison.figures import confusion_of, figures_of, stated_figures
 from tests.comparison.conftest import prediction, predictions_with, write_evaluation
 from tests.conftest import MODELS
@@ -90,6 +91,51 @@ def test_without_predictions_what_is_stated_remains(tmp_path):
     assert figures_of(evaluation) == ()
     assert [(figure.measure.key, figure.value) for figure in stated_figures(evaluation)] == [("coverage", 0.8)]
     assert confusion_of(evaluation) is None
+
+
+def test_a_run_of_which_the_figures_alone_were_kept_has_its_accuracy_and_its_twins(tmp_path):
+    path = write_evaluation(
+        tmp_path / "m",
+        [],
+        protocol="official",
+        weights=NOT_SHIPPED,
+        images=100,
+        groups=40,
+        accuracy={"value": 0.99, "low": 0.98, "high": 0.995},
+        per_class={"glioma": {"recall": 0.97}},
+        shortcut={"tumor_sensitivity": 0.96, "specificity": 0.95, "other_scanners": {"sensitivity": 0.5, "low": 0.3}},
+        abstention={"threshold": 0.0, "coverage": 1.0, "accuracy": 0.99},
+        parts={"by_twin": {"with": {"images": 75, "accuracy": 1.0}, "without": {"images": 25, "accuracy": 0.96}}},
+        controls={"pixel_neighbour_accuracy": 0.979},
+        confusion=[[1, 2], [3, 4]],
+    )
+    path.with_suffix(".csv").unlink()
+    evaluation = read_evaluations(tmp_path / "m")["official"]
+    found = {figure.key: figure for figure in stated_figures(evaluation)}
+    # Nothing of thresholds that nobody fitted.
+    assert {key: figure.value for key, figure in found.items()} == {
+        ("test", "accuracy"): 0.99,
+        ("test", "recall_glioma"): 0.97,
+        ("test", "sensitivity"): 0.96,
+        ("test", "specificity"): 0.95,
+        ("extra", "sensitivity"): 0.5,
+        ("with_twin", "accuracy"): 1.0,
+        ("without_twin", "accuracy"): 0.96,
+        ("test", "pixel_look_up"): 0.979,
+    }
+    assert (found["test", "accuracy"].low, found["with_twin", "accuracy"].images) == (0.98, 75)
+    assert not evaluation.is_shipped
+    assert confusion_of(evaluation).tolist() == [[1, 2], [3, 4]]
+
+
+def test_kept_figures_are_those_that_predictions_give(shipped):
+    """What stands in for predictions says the same, where both are there."""
+    alone = replace(shipped, sample=Sample.of([]), digest="alone")
+    stated = {figure.key: figure.value for figure in stated_figures(alone)}
+    found = {figure.key: figure.value for figure in figures_of(shipped)}
+    shared = [key for key in stated if key in found]
+    assert len(shared) == 8
+    assert [stated[key] for key in shared] == pytest.approx([found[key] for key in shared], abs=1e-4)
 
 
 def test_confusion_counts_what_was_called(evaluate):

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from classifier.comparison.evaluations import NOT_SHIPPED
 from classifier.inference.registry import load_card
 from classifier.models import Scan
 from classifier.selectors import comparison
@@ -186,6 +187,58 @@ def test_installed_images_are_shown_by_their_license(evaluated, browse, owner, s
     assert client.get("/models/xception/images/1/?protocol=patient").status_code == 404
 
 
+@pytest.fixture
+def unshipped(evaluated):
+    """`xception` has figures under `official`, of a run that is not shipped."""
+    path = write_evaluation(
+        evaluated / "xception",
+        [],
+        protocol="official",
+        weights=NOT_SHIPPED,
+        model="xception-b",
+        images=1311,
+        groups=466,
+        accuracy={"value": 0.9924, "low": 0.9877, "high": 0.9968},
+        confusion=[[297, 2, 0, 1], [4, 302, 0, 0], [1, 0, 404, 0], [0, 2, 0, 298]],
+        latency={"median_ms": 43.5, "engine": "openvino"},
+        per_class={"glioma": {"recall": 0.99, "precision": 0.98, "f1": 0.98, "images": 300}},
+    )
+    path.with_suffix(".csv").unlink()
+    return evaluated
+
+
+def test_a_run_that_is_not_shipped_says_so(unshipped, browse, api, owner):
+    client = browse(owner)
+    page = " ".join(client.get("/models/?protocol=official").content.decode().split())
+    assert "99.2% (98.8–99.7)" in page
+    assert "xception: run xception-b 1.0, 2026-01-02." in page
+    assert "not shipped" in page
+    # Its own time, and nothing that needs answers for single images.
+    assert "44 ms (openvino)" in page
+    assert "Evaluate it again" not in page
+    assert "may have seen test images" not in page
+    assert "Differences from" not in page
+    assert "roc-data" not in page
+    assert "not shipped" not in client.get("/models/?protocol=patient").content.decode()
+    own = client.get("/models/xception/?protocol=official").content.decode()
+    assert "297" in own
+    assert "Click a number" not in own
+    assert "/images/" not in own
+    assert "official" not in client.get("/models/disagreements/").content.decode().split("<main")[1]
+    rows = list(csv.DictReader(client.get("/models/export.csv").content.decode().splitlines()))
+    assert {(row["protocol"], row["run"], row["weights"]) for row in rows if row["model"] == "xception"} == {
+        ("patient", "", "shipped"),
+        ("official", "xception-b", "not shipped"),
+    }
+    assert "xception-b 1.0 (not shipped)" in client.get("/models/export.tex?protocol=official").content.decode()
+    listed = api(owner).get("/api/v1/models/").json()[0]["protocols"]
+    assert {entry["protocol"]: (entry["run"], entry["outdated"]) for entry in listed} == {
+        "official": ("xception-b", False),
+        "patient": ("", False),
+    }
+    assert api(owner).get("/api/v1/models/xception/disagreements/compact/?protocol=official").status_code == 404
+
+
 def test_figures_are_exported(evaluated, browse, owner):
     client = browse(owner)
     rows = list(csv.DictReader(client.get("/models/export.csv").content.decode().splitlines()))
@@ -262,8 +315,12 @@ def test_a_benchmark_counts_only_for_the_weights_it_ran(evaluated, browse, owner
 def test_times_of_different_engines_are_not_ranked():
     def model(name, milliseconds, engine, accuracy):
         figure = SimpleNamespace(key=("test", "accuracy"), value=accuracy)
-        costs = SimpleNamespace(evaluation_ms=milliseconds, evaluation_engine=engine)
-        return SimpleNamespace(card=SimpleNamespace(name=name), costs=costs, figures=lambda protocol: [figure])
+        return SimpleNamespace(
+            card=SimpleNamespace(name=name),
+            figures=lambda protocol: [figure],
+            latency=lambda protocol: (milliseconds, engine),
+            other_run=lambda protocol: "",
+        )
 
     models = [
         model("a", 49.0, "openvino", 0.87),

@@ -31,7 +31,7 @@ def disagreements(request: SignedInRequest) -> HttpResponse:
         "other": other,
     }
     if base is not None and other is not None:
-        protocols = [name for name in protocols_of([base]) if name in other.evaluations]
+        protocols = [name for name in protocols_of([base]) if all(m.has_predictions(name) for m in (base, other))]
         wanted = request.GET.get("protocol", "")
         protocol = wanted if wanted in protocols else next(iter(protocols), "")
         context |= {"protocols": protocols, "protocol": protocol}

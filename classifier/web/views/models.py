@@ -36,8 +36,9 @@ def models(request: SignedInRequest) -> HttpResponse:
     protocol = _chosen(request, "protocol", protocols)
     part = _chosen(request, "set", list(model_tables.CURVE_PARTS))
     measured = [model for model in found if protocol in model.evaluations]
-    base = next((model for model in measured if model.card.name == request.GET.get("base")), None)
-    base = base or (measured[0] if measured else None)
+    comparable = [model for model in measured if model.has_predictions(protocol)]
+    base = next((model for model in comparable if model.card.name == request.GET.get("base")), None)
+    base = base or (comparable[0] if comparable else None)
     context = {
         "models": found,
         "damaged": model_cards()[1],
@@ -50,9 +51,11 @@ def models(request: SignedInRequest) -> HttpResponse:
         "figure_rows": model_tables.figure_rows(measured, protocol=protocol),
         "set_rows": model_tables.figure_rows(measured, protocol=protocol, by_set=True),
         "outdated": [model for model in measured if model.is_outdated(protocol)],
-        "leaky": [model for model in measured if model.trained_under() not in ("", protocol)],
+        "other_runs": _other_runs(measured, protocol=protocol),
+        "leaky": [m for m in measured if not m.other_run(protocol) and m.trained_under() not in ("", protocol)],
         "base": base,
-        "comparisons": [] if base is None else _comparisons(base, measured, protocol=protocol),
+        "comparable": comparable,
+        "comparisons": [] if base is None else _comparisons(base, comparable, protocol=protocol),
         "charts": model_tables.curve_charts(measured, protocol=protocol, part=part),
         "pareto": model_tables.pareto_points(measured, protocol=protocol),
     }
@@ -74,6 +77,8 @@ def model(request: SignedInRequest, name: str) -> HttpResponse:
             "columns": [shown],
             "version": shown.measured_version(protocol),
             "outdated": shown.is_outdated(protocol),
+            "other_runs": _other_runs([shown], protocol=protocol),
+            "has_predictions": shown.has_predictions(protocol),
             "figure_rows": model_tables.figure_rows([shown], protocol=protocol),
             "set_rows": model_tables.figure_rows([shown], protocol=protocol, by_set=True),
             "finding_rows": model_tables.finding_rows(evaluation),
@@ -150,6 +155,20 @@ def _chosen(request: SignedInRequest, parameter: str, known: list[str]) -> str:
     """Return the value of a parameter if it is known, else the first known one; "" if there is none."""
     wanted = request.GET.get(parameter, "")
     return wanted if wanted in known else next(iter(known), "")
+
+
+def _other_runs(models: list[ComparedModel], *, protocol: str) -> list[dict[str, str]]:
+    """Return the models whose figures are those of a run that is not shipped, with the run."""
+    return [
+        {
+            "model": model.card.name,
+            "run": run,
+            "version": model.measured_version(protocol),
+            "date": str(model.evaluations[protocol].figures.get("date", "")),
+        }
+        for model in models
+        if (run := model.other_run(protocol))
+    ]
 
 
 def _comparisons(base: ComparedModel, others: list[ComparedModel], *, protocol: str) -> list[dict[str, Any]]:
