@@ -35,8 +35,9 @@ def fetch(sql: str, values: Values) -> list[tuple[Any, ...]]:
 
 
 def moment(stored: datetime | str) -> datetime:
-    """Return a time as it is read from the database: SQLite has it as text, in UTC and without saying so."""
-    return datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
+    """Return a time as it is read from the database: SQLite has it in UTC without saying so, sometimes as text."""
+    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def contains(column: str, word: str, values: Values) -> str:
