@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from classifier.models import lengths
+from classifier.models import User, lengths
+from classifier.web.kept_entry import forget_entry_of_others
 
 # Letters that look alike in two alphabets would let one person impersonate another.
 USER_NAME = re.compile(r"[A-Za-z0-9@.+_-]+")
@@ -33,6 +34,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return whether people may create their own accounts."""
         return bool(settings.SIGN_UP)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Sign a person in. The session may hold a form that somebody else had entered."""
+        super().login(request, user)
+        forget_entry_of_others(request)
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
         """Return the user name; reject one that could be mistaken for another by its letters or their case."""

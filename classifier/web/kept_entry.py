@@ -1,10 +1,15 @@
 """Keep what a person wrote about a scan in a session that had ended, until they have signed in again."""
 
+from typing import TypeVar
+
+from django import forms
 from django.http import HttpRequest
 
+AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
+
 KEY = "kept_entry"
-TEXTS = ("comment", "impression")
-"""Fields of the forms that are kept: reviews and reports."""
+TEXTS = ("comment", "impression", "text", "notes")
+"""Fields of the forms that are kept: reviews, reports and their templates, addenda, and notes about a scan."""
 AUTHOR = "entered_by"
 """Field with the key of the person who had opened the form. On a shared workstation somebody else may sign in next, and
 must not read it: a first read would no longer be blind."""
@@ -28,8 +33,25 @@ def take_entry(request: HttpRequest) -> dict[str, str] | None:
     if kept is None:
         return None
     fields: dict[str, str] = kept["fields"]
-    is_own = fields[AUTHOR] == str(request.user.pk)
+    is_own = _is_own(request)
     if is_own and kept["path"] != request.path:
         return None
     del request.session[KEY]
     return fields if is_own else None
+
+
+def forget_entry_of_others(request: HttpRequest) -> None:
+    """Remove what somebody else than the person who has just signed in had entered."""
+    if KEY in request.session and not _is_own(request):
+        del request.session[KEY]
+
+
+def _is_own(request: HttpRequest) -> bool:
+    return bool(request.session[KEY]["fields"][AUTHOR] == str(request.user.pk))
+
+
+def given_back(form: AnyForm) -> AnyForm:
+    """Return a form that holds a kept entry, with a sentence that says why it is filled in."""
+    form.full_clean()
+    form.add_error(None, SESSION_ENDED)
+    return form

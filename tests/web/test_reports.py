@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from classifier.models import Batch, BatchFile, Report, ReportArchive, ReportTemplate, Scan, SignedReport
 from classifier.reports.pdf import PdfFailed, PdfTimeout, for_pages
+from classifier.web.kept_entry import KEY
+from tests.factories import PASSWORD
 from tests.reports.conftest import signed_report
 
 TEXTS = {"findings": "A mass.", "impression": "Meningioma.", "recommendation": ""}
@@ -60,6 +62,38 @@ def test_a_report_that_was_sent_after_the_session_had_ended_is_kept(scan, owner,
     assert "Your session had ended, so nothing was recorded yet." in page
     assert "Typed for half an hour." in page
     assert "Typed for half an hour." not in client.get(compose(scan)).content.decode()
+
+
+@pytest.mark.parametrize("form", ["addendum", "new template", "template", "notes"])
+def test_a_form_that_was_sent_after_the_session_had_ended_is_given_back_to_its_author(
+    scan, owner, teammate, browse, form
+) -> None:
+    template = ReportTemplate.objects.create(owner=owner, name="MR")
+    signed = signed_report(scan, owner)
+    typed = "Typed before lunch."
+    address, fields = {
+        "addendum": (reverse("web:report_addendum", args=[signed.pk]), {"text": typed, "seen": 0}),
+        "new template": (reverse("web:report_templates"), {"name": "CT", "impression": typed}),
+        "template": (reverse("web:report_template", args=[template.pk]), {"name": "MR", "impression": typed}),
+        "notes": (reverse("web:scan_edit", args=[scan.pk]), {"notes": typed}),
+    }[form]
+    colleague = browse()
+    for client in (colleague, own := browse()):
+        sign_in = client.post(address, fields | {"entered_by": owner.pk}).url
+        assert sign_in.startswith("/accounts/login/")
+    answer = colleague.post(sign_in, {"login": teammate.username, "password": PASSWORD}, follow=True)
+    assert typed not in answer.content.decode()
+    assert KEY not in colleague.session
+
+    own.force_login(owner)
+    answer = own.get(address)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "Your session had ended, so nothing was recorded yet." in page
+    assert typed in page
+    assert f'name="entered_by" value="{owner.pk}"' in page
+    # Once.
+    assert typed not in own.get(address, follow=True).content.decode()
 
 
 def test_a_template_fills_what_is_empty(scan, owner, browse) -> None:

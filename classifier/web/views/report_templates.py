@@ -11,6 +11,7 @@ from classifier.selectors.report import can_change_template, report_templates
 from classifier.services.errors import ServiceError
 from classifier.services.report_template import CHANGE_REFUSED, FIELDS, delete_template, save_template
 from classifier.web.http import SignedInRequest
+from classifier.web.kept_entry import given_back, take_entry
 from classifier.web.report_forms import TemplateForm
 
 
@@ -18,7 +19,9 @@ from classifier.web.report_forms import TemplateForm
 def template_list(request: SignedInRequest) -> HttpResponse:
     """List the templates that the user can use, and add one."""
     form = TemplateForm(request.POST or None, user=request.user)
-    if form.is_valid():
+    if request.method != "POST" and (entered := take_entry(request)) is not None:
+        form = given_back(TemplateForm(entered, user=request.user))
+    elif form.is_valid():
         try:
             made = save_template(
                 None, by=request.user, name=form.cleaned_data["name"], team=form.cleaned_data["team"], texts=form.texts
@@ -45,7 +48,9 @@ def template_edit(request: SignedInRequest, template_id: int) -> HttpResponse:
         messages.success(request, f"The template “{template.name}” was deleted.")
         return redirect("web:report_templates")
     form = TemplateForm(request.POST or None, user=request.user, template=template)
-    if form.is_valid():
+    if request.method != "POST" and (entered := take_entry(request)) is not None:
+        form = given_back(TemplateForm(entered, user=request.user, template=template))
+    elif form.is_valid():
         try:
             save_template(
                 template, by=request.user, name=form.cleaned_data["name"], team=template.team, texts=form.texts
@@ -61,4 +66,5 @@ def template_edit(request: SignedInRequest, template_id: int) -> HttpResponse:
 def _page(request: SignedInRequest, form: TemplateForm, template: ReportTemplate | None) -> HttpResponse:
     rows = [(row, can_change_template(request.user, row)) for row in report_templates(request.user)]
     context = {"form": form, "template": template, "templates": rows, "fields": FIELDS.items()}
-    return render(request, "reports/templates.html", context, status=400 if form.errors else 200)
+    refused = request.method == "POST" and form.errors
+    return render(request, "reports/templates.html", context, status=400 if refused else 200)

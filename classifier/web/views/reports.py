@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.assistant.report_section import choices
 from classifier.models import Report, Scan, SignedReport, lengths
@@ -32,7 +32,7 @@ from classifier.services.report import add_addendum, delete_draft, save_draft, s
 from classifier.services.report_template import filled_texts
 from classifier.text_changes import changes
 from classifier.web.http import SignedInRequest, scan_or_404
-from classifier.web.kept_entry import SESSION_ENDED, take_entry
+from classifier.web.kept_entry import given_back, take_entry
 from classifier.web.report_forms import AddendumForm, ReportForm, VerifyForm
 
 # Newer ones are what people look for; the scan's page leads to the rest.
@@ -61,10 +61,7 @@ def report_compose(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     draft = draft_of(request.user, scan)
     if request.method != "POST":
         entered = take_entry(request)
-        form = initial_form(request, scan, draft) if entered is None else ReportForm(entered)
-        if form.is_bound:
-            form.full_clean()
-            form.add_error(None, SESSION_ENDED)
+        form = initial_form(request, scan, draft) if entered is None else given_back(ReportForm(entered))
         return compose_page(request, scan, draft, form)
     if request.POST.get("action") == "delete" and draft is not None:
         delete_draft(draft, by=request.user)
@@ -126,10 +123,14 @@ def report(request: SignedInRequest, report_id: UUID) -> HttpResponse:
     return _signed_page(request, signed, AddendumForm())
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def report_addendum(request: SignedInRequest, report_id: UUID) -> HttpResponse:
     """Add to a signed report."""
     signed = signed_report_or_404(request, report_id)
+    if request.method != "POST":
+        # The sign-in page leads here after a session that ended.
+        entered = take_entry(request)
+        return redirect(signed) if entered is None else _signed_page(request, signed, given_back(AddendumForm(entered)))
     form = AddendumForm(request.POST)
     if form.is_valid():
         try:

@@ -16,7 +16,7 @@ from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, ServiceError
 from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.web.http import SignedInRequest
-from classifier.web.kept_entry import SESSION_ENDED, take_entry
+from classifier.web.kept_entry import given_back, take_entry
 from classifier.web.reading_forms import DiagnosisForm, ImpressionForm, ReadingForm, ReviewForm
 from classifier.web.views.scans import scan_page
 
@@ -107,9 +107,7 @@ def _record(
         # The sign-in page leads here after a session that ended.
         if not form.is_bound:
             return redirect(shown)
-        form.full_clean()
-        form.add_error(None, SESSION_ENDED)
-        return scan_page(request, shown, bound=form)
+        return scan_page(request, shown, bound=given_back(form))
     if not form.is_valid():
         return scan_page(request, shown, bound=form, status=400)
     values = form.statement()

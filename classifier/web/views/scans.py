@@ -28,6 +28,7 @@ from classifier.web.confirm import ask, is_confirmed
 from classifier.web.forms import ScanFieldsForm
 from classifier.web.http import SignedInRequest, analysis_or_404, scan_or_404
 from classifier.web.input_check import described
+from classifier.web.kept_entry import given_back, take_entry
 from classifier.web.progress import progress_of
 from classifier.web.reading import reading_of
 from classifier.web.reading_forms import ReadingForm
@@ -154,9 +155,11 @@ def analysis_cancel(request: SignedInRequest, analysis_id: UUID) -> HttpResponse
 def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
     """Change patient reference, notes, and team."""
     shown = _changeable_scan(request, scan_id)
-    data = request.POST if request.method == "POST" else None
+    data = request.POST if request.method == "POST" else take_entry(request)
     form = ScanFieldsForm(data, initial=_fields(shown), user=request.user, shared_with=shown.team)
-    if form.is_valid():
+    if request.method != "POST":
+        form = given_back(form) if form.is_bound else form
+    elif form.is_valid():
         try:
             update_scan(
                 shown,
@@ -171,7 +174,8 @@ def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return redirect(shown)
-    return render(request, "web/scan_edit.html", {"scan": shown, "form": form}, status=400 if form.errors else 200)
+    status = 400 if request.method == "POST" and form.errors else 200
+    return render(request, "web/scan_edit.html", {"scan": shown, "form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
