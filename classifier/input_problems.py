@@ -6,7 +6,7 @@ from typing import Any
 TURNED, CROPPED, MARKED, MARKED_HEAD, BLANKED = "turned", "cropped", "marked", "marked_head", "blanked"
 DARK, SMALL, EDGE = "dark", "small", "edge"
 
-BLOCKING: frozenset[str] = frozenset((TURNED, CROPPED))
+BLOCKING: frozenset[str] = frozenset((TURNED, CROPPED, EDGE))
 """Problems that change the network's answer: it is withheld until a person confirms that the image is right."""
 
 SENTENCES: dict[str, str] = {
@@ -18,13 +18,14 @@ SENTENCES: dict[str, str] = {
     BLANKED: "Text or markings outside the head were blanked out before the image was stored.",
     DARK: "The image is very dark. Export it with the usual window.",
     SMALL: "The image is very small. Export the slice at its full size.",
-    EDGE: "The slice is at the edge of the head and shows little brain.",
+    EDGE: "The slice is at the edge of the head and shows little brain. Upload a slice through the brain.",
 }
 """Every code with its sentence."""
 
 WITHHELD: dict[str, str] = {
     TURNED: "Check the image first: it looks turned",
     CROPPED: "Check the image first: the head is cut off",
+    EDGE: "At the edge of the head: too little brain to judge",
 }
 """Sentences shown in place of a withheld answer."""
 

@@ -192,7 +192,7 @@ def short_sentence(result: Result | None) -> str:
     if not result.outcome:
         return "Ready for your first read"
     if result.outcome == Outcome.NOT_BRAIN_MRI and EDGE in result.input_codes:
-        return "At the edge of the head: too little brain to judge"
+        return WITHHELD[EDGE]
     if result.outcome == Outcome.NOT_BRAIN_MRI:
         return "This does not look like a brain MR image"
     if result.outcome == Outcome.UNCERTAIN:

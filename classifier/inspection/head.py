@@ -17,6 +17,9 @@ CUT_SHARE: Final = 0.3
 """Share of the head's width on an edge from which the head counts as cut off there."""
 CUT_PIXELS: Final = 0.16
 """The same as a share of the image's side, so that a small contact does not count."""
+SPECK: Final = 4.0
+"""Brightness of a pixel, in units of bright tissue, from which that tissue is no tissue: what is bright fills less than
+1% of the image, as in the outermost slices. No head has such a pixel."""
 VERTEX_SHARE: Final = 0.5
 """Share of the head's width at the top from which it counts as cut off there, if the only other side is the bottom: in
 a tight field of view the neck leaves the image below, and the vertex touches its upper edge."""
@@ -41,6 +44,10 @@ def find_head(small: npt.NDArray[np.float32]) -> Head:
     Args:
         small: float32 `(SMALL_SIDE, SMALL_SIDE)`, from `normalized` without black sides.
     """
+    brightest = float(small.max())
+    if brightest > SPECK:
+        # What would count as bright is the noise of the background.
+        return Head(area=float((small > 0.15 * brightest).mean()), cut=())
     bright = small > 0.15
     mask = _between(bright, axis=0) & _between(bright, axis=1)
     rows, columns = mask.any(axis=1).sum(), mask.any(axis=0).sum()

@@ -130,3 +130,12 @@ def test_a_slice_with_little_head_is_at_the_edge():
     rows, columns = np.ogrid[:256, :256]
     image[(rows - 128) ** 2 + (columns - 128) ** 2 < 30**2] = 180
     assert EDGE in codes(image)
+
+
+def test_a_slice_with_a_sliver_of_the_ear_is_at_the_edge_and_not_cut_off():
+    """The noise of the background must not count as a head that fills the image."""
+    image = np.random.default_rng(1).integers(12, 28, (256, 256)).astype(np.uint8)
+    image[120:150, 140:150] = 255
+    found = codes(image)
+    assert EDGE in found
+    assert CROPPED not in found

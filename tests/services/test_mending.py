@@ -14,6 +14,7 @@ from classifier.input_problems import SENTENCES
 from classifier.intake import read_canonical
 from classifier.models import Event, Scan
 from classifier.selectors.scan import get_scan, visible_scans
+from classifier.models.scan_index import Facet
 from classifier.services import mending
 from classifier.services.errors import Conflict, NotAllowed
 from classifier.services.scan import submit_scan
@@ -53,6 +54,16 @@ def test_a_confident_answer_is_withheld_until_somebody_accepts_the_image(turned_
 
 
 def test_lists_say_the_same_as_the_page(turned_scan, owner, browse):
+def test_an_answer_about_a_slice_at_the_end_of_the_stack_is_withheld(owner):
+    scan = make_scan(owner, input_problems=[{"code": "edge", "detail": ""}])
+    make_analysis(scan, state="succeeded")
+    shown = get_scan(owner, scan.pk)
+    assert wording.sentence(shown.current_analysis) == "At the edge of the head: too little brain to judge"
+    assert wording.withheld(shown.current_analysis)
+    scan.refresh_from_db()
+    assert Facet.parse(scan.facet).result == "withheld"
+
+
     page = browse(owner).get("/scans/").content.decode()
     assert "Check the image first" in page
     assert [wording.withheld(scan.current_analysis) for scan in visible_scans(owner)] == [True]
