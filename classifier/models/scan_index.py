@@ -4,12 +4,13 @@ The database's triggers write these rows in the transaction of the scan's or the
 (`classifier.models.derived`), so that no code can forget it. `manage.py check_counts` verifies and repairs them.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db import models
 
-from classifier.findings import ANSWERS, Outcome
+from classifier.findings import ANSWERS, READINGS, Outcome
 
 WAITING = "waiting"
 """Result of a scan whose current analysis is queued or running."""
@@ -20,6 +21,9 @@ WITHHELD = "withheld"
 SUCCEEDED: tuple[str, ...] = (*ANSWERS, Outcome.UNCERTAIN, Outcome.NOT_BRAIN_MRI, WITHHELD)
 """Results of scans whose current analysis has succeeded."""
 
+READING_CODES: dict[str, str] = {name: name[0] for name in READINGS}
+"""A letter for each reading, to write several in few characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facet:
@@ -29,7 +33,7 @@ class Facet:
         model: name of the model of the current analysis.
         result: the finding, or the outcome without a finding, of the current analysis; "withheld" if its answer is
             withheld; else "waiting", "failed" or "cancelled"; "" without an analysis.
-        reviewed: `Scan.reviewed_finding`.
+        reviewed: what readers say, see `written`; "" if nobody says anything.
     """
 
     model: str
@@ -47,9 +51,22 @@ class Facet:
         return f"{self.model}|{self.result}|{self.reviewed}"
 
     @property
+    def readings(self) -> tuple[str, ...]:
+        """What readers say: the newest confirmed diagnosis, and the newest review of each reader."""
+        if self.reviewed in READINGS:
+            return (self.reviewed,)
+        return tuple(name for name, code in READING_CODES.items() if code in self.reviewed)
+
+    @property
     def succeeded(self) -> bool:
         """Whether there is a result."""
         return self.result in SUCCEEDED
+
+
+def written(readings: Collection[str]) -> str:
+    """Return readings as `Facet.reviewed` has them: one in full, several by letters in the order of `READINGS`."""
+    found = [name for name in READINGS if name in readings]
+    return found[0] if len(found) == 1 else "".join(READING_CODES[name] for name in found)
 
 
 class ScanCount(models.Model):

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import make_aware
 
 from classifier.findings import ANSWERS, Outcome
-from classifier.models import Analysis, Scan, Team, User, lengths, scan_index
+from classifier.models import Analysis, Review, Scan, Team, User, lengths, scan_index
 from classifier.models.review import READING_CHOICES
 from classifier.models.scan_index import SUCCEEDED, WAITING, Facet
 from classifier.models.sealing import OPEN, WITHHELD
@@ -55,7 +55,7 @@ class ScanFilter(django_filters.FilterSet):
     # A filter on a result that is closed to the person, or withheld, would reveal it.
     def filter_finding(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
         """Keep scans of which the analysis, a review, or a confirmed diagnosis says so."""
-        said = (Q(current_analysis__finding=value) & ~WITHHELD) | Q(reviewed_finding=value)
+        said = (Q(current_analysis__finding=value) & ~WITHHELD) | read_as(value)
         return queryset.filter(OPEN, said)
 
     def filter_outcome(self, queryset: QuerySet[Scan], name: str, value: str) -> QuerySet[Scan]:
@@ -104,7 +104,7 @@ def criteria_of(values: Mapping[str, Any]) -> Criteria:
     model, team = (values.get("model") or "").strip(), values.get("team")
     conditions: list[Callable[[Facet], bool]] = []
     if finding:
-        conditions.append(lambda facet: finding in (facet.result, facet.reviewed))
+        conditions.append(lambda facet: finding == facet.result or finding in facet.readings)
     if outcome:
         conditions.append(lambda facet: outcome == outcome_of(facet))
     if state:
@@ -121,6 +121,18 @@ def criteria_of(values: Mapping[str, Any]) -> Criteria:
         since=beginning_of(values.get("uploaded_after")),
         until=end_of(values.get("uploaded_before")),
         words=tuple((values.get("text") or "").split()),
+    )
+
+
+def read_as(finding: str) -> Q:
+    """Return the condition that the newest diagnosis of a scan, or the newest review of any of its readers, says so."""
+    later = Review.objects.filter(
+        Q(created_at__gt=OuterRef("created_at")) | Q(created_at=OuterRef("created_at"), pk__gt=OuterRef("pk")),
+        scan=OuterRef("scan"),
+        reviewer=OuterRef("reviewer"),
+    )
+    return Q(reviewed_finding=finding) | Exists(
+        Review.objects.filter(~Exists(later), scan=OuterRef("pk"), finding=finding)
     )
 
 

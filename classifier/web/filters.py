@@ -12,7 +12,7 @@ from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, READING
 from classifier.models import Analysis, Scan, scan_index
 from classifier.models.scan_index import SUCCEEDED
 from classifier.models.sealing import OPEN, WITHHELD
-from classifier.selectors.history import ScanFilter
+from classifier.selectors.history import ScanFilter, read_as
 from classifier.selectors.lists.criteria import Criteria
 from classifier.web.forms import style
 from classifier.web.widgets import PlainSelect
@@ -21,7 +21,7 @@ from classifier.wording import SEALED
 MINE = "mine"
 NO_TEAM = 0
 REVIEWED = "reviewed-"
-"""Before a finding: scans that a reader has reviewed as it, or whose confirmed diagnosis it is."""
+"""Before a finding: scans that any reader's newest review says it of, or whose confirmed diagnosis it is."""
 
 RESULTS: dict[str, Q] = {
     **{
@@ -34,7 +34,7 @@ RESULTS: dict[str, Q] = {
     SEALED: ~OPEN & Q(current_analysis__state=Analysis.State.SUCCEEDED),
     "waiting": Q(current_analysis__state__in=Analysis.ACTIVE),
     "failed": Q(current_analysis__state__in=(Analysis.State.FAILED, Analysis.State.CANCELLED)),
-    **{REVIEWED + name: OPEN & Q(reviewed_finding=name) for name in READINGS},
+    **{REVIEWED + name: OPEN & read_as(name) for name in READINGS},
 }
 """Each choice as a filter. The statistics count those of the network, and each count links to exactly its scans."""
 
@@ -95,7 +95,7 @@ class HistoryFilter(ScanFilter):
         elif result.startswith(REVIEWED):
             finding = result.removeprefix(REVIEWED)
             criteria = replace(
-                criteria, open_only=True, facets=(*criteria.facets, lambda facet: facet.reviewed == finding)
+                criteria, open_only=True, facets=(*criteria.facets, lambda facet: finding in facet.readings)
             )
         elif result:
             names = ("failed", "cancelled") if result == "failed" else (result,)

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from classifier.findings import ANSWERS, Outcome
+from classifier.findings import ANSWERS, READINGS, Outcome
 from classifier.models import Analysis, Batch, BatchFile, Impression, Membership, Review, Scan, ScanCount, Team, User
 from classifier.selectors.batch import BatchList, batch_counts, batch_entries, counts_of_batches, visible_batches
 from classifier.selectors.history import dashboard
@@ -67,9 +67,12 @@ def _scan(rng: random.Random, owner: User, team: Team | None, at: datetime, read
         number = Impression.objects.filter(reader=reader).count() + 1
         Impression.objects.create(scan=scan, reader=reader, number=number, finding="glioma", certainty="low", hash="0")
     if rng.random() < 0.2 and scan.current_analysis:
-        Review.objects.create(
-            scan=scan, analysis=scan.current_analysis, reviewer=owner, number=1, verdict="agree", certainty="low"
-        )
+        for number, reviewer in enumerate(rng.choice(([owner], [owner, reader], [owner, reader, owner])), 1):
+            finding = rng.choice(("", *READINGS))
+            Review.objects.create(
+                scan=scan, analysis=scan.current_analysis, reviewer=reviewer, number=number, verdict="agree",
+                finding=finding, certainty="low",
+            )  # fmt: skip
 
 
 def _analysis(rng: random.Random, scan: Scan, state: str, at: datetime) -> None:

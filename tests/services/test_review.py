@@ -14,6 +14,7 @@ from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, Invalid, NotAllowed, Sealed
 from classifier.services.review import first_broken_link, record_diagnosis, record_impression, submit_review
 from classifier.services.scan import delete_scan
+from classifier.services.scan_counts import check_counts
 from tests.factories import make_analysis, make_scan
 
 CERTAIN = {"certainty": "high"}
@@ -184,3 +185,20 @@ def test_deleting_a_scan_deletes_what_was_said_about_it(team_scan, owner) -> Non
     assert not any(model.objects.exists() for model in (Review, Impression, Diagnosis))
     with pytest.raises(Conflict, match="deleted"):
         submit_review(analysis, by=owner, verdict="agree", **CERTAIN)
+
+
+def test_history_finds_what_any_reader_says_now(team_scan, owner, teammate, browse) -> None:
+    submit_review(the_analysis(team_scan, teammate), by=teammate, verdict="correct", finding="pituitary", **CERTAIN)
+    submit_review(the_analysis(team_scan, teammate), by=teammate, verdict="correct", finding="glioma", **CERTAIN)
+    submit_review(the_analysis(team_scan, owner), by=owner, verdict="agree", **CERTAIN)
+
+    def finds(**query: str) -> bool:
+        return str(team_scan.pk) in browse(owner).get("/scans/", query).content.decode()
+
+    assert finds(result="reviewed-glioma")
+    assert finds(result="reviewed-meningioma")
+    assert not finds(result="reviewed-pituitary")
+    record_diagnosis(team_scan, by=owner, finding="tumor", source="histology", confirmed_on=date(2026, 1, 2))
+    assert finds(result="reviewed-tumor")
+    assert finds(result="reviewed-glioma")
+    assert check_counts().is_clean

@@ -33,7 +33,7 @@ from classifier.models import (
 from classifier.models.append_only import install_triggers, remove_triggers
 from classifier.models.derived.counts import rebuild_counts
 from classifier.models.derived.texts import rebuild_texts
-from classifier.models.scan_index import Facet
+from classifier.models.scan_index import Facet, written
 from classifier.services.review import impression_hash
 
 EMAIL_DOMAIN = "seed.invalid"
@@ -161,11 +161,13 @@ class Installation:
                     self._analysis(self._uuid(), scan, owner, f"{settings.MODEL}-1", story.answer_of(rng), at)
                 )
             rows[Analysis].append(self._analysis(analysis, scan, owner, model, answer, at))
-            reviewed = self._statements(rows, scan, analysis, answer, at, readers, sealed=self._is_sealed(session, at))
+            reviewed, readings = self._statements(
+                rows, scan, analysis, answer, at, readers, sealed=self._is_sealed(session, at)
+            )
             rows[Scan].append((
                 *(scan, owner, team, session.patient_reference, story.notes_of(rng)),
                 *("seed/image.png", "seed/thumbnail.png", image["width"], image["height"], digest),
-                *("JPEG", "", "", reviewed, str(Facet(model, answer.result, reviewed)), at, analysis),
+                *("JPEG", "", "", reviewed, str(Facet(model, answer.result, written(readings))), at, analysis),
                 [],
             ))  # fmt: skip
             if batch is not None:
@@ -203,11 +205,11 @@ class Installation:
         readers: list[int],
         *,
         sealed: bool,
-    ) -> str:
-        """Add impressions, reviews, and diagnoses of a scan. Return its reviewed finding."""
+    ) -> tuple[str, set[str]]:
+        """Add impressions, reviews, and diagnoses of a scan. Return its reviewed finding, and all that readers say."""
         rng = self._rng
         if answer.state != "succeeded":
-            return ""
+            return "", set()
         reviewed, said = "", answer.finding or rng.choice(ANSWERS)
         if sealed and rng.random() < story.READ:
             self._read(rows, scan, rng.choice(readers), said, at + timedelta(minutes=5))
@@ -219,11 +221,12 @@ class Installation:
             rows[Review].append(
                 (self._uuid(), scan, analysis, reviewer, 1, verdict, reviewed, Certainty.MEDIUM.value, "", later)
             )
+        readings = {reviewed}
         if rng.random() < story.DIAGNOSED:
             reviewed, later = said, at + timedelta(days=9)
             recorder = self._users[rng.choice(readers)].pk
             rows[Diagnosis].append((self._uuid(), scan, recorder, said, "histology", later.date(), "", later))
-        return reviewed
+        return reviewed, readings | {reviewed}
 
     def _read(
         self, rows: dict[Any, list[tuple[Any, ...]]], scan: UUID, reader: int, finding: str, at: datetime

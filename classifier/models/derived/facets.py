@@ -3,6 +3,7 @@
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from classifier.input_problems import BLOCKING
+from classifier.models.scan_index import READING_CODES
 
 FACET_COLUMNS = "facet, current_analysis_id, reviewed_finding, input_problems, input_accepted_at"
 """Columns of a scan whose change changes its facet."""
@@ -18,7 +19,7 @@ def result_of(row: str) -> str:
 
 
 def facet_of(scan: str) -> str:
-    """Return the expression of a scan's facet: model, result, and reviewed finding.
+    """Return the expression of a scan's facet: model, result, and what readers say.
 
     An answer that the input check withholds is not a result: lists, filters, and counts must not reveal it.
     """
@@ -27,7 +28,29 @@ def facet_of(scan: str) -> str:
     result = f"CASE WHEN {withheld} THEN 'withheld' ELSE {result_of('a')} END"
     return (
         f"(coalesce((SELECT a.model_name || '|' || {result} FROM classifier_analysis a "
-        f"WHERE a.id = {scan}.current_analysis_id), '|') || '|' || {scan}.reviewed_finding)"
+        f"WHERE a.id = {scan}.current_analysis_id), '|') || '|' || {_readings_of(scan)})"
+    )
+
+
+def _readings_of(scan: str) -> str:
+    """Return the expression of the reviewed finding of a scan, and of the newest review of each reader.
+
+    `classifier.models.scan_index.written` writes the same. Most scans have no review: that is asked first.
+    """
+    newer = (
+        "EXISTS (SELECT 1 FROM classifier_review n WHERE n.scan_id = r.scan_id AND n.reviewer_id = r.reviewer_id "
+        "AND (n.created_at > r.created_at OR (n.created_at = r.created_at AND n.id > r.id)))"
+    )
+    codes = " || ".join(
+        f"CASE WHEN {scan}.reviewed_finding = '{name}' OR EXISTS (SELECT 1 FROM classifier_review r "
+        f"WHERE r.scan_id = {scan}.id AND r.finding = '{name}' AND NOT {newer}) THEN '{code}' ELSE '' END"
+        for name, code in READING_CODES.items()
+    )
+    in_full = " ".join(f"WHEN '{code}' THEN '{name}'" for name, code in READING_CODES.items())
+    return (
+        f"CASE WHEN EXISTS (SELECT 1 FROM classifier_review v WHERE v.scan_id = {scan}.id) "
+        f"THEN (SELECT CASE c.codes {in_full} ELSE c.codes END FROM (SELECT {codes} AS codes) c) "
+        f"ELSE {scan}.reviewed_finding END"
     )
 
 

@@ -14,6 +14,7 @@ TRIGGERS = (
     ("classifier_scan", "derive_text_delete"),
     ("classifier_analysis", "derive_insert"),
     ("classifier_analysis", "derive_update"),
+    ("classifier_review", "derive_review"),
 )
 
 
@@ -44,6 +45,7 @@ def trigger_statements() -> list[str]:
         "derive_scan_text_delete": f"{drop_text} RETURN NULL;",
         # The scan's own trigger computes the facet.
         "derive_analysis": "UPDATE classifier_scan SET facet = '' WHERE current_analysis_id = NEW.id; RETURN NULL;",
+        "derive_review": "UPDATE classifier_scan SET facet = '' WHERE id = NEW.scan_id; RETURN NULL;",
     }
     scan, analysis = "ON classifier_scan", "ON classifier_analysis"
     moved = (
@@ -74,13 +76,14 @@ def trigger_statements() -> list[str]:
             f"({result_of('OLD')} <> {result_of('NEW')} OR OLD.model_name <> NEW.model_name)",
             "derive_analysis",
         ),
+        "derive_review": ("AFTER INSERT ON classifier_review FOR EACH ROW", "derive_review"),
     }
     statements = [
         f"CREATE OR REPLACE FUNCTION classifier_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
         for name, body in functions.items()
     ]
     for name, (event, function) in triggers.items():
-        table = "classifier_analysis" if "classifier_analysis" in event else "classifier_scan"
+        table = {trigger: table for table, trigger in TRIGGERS}[name]
         statements.append(f"DROP TRIGGER IF EXISTS {name} ON {table}")
         statements.append(f"CREATE TRIGGER {name} {event} EXECUTE FUNCTION classifier_{function}()")
     return statements

@@ -12,6 +12,7 @@ TRIGGERS = (
     ("classifier_scan", "classifier_scan_derive_delete"),
     ("classifier_analysis", "classifier_analysis_derive_insert"),
     ("classifier_analysis", "classifier_analysis_derive_update"),
+    ("classifier_review", "classifier_review_derive_insert"),
     ("classifier_scantext", "classifier_scantext_insert"),
     ("classifier_scantext", "classifier_scantext_delete"),
 )
@@ -54,6 +55,10 @@ def trigger_statements() -> list[str]:
             f"AFTER UPDATE OF state, outcome, finding, model_name ON {analysis} "
             f"WHEN {result_of('OLD')} <> {result_of('NEW')} OR OLD.model_name <> NEW.model_name",
             f"{set_facet} current_analysis_id = NEW.id;",
+        ),
+        "classifier_review_derive_insert": (
+            "AFTER INSERT ON classifier_review",
+            f"{set_facet} id = NEW.scan_id;",
         ),
         "classifier_scantext_insert": (
             "AFTER INSERT ON classifier_scantext",

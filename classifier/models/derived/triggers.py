@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from classifier.models.derived import postgresql, sqlite
 from classifier.models.derived.texts import FTS
 
-TABLES = ("classifier_scan", "classifier_analysis", "classifier_scancount", "classifier_scantext")
+TABLES = ("classifier_scan", "classifier_analysis", "classifier_review", "classifier_scancount", "classifier_scantext")
 
 
 def install_derived_triggers(connection: BaseDatabaseWrapper) -> None:
