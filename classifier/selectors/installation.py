@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from classifier.models import Installation
+
+NO_MAIL_SERVER = ("django.core.mail.backends.console.EmailBackend", "django.core.mail.backends.dummy.EmailBackend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,11 @@ class LastBackup:
     path: str
     scans: int
     missing: int
+
+
+def sends_email() -> bool:
+    """Return whether e-mails reach people. Without `EMAIL_URL` they are written to the server's log."""
+    return settings.EMAIL_BACKEND not in NO_MAIL_SERVER
 
 
 def last_backup() -> LastBackup | None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from classifier.events import Kind
 from classifier.models import Analysis, Batch, BatchFile, Event, Notification, ReportArchive, Scan, User
 from classifier.notification_choices import EMAIL, PAGE, wants, wants_any
+from classifier.selectors.installation import sends_email
 from classifier.services.event_reader import read_events
 
 logger = structlog.get_logger(__name__)
@@ -83,13 +84,18 @@ def _new(recipient: User, kind: Notification.Kind, event: Event, **fields: Any) 
         actor_id=event.actor_id,
         published_at=now,
         email_due_at=_email_due(recipient, kind, now),
-        on_page=wants(recipient, kind, PAGE),
+        on_page=_on_page(recipient, kind),
         **fields,
     )
 
 
 def _email_due(user: User, kind: str, now: datetime) -> datetime | None:
-    return now if user.email and wants(user, kind, EMAIL) else None
+    return now if user.email and wants(user, kind, EMAIL) and sends_email() else None
+
+
+def _on_page(user: User, kind: str) -> bool:
+    """Return whether a notification is shown on the page; one wanted by e-mail only is, as long as none is sent."""
+    return wants(user, kind, PAGE) or (wants(user, kind, EMAIL) and not sends_email())
 
 
 def notify_of_archive(archive: ReportArchive, *, failed: bool) -> None:
@@ -104,7 +110,7 @@ def notify_of_archive(archive: ReportArchive, *, failed: bool) -> None:
             "details": {"failed": failed, "acceptance": archive.commissioning_id is not None},
             "published_at": now,
             "email_due_at": _email_due(owner, Notification.Kind.ARCHIVE_DONE, now),
-            "on_page": wants(owner, Notification.Kind.ARCHIVE_DONE, PAGE),
+            "on_page": _on_page(owner, Notification.Kind.ARCHIVE_DONE),
         },
     )
 
@@ -129,7 +135,7 @@ def publish_batches() -> None:
             details=row.details | {"files": len(states), "failed": failed, "refused": refused},
             published_at=now,
             email_due_at=_email_due(row.recipient, row.kind, now),
-            on_page=wants(row.recipient, row.kind, PAGE),
+            on_page=_on_page(row.recipient, row.kind),
         )
 
 

@@ -20,6 +20,7 @@ from classifier.findings import FINDING_LABELS, OUTCOME_LABELS
 from classifier.links import url_of
 from classifier.models import Analysis, Scan, User
 from classifier.selectors import notification as selectors
+from classifier.selectors.installation import sends_email
 from classifier.web import cards
 from classifier.web.forms import style
 
@@ -49,6 +50,9 @@ register.filter("newest_measurement", cards.newest_measurement)
 register.filter("finding_rows", cards.finding_rows)
 register.filter("hospital_figures", cards.hospital_figures)
 register.filter("reliability_chart", cards.reliability_chart)
+
+
+register.simple_tag(sends_email, name="sends_email")
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 import smtplib
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -14,6 +15,7 @@ from classifier.models import Batch, BatchFile, Event, EventCursor, Notification
 from classifier.notification_text import text
 from classifier.services import notification as service
 from classifier.services import notification_email
+from classifier.services.account import set_notification_choices
 from classifier.services.event_reader import GAP_SECONDS
 from classifier.services.model import record_model_version
 from classifier.services.review import submit_review
@@ -291,3 +293,12 @@ def test_the_person_who_retries_is_notified_of_the_end(owner, browse):
     service.make_notifications()
     service.make_notifications()
     assert texts(owner)[1:] == ["The retry of 2 files of an upload is finished: 1 failed."]
+
+
+def test_without_a_mail_server_what_is_wanted_by_email_only_is_shown_on_the_page(scan, owner, teammate, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    set_notification_choices(owner, page=[], email=["archive_done"])
+    service.notify_of_archive(owner, uuid4(), failed=False)
+    row = Notification.objects.get()
+    assert row.on_page
+    assert row.email_due_at is None

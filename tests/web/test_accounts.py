@@ -7,6 +7,8 @@ import pytest
 from allauth.account.models import EmailAddress
 
 from classifier.models import Scan, User
+from classifier.notification_choices import EMAIL, PAGE, wants
+from classifier.services.account import set_notification_choices
 from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -282,3 +284,31 @@ def test_the_time_zone_is_chosen_on_the_profile(browse, owner):
     assert "Times are shown in Europe/Zurich." in page
     assert '<option value="Europe/Zurich" selected>Europe/Zurich</option>' in page
     assert page.count(" selected>") == 1
+
+
+@pytest.fixture
+def no_mail_server(settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+
+def test_pages_say_that_no_email_is_sent(no_mail_server, browse, owner):
+    client = browse()
+    for address in ("/accounts/signup/", "/accounts/password/reset/", "/accounts/confirm-email/"):
+        assert "no mail server" in client.get(address).content.decode(), address
+    answer = client.post("/accounts/password/reset/", {"email": owner.email}, follow=True)
+    assert "in the server's log" in answer.content.decode()
+    assert "we have sent" not in answer.content.decode()
+
+
+def test_without_a_mail_server_the_choice_of_emails_is_closed_and_kept(no_mail_server, browse, owner):
+    set_notification_choices(owner, page=[], email=["failed"])
+    page = browse(owner).get("/profile/").content.decode()
+    assert "no mail server" in page
+    boxes = re.findall(r'<input[^>]*type="checkbox"[^>]*name="email"[^>]*>', page)
+    assert boxes
+    assert all("disabled" in box for box in boxes)
+
+    browse(owner).post("/profile/notifications/", {"page": ["reviewed"]})
+    owner.refresh_from_db()
+    assert wants(owner, "failed", EMAIL)
+    assert wants(owner, "reviewed", PAGE)

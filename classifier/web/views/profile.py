@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from classifier.notification_choices import DESCRIPTIONS, EMAIL, PAGE, wants
+from classifier.selectors.installation import sends_email
 from classifier.services.account import (
     set_keep_file_names,
     set_notification_choices,
@@ -66,6 +67,10 @@ def sealed_reading(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def notification_choices(request: SignedInRequest) -> HttpResponse:
     """Set which notifications the user gets on the page and by e-mail."""
-    set_notification_choices(request.user, page=request.POST.getlist("page"), email=request.POST.getlist("email"))
+    email = request.POST.getlist("email")
+    if not sends_email():
+        # The page does not offer the choice. What was chosen before holds again once there is a mail server.
+        email = [kind for kind in DESCRIPTIONS if wants(request.user, kind, EMAIL)]
+    set_notification_choices(request.user, page=request.POST.getlist("page"), email=email)
     messages.success(request, "Saved. Your choices apply to future notifications.")
     return redirect("web:profile")
