@@ -19,8 +19,9 @@ from django.utils import timezone
 
 from classifier.models import ReportArchive, Scan, User
 from classifier.reports.acceptance import acceptance_document
-from classifier.reports.html import document, scan_report, summary_document, summary_of
+from classifier.reports.html import document, scan_report
 from classifier.reports.pdf import JOB_SECONDS, PdfFailed, PdfTimeout, for_jobs
+from classifier.reports.summary import summary_document, summary_of
 from classifier.selectors.acceptance import acceptance_of
 from classifier.selectors.commissioning import commissionings_of
 from classifier.selectors.scan import get_scan, visible_scans

@@ -3,7 +3,7 @@
 import base64
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +15,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from classifier import wording
-from classifier.findings import FINDING_LABELS
 from classifier.models import Diagnosis, Report, ReportAddendum, Review, Scan, SignedReport, User
 from classifier.models.report import TEXTS
 from classifier.reports.pictures import STRENGTH, image_uri, overlay_uri
-from classifier.selectors.report import addenda_of, explanation_in, newest_signed_report, signed_reports
-from classifier.selectors.report_facts import LIMITS, Facts, scan_facts
+from classifier.selectors.report import addenda_of, explanation_in, newest_signed_report
+from classifier.selectors.report_facts import Facts, scan_facts
 from classifier.services.errors import Sealed
 from classifier.text_changes import Change, changes
 
@@ -72,27 +71,6 @@ class ReportView:
         scan = self.facts["scan"]
         reference = f", {scan['patient_reference']}" if scan["patient_reference"] else ""
         return f"Report on scan {scan['short_id']}{reference}"
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The scans of a patient or a batch in one table.
-
-    Attributes:
-        title: the heading.
-        status: how many scans there are, and how many reports are signed.
-        rows: a mapping for each scan.
-        notices: sentences about what is left out.
-        limits: Limits of every result.
-        made_at: when this copy was made; None on a page.
-    """
-
-    title: str
-    status: str
-    rows: tuple[dict[str, Any], ...]
-    notices: tuple[str, ...] = ()
-    limits: tuple[str, ...] = LIMITS
-    made_at: datetime | None = None
 
 
 def scan_report(user: User, scan: Scan) -> ReportView:
@@ -148,36 +126,6 @@ def signed_view(report: SignedReport, scan: Scan) -> ReportView:
     return _with_pictures(view, scan)
 
 
-def summary_of(user: User, scans: Sequence[Scan], *, title: str) -> Summary:
-    """Return the table of several scans. Sealed ones are listed without their result.
-
-    Args:
-        user: the reader.
-        scans: as loaded by a selector for `user`.
-        title: the heading.
-    """
-    numbers: dict[Any, str] = {}
-    for report in signed_reports(user).filter(scan__in=[scan.pk for scan in scans]).order_by("signed_at"):
-        numbers[report.scan_id] = f"signed, {report.number}"
-    said = _said(scans)
-    rows = tuple(
-        {
-            "short_id": scan.short_id,
-            "url": scan.get_absolute_url(),
-            "patient_reference": scan.patient_reference,
-            "uploaded_at": scan.created_at,
-            "result": wording.sentence(scan.current_analysis),
-            "said": "" if scan.sealed else said.get(scan.pk, ""),
-            "report": numbers.get(scan.pk, ""),
-        }
-        for scan in scans
-    )
-    sealed = sum(scan.sealed for scan in scans)
-    notices = (f"{sealed} of these scans are sealed until you record your impression.",) if sealed else ()
-    status = f"{len(rows)} scan{'' if len(rows) == 1 else 's'}, {len(numbers)} with a signed report"
-    return Summary(title=title, status=status, rows=rows, notices=notices)
-
-
 def fragment(view: ReportView) -> SafeString:
     """Return a report as a part of a page."""
     return render_to_string("reports/_report.html", {"report": view})
@@ -195,20 +143,6 @@ def document(view: ReportView) -> str:
         "author": view.signer,
         "description": f"{view.status}. SHA-256 {view.sha256}" if view.sha256 else view.status,
         "footer": " · ".join(word for word in words if word),
-        "style": mark_safe(style()),  # noqa: S308 - our own style sheets
-    }
-    return render_to_string("reports/document.html", context)
-
-
-def summary_document(summary: Summary) -> str:
-    """Return a summary as a document of its own."""
-    summary = replace(summary, made_at=timezone.now())
-    context = {
-        "summary": summary,
-        "title": summary.title,
-        "author": "",
-        "description": summary.status,
-        "footer": f"BrainScan · {summary.title} · not a diagnosis",
         "style": mark_safe(style()),  # noqa: S308 - our own style sheets
     }
     return render_to_string("reports/document.html", context)
@@ -241,19 +175,20 @@ def _since(report: SignedReport, scan: Scan) -> Iterable[str]:
     analysis = report.snapshot["facts"]["analysis"]
     if str(scan.current_analysis_id) != (analysis["id"] if analysis else "None"):
         yield "The scan was analyzed again after this report was signed. The result below is the earlier one."
+    if scan.patient_reference != report.snapshot["facts"]["scan"]["patient_reference"]:
+        yield (
+            "The patient reference of the scan was changed after this report was signed. It is now: "
+            f"{scan.patient_reference or 'none'}."
+        )
     reviews = Review.objects.filter(scan=scan, created_at__gt=report.signed_at).count()
     diagnoses = Diagnosis.objects.filter(scan=scan, created_at__gt=report.signed_at).count()
-    if reviews or diagnoses:
-        yield f"Recorded after this report was signed: {reviews} reviews and {diagnoses} confirmed diagnoses."
-
-
-def _said(scans: Sequence[Scan]) -> dict[Any, str]:
-    """Return what the newest confirmed diagnosis, else the newest review, says of each scan."""
-    ids = [scan.pk for scan in scans]
-    said: dict[Any, str] = {}
-    for review in Review.objects.filter(scan__in=ids).order_by("created_at", "pk").select_related("reviewer"):
-        label = FINDING_LABELS.get(review.finding, "agrees")
-        said[review.scan_id] = f"{label} ({review.reviewer.display_name})"
-    for diagnosis in Diagnosis.objects.filter(scan__in=ids).order_by("created_at", "pk"):
-        said[diagnosis.scan_id] = f"{FINDING_LABELS[diagnosis.finding]} (confirmed)"
-    return said
+    later = [
+        f"{number} {one if number == 1 else many}"
+        for number, one, many in (
+            (reviews, "review", "reviews"),
+            (diagnoses, "confirmed diagnosis", "confirmed diagnoses"),
+        )
+        if number
+    ]
+    if later:
+        yield f"Recorded after this report was signed: {' and '.join(later)}."

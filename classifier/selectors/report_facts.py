@@ -11,10 +11,12 @@ from typing import Any
 
 from classifier import wording
 from classifier.advice import advice
+from classifier.evidence import AnswerRule
 from classifier.findings import FINDING_LABELS, FINDINGS
-from classifier.inference.registry import ModelCard, Thresholds
+from classifier.inference.decision import answer_rule
+from classifier.inference.registry import ModelCard
 from classifier.inference.saliency import class_evidence
-from classifier.input_problems import SENTENCES, WITHHELD_ANSWER
+from classifier.input_problems import SENTENCES, WITHHELD_ANSWER, codes
 from classifier.models import Analysis, ClassMaps, Diagnosis, Review, Scan, User
 from classifier.selectors.analysis import class_maps
 from classifier.selectors.model import card_of
@@ -63,9 +65,10 @@ def scan_facts(user: User, scan: Scan) -> Facts:
             "height": scan.height,
             "source_format": scan.source_format,
             "pixels_sha256": scan.pixels_sha256,
+            "mended_from": "" if scan.mended_from is None else str(scan.mended_from)[:8],
         },
         "analysis": None if analysis is None else _analysis_facts(analysis, card),
-        "input_problems": [SENTENCES[code] for code in scan.input_codes],
+        "input_problems": _input_problems(scan),
         "reviews": _reviews(scan),
         "diagnoses": [_diagnosis(row) for row in scan.diagnoses.select_related("recorded_by")],
         "model": None if analysis is None else _model_facts(analysis, card),
@@ -85,6 +88,8 @@ def canonical_json(content: Any) -> str:
 
 def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
     withheld = wording.withheld(analysis)
+    # The thresholds that the answer was given with; those of the card may be others.
+    rule = analysis.answer_rule or (None if card is None else answer_rule(card))
     advised = None if withheld else advice(analysis)
     return {
         "id": str(analysis.pk),
@@ -99,13 +104,20 @@ def _analysis_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
         "steps": list(advised.steps) if advised else [],
         "queued_at": _time(analysis.queued_at),
         "finished_at": _time(analysis.finished_at),
-        "probabilities": [] if withheld else _probabilities(analysis, None if card is None else card.thresholds),
-        "tumor": None if withheld else _tumor(analysis, None if card is None else card.thresholds),
+        "probabilities": [] if withheld else _probabilities(analysis, rule),
+        "tumor": None if withheld else _tumor(analysis, rule),
         "overlay": None if withheld else _overlay(analysis, card),
+        "site_calibration": "" if analysis.site_calibration_id is None else str(analysis.site_calibration_id)[:8],
     }
 
 
-def _probabilities(analysis: Analysis, thresholds: Thresholds | None) -> list[Facts]:
+def _input_problems(scan: Scan) -> list[str]:
+    """Return the problems of an image in sentences, those that a person has overruled with what that person said."""
+    overruled = " A person has confirmed that the image is right."
+    return [SENTENCES[code] + ("" if code in scan.input_codes else overruled) for code in codes(scan.input_problems)]
+
+
+def _probabilities(analysis: Analysis, rule: AnswerRule | None) -> list[Facts]:
     if not analysis.probabilities:
         return []
     return [
@@ -114,7 +126,7 @@ def _probabilities(analysis: Analysis, thresholds: Thresholds | None) -> list[Fa
             "label": FINDING_LABELS[name].capitalize(),
             "value": value,
             "text": wording.probability(value),
-            "threshold": "" if thresholds is None else wording.percent(_threshold(name, thresholds), digits=1),
+            "threshold": "" if rule is None else wording.percent(_threshold(name, rule), digits=1),
             "reported": name == analysis.finding,
             "possible": name in analysis.possible_findings,
         }
@@ -122,19 +134,20 @@ def _probabilities(analysis: Analysis, thresholds: Thresholds | None) -> list[Fa
     ]
 
 
-def _threshold(finding: str, thresholds: Thresholds) -> float:
-    return thresholds.notumor if finding == "notumor" else thresholds.finding
+def _threshold(finding: str, rule: AnswerRule) -> float:
+    return rule["notumor"] if finding == "notumor" else rule["finding"]
 
 
-def _tumor(analysis: Analysis, thresholds: Thresholds | None) -> Facts | None:
+def _tumor(analysis: Analysis, rule: AnswerRule | None) -> Facts | None:
     """Return the probability of a tumor of any kind; None where the network gives none."""
     if analysis.tumor_probability is None:
         return None
-    threshold = None if thresholds is None else thresholds.tumor
+    threshold = None if rule is None else rule["tumor"]
     return {
         "value": round(analysis.tumor_probability, 6),
         "text": wording.probability(analysis.tumor_probability),
         "threshold": "" if threshold is None else wording.percent(threshold, digits=1),
+        "never_reported": rule is not None and threshold is None,
     }
 
 

@@ -55,7 +55,7 @@ def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> Report
         raise Invalid("There is no scan to report on.", code="no_scans")
     if len(scans) > MAX_SCANS:
         raise Invalid(
-            f"A ZIP file holds the reports of at most {MAX_SCANS} scans; these are {len(scans):,}. "
+            f"A ZIP file holds the reports of at most {MAX_SCANS} scans, and these are more. "
             "Narrow the selection and request several files.",
             code="too_many_scans",
         )

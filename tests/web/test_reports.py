@@ -206,6 +206,6 @@ def test_more_scans_than_a_zip_file_holds_are_refused_with_a_sentence(scan, owne
 
     page = client.post("/reports/archives/", {"patient_reference": "P-9"}, follow=True).content.decode()
 
-    assert "at most 500 scans; these are 501" in page
+    assert "at most 500 scans, and these are more" in page
     assert not ReportArchive.objects.exists()
     assert Scan.objects.filter(patient_reference="P-9").count() == 501

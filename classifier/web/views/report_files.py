@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from classifier import report_files
 from classifier.models import Batch, ReportArchive, Scan
-from classifier.reports.html import document, scan_report, signed_view, summary_document, summary_of
+from classifier.reports.html import document, scan_report, signed_view
 from classifier.reports.pdf import PdfFailed, PdfTimeout
+from classifier.reports.summary import summary_document, summary_of
 from classifier.selectors.commissioning import commissionings_of
 from classifier.selectors.report import get_batch_scans, report_archives, scans_of_patient
 from classifier.selectors.scan import get_scan, visible_scans
@@ -154,14 +155,13 @@ def _in_background(request: SignedInRequest, scans: Sequence[Scan], *, name: str
 def _summary(
     request: SignedInRequest, scans: Sequence[Scan], *, title: str, kind: str, choice: dict[str, str], pdf_url: str
 ) -> HttpResponse:
-    summary = summary_of(request.user, scans[:SUMMARY_SCANS], title=title)
+    cut = len(scans) > SUMMARY_SCANS
+    summary = summary_of(request.user, scans[:SUMMARY_SCANS], title=title, is_cut=cut)
     if kind:
         return _file(request, summary_document(summary), name=slugify(title), kind=kind, scans=scans[:MAX_SCANS])
     context = {
         "summary": summary,
         "choice": choice,
-        "cut": len(scans) > SUMMARY_SCANS,
-        "most": SUMMARY_SCANS,
         "is_page": True,
         "pdf_url": pdf_url,
     }
