@@ -105,7 +105,7 @@ rules(Rule(LOGIN, method="post", per_scan=True), "web:report_explanation")
 rules(Rule(API, method="delete", per_person=True), "api:report-explanation")
 # A draft, and a ZIP file, are their author's alone.
 rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
-rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template")
+rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template", "web:input_crop")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
 # No model disagrees with itself.

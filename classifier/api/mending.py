@@ -15,12 +15,15 @@ from rest_framework.viewsets import GenericViewSet
 from classifier.api.base import PrivateView
 from classifier.api.scan_serializers import ScanSerializer
 from classifier.api.schema import RETRY_AFTER, errors
+from classifier.inspection import Margins
 from classifier.models import Scan, User
 from classifier.selectors.scan import get_scan
-from classifier.services.mending import accept_input, blank_scan, turn_scan
+from classifier.services.mending import accept_input, blank_scan, crop_scan, turn_scan
 from classifier.services.scan import Submission
 
-COPIES: dict[str, Callable[..., Submission]] = {"turn": turn_scan, "blank": blank_scan}
+COPIES: dict[str, Callable[..., Submission]] = {"turn": turn_scan, "crop": crop_scan, "blank": blank_scan}
+SIDES = ("top", "bottom", "left", "right")
+MAX_MARGIN = 90
 
 
 class MendSerializer(serializers.Serializer[Any]):
@@ -28,8 +31,19 @@ class MendSerializer(serializers.Serializer[Any]):
 
     action = serializers.ChoiceField(
         choices=[*COPIES, "accept"],
-        help_text="`turn` makes an upright copy. `blank` makes a copy without text and markings, and deletes the scan "
-        "with its image. `accept` records that the image is right as it is; a withheld answer then shows.",
+        help_text="`turn` makes an upright copy. `crop` makes a copy without the borders that hold text. `blank` makes "
+        "a copy without text and markings, and deletes the scan with its image. `accept` records that the image is "
+        "right as it is; a withheld answer then shows.",
+    )
+    top, bottom, left, right = (
+        serializers.IntegerField(
+            required=False,
+            min_value=0,
+            max_value=MAX_MARGIN,
+            help_text=f"Percent to cut off at the {side}, with `crop`. Without any side, the margins that hold the "
+            "text outside the head are cut off.",
+        )
+        for side in SIDES
     )
 
 
@@ -59,9 +73,9 @@ class MendViewSet(PrivateView, GenericViewSet[Scan]):
         ),
     )
     def mend(self, request: Request, pk: UUID) -> Response:
-        """Turn the image, blank out its text, or accept it as it is.
+        """Turn the image, crop it, blank out its text, or accept it as it is.
 
-        Only the owner turns and blanks. Turning again returns the copy that the first request made.
+        Only the owner turns, crops, and blanks. Turning again returns the copy that the first request made.
         """
         user: User = request.user  # type: ignore[assignment]
         # Check this first: a stranger must not learn from another answer that the scan exists.
@@ -72,7 +86,9 @@ class MendViewSet(PrivateView, GenericViewSet[Scan]):
         if action == "accept":
             accept_input(scan, by=user)
             return self._shown(self._scan(user, pk), status.HTTP_200_OK)
-        copy = COPIES[action](scan, by=user).scan
+        sides = {side: fields.validated_data[side] for side in SIDES if side in fields.validated_data}
+        options = {"margins": Margins(**sides)} if action == "crop" and sides else {}
+        copy = COPIES[action](scan, by=user, **options).scan
         return self._shown(self._scan(user, copy.pk), status.HTTP_201_CREATED)
 
     def _scan(self, user: User, scan_id: UUID) -> Scan:

@@ -1,5 +1,6 @@
-"""Act on problems that the input check found: accept the image, turn it, or blank out text."""
+"""Act on problems that the input check found: accept the image, turn it, crop it, or blank out text."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.events import Kind, record_events
-from classifier.input_problems import MARKED, TURNED
-from classifier.inspection import blanked, turned
+from classifier.input_problems import MARKED, MARKED_HEAD, TURNED
+from classifier.inspection import Margins, blanked, cropped, free_margins, turned
 from classifier.intake import read_canonical
 from classifier.intake.canonical import CanonicalImage
+from classifier.intake.limits import MIN_SIDE
 from classifier.models import BatchFile, Diagnosis, Event, Impression, Report, Review, Scan, SignedReport, User
 from classifier.permissions import CHANGE_REFUSED, can_change, can_view
-from classifier.services.errors import Conflict, NotAllowed
+from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.scan import Submission, delete_scan, submit_scan
 
 logger = structlog.get_logger(__name__)
@@ -44,6 +46,35 @@ def turn_scan(scan: Scan, *, by: User) -> Submission:
     return _submit_copy(scan, image, by=by, idempotency_key=f"turned {scan.pk}")
 
 
+def proposed_margins(scan: Scan) -> Margins:
+    """Return the margins that hold the text and markings outside the head; all 0 if there are none."""
+    return free_margins(scan.height, scan.width, _cells(problem_of(scan, MARKED)))
+
+
+def crop_scan(scan: Scan, *, by: User, margins: Margins | None = None) -> Submission:
+    """Submit a copy without the borders that hold text or markings. The scan itself stays. Owner only.
+
+    Args:
+        scan: The scan.
+        by: Its owner.
+        margins: What to cut off; None for `proposed_margins`.
+
+    Raises:
+        Conflict: If the input check found no markings.
+        Invalid: If nothing is cut off, or too little is left.
+        NotAllowed: If `by` is not the owner.
+    """
+    _problem(scan, MARKED, MARKED_HEAD, by=by)
+    margins = margins or proposed_margins(scan)
+    if margins == Margins():
+        raise Invalid("Cut off at least one side.", code="no_margins")
+    (first, last), (start, end) = margins.rows(scan.height), margins.columns(scan.width)
+    if min(last - first, end - start) < MIN_SIDE:
+        raise Invalid(f"At least {MIN_SIDE} by {MIN_SIDE} pixels must be left.", code="too_little_left")
+    image = CanonicalImage.from_pixels(cropped(_pixels(scan), margins=margins), source_format="PNG")
+    return _submit_copy(scan, image, by=by, idempotency_key=f"cropped {scan.pk} {margins}")
+
+
 def blank_scan(scan: Scan, *, by: User) -> Submission:
     """Submit a copy without the text and markings, and delete the scan with its image. Owner only.
 
@@ -57,21 +88,29 @@ def blank_scan(scan: Scan, *, by: User) -> Submission:
         Review.objects.filter(analysis__scan=scan).exists()
     ):
         raise Conflict("Reviews or reports refer to this image, so it was not replaced. Upload a clean copy instead.")
-    cells = [(row, column) for row, column in problem["cells"]]
-    image = CanonicalImage.from_pixels(blanked(_pixels(scan), cells=cells), source_format="PNG")
+    image = CanonicalImage.from_pixels(blanked(_pixels(scan), cells=_cells(problem)), source_format="PNG")
     submission = _submit_copy(scan, image, by=by)
     BatchFile.objects.filter(scan=scan).update(scan=submission.scan)
     delete_scan(scan, by=by)
     return submission
 
 
-def _problem(scan: Scan, code: str, *, by: User) -> dict[str, Any]:
+def problem_of(scan: Scan, *codes: str) -> dict[str, Any]:
+    """Return the first stored problem of a scan with one of the codes; empty if there is none."""
+    return next((dict(problem) for problem in scan.input_problems if problem.get("code") in codes), {})
+
+
+def _problem(scan: Scan, *codes: str, by: User) -> dict[str, Any]:
     if not can_change(by, scan):
         raise NotAllowed(CHANGE_REFUSED)
-    for problem in scan.input_problems:
-        if problem.get("code") == code:
-            return dict(problem)
-    raise Conflict("There is nothing to correct in this image.", code="nothing_to_mend")
+    problem = problem_of(scan, *codes)
+    if not problem:
+        raise Conflict("There is nothing to correct in this image.", code="nothing_to_mend")
+    return problem
+
+
+def _cells(problem: Mapping[str, Any]) -> list[tuple[int, int]]:
+    return [(row, column) for row, column in problem.get("cells", ())]
 
 
 def _pixels(scan: Scan) -> npt.NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
+from classifier.inspection import Margins
 from classifier.models import Team, User, lengths
 from classifier.models.scan import MAX_NOTES
 from classifier.privacy import HINT, looks_identifying
@@ -14,6 +15,8 @@ from classifier.services.batch import MAX_BATCH_FILES
 from classifier.services.scan import PATIENT_REFERENCE
 from classifier.web.widgets import PlainSelect
 
+MAX_MARGIN = 90
+"""Percent of an image that one border may take."""
 PATIENT_REFERENCE_HELP = "A pseudonym, never a name or a date of birth."
 
 
@@ -147,6 +150,20 @@ class UploadForm(ScanFieldsForm):
         else:
             # One model leaves nothing to choose.
             del self.fields["model"]
+
+
+class CropForm(StyledForm):
+    """The borders to cut off an image, in percent of its height or width."""
+
+    top, bottom, left, right = (
+        forms.IntegerField(label=f"{side} (%)", min_value=0, max_value=MAX_MARGIN)
+        for side in ("Top", "Bottom", "Left", "Right")
+    )
+
+    @property
+    def margins(self) -> Margins:
+        """The margins of a valid form."""
+        return Margins(**self.cleaned_data)
 
 
 class TeamForm(StyledForm):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from classifier.input_problems import SENTENCES, TURNS, mend_of
+from classifier.input_problems import MARKED, MARKED_HEAD, SENTENCES, TURNS, mend_of
 from classifier.models import Scan
 
 
@@ -14,11 +14,13 @@ class Described:
         sentence: The problem.
         mend: The action that mends it; "" if none does.
         button: The label of the action's button.
+        can_be_cropped: Whether the problem may lie at the border, where it can be cut off.
     """
 
     sentence: str
     mend: str = ""
     button: str = ""
+    can_be_cropped: bool = False
 
 
 def described(scan: Scan) -> list[Described]:
@@ -30,5 +32,5 @@ def described(scan: Scan) -> list[Described]:
             continue
         mend = mend_of(problem)
         button = {"turn": f"Make a copy turned {TURNS.get(problem.get('detail', ''))}", "blank": "Blank out the text"}
-        shown.append(Described(SENTENCES[code], mend, button.get(mend, "")))
+        shown.append(Described(SENTENCES[code], mend, button.get(mend, ""), code in (MARKED, MARKED_HEAD)))
     return shown

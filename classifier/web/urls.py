@@ -42,6 +42,7 @@ urlpatterns = [
     path("scans/<uuid:scan_id>/", scans.scan, name="scan"),
     path("scans/<uuid:scan_id>/status/", status.scan_status, name="scan_status"),
     path("scans/<uuid:scan_id>/input", input_check.input_action, name="input_action"),
+    path("scans/<uuid:scan_id>/crop/", input_check.input_crop, name="input_crop"),
     path("scans/<uuid:scan_id>/image.png", files.scan_image, name="scan_image"),
     path("scans/<uuid:scan_id>/thumbnail.png", files.scan_thumbnail, name="scan_thumbnail"),
     path("scans/<uuid:scan_id>/saliency.png", files.scan_saliency, name="scan_saliency"),

@@ -62,7 +62,8 @@ def test_accepting_shows_the_answer_and_keeps_the_warning_of_text(api, teammate,
 
 
 def test_a_teammate_mends_nothing_and_an_outsider_finds_nothing(api, teammate, outsider, scan):
-    assert [mend(api(teammate), scan, action=action).status_code for action in ("turn", "blank")] == [403, 403]
+    refused = [mend(api(teammate), scan, action=action).status_code for action in ("turn", "crop", "blank")]
+    assert refused == [403, 403, 403]
     assert [mend(api(outsider), scan, action=action).status_code for action in ("turn", "accept")] == [404, 404]
     assert Scan.objects.get().input_accepted_at is None
 
@@ -71,3 +72,13 @@ def test_nothing_to_mend_and_unknown_actions_are_reported(api, owner):
     clean = make_scan(owner)
     assert mend(api(owner), clean, action="turn").json()["errors"][0]["code"] == "nothing_to_mend"
     assert mend(api(owner), clean, action="mirror").status_code == 400
+
+
+def test_borders_are_cut_off_as_asked(api, owner):
+    scan = make_scan(owner, input_problems=[{"code": "marked", "detail": "", "cells": [[0, 0]]}])
+    answer = mend(api(owner), scan, action="crop", left=25)
+    assert answer.status_code == 201
+    assert answer.json()["mended_from"] == str(scan.pk)
+    assert (answer.json()["width"], answer.json()["height"]) == (scan.width * 3 // 4, scan.height)
+    assert mend(api(owner), scan, action="crop", left=-1).status_code == 400
+    assert mend(api(owner), scan, action="crop", left=80).json()["errors"][0]["code"] == "too_little_left"

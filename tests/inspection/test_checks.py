@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, MARKED_HEAD, SMALL, TURNED
-from classifier.inspection import blanked, inspect_image, turned
+from classifier.inspection import blanked, cropped, free_margins, inspect_image, turned
 from classifier.inspection.checks import turn_scores
 from classifier.inspection.convolution import ConvolutionalNetwork
 from classifier.services.sample import list_samples
@@ -139,3 +139,11 @@ def test_a_slice_with_a_sliver_of_the_ear_is_at_the_edge_and_not_cut_off():
     found = codes(image)
     assert EDGE in found
     assert CROPPED not in found
+
+
+def test_the_proposed_crop_takes_the_text_off_where_the_least_is_lost():
+    # Text in two corners at the top of a wide image, which is padded to a square with four empty rows of cells.
+    cells = [(4, 0), (4, 1), (4, 14)]
+    margins = free_margins(128, 256, cells)
+    assert (margins.bottom, margins.left, margins.right) == (0, 0, 0)
+    assert cropped(np.ones((128, 256), np.uint8), margins=margins).shape == (103, 256)

@@ -11,12 +11,13 @@ from PIL import Image, ImageDraw, ImageOps
 from classifier import wording
 from classifier.events import Kind
 from classifier.input_problems import SENTENCES
+from classifier.inspection import Margins
 from classifier.intake import read_canonical
 from classifier.models import Event, Scan
-from classifier.selectors.scan import get_scan, visible_scans
 from classifier.models.scan_index import Facet
+from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services import mending
-from classifier.services.errors import Conflict, NotAllowed
+from classifier.services.errors import Conflict, Invalid, NotAllowed
 from classifier.services.scan import submit_scan
 from tests.factories import make_analysis, make_scan, png_bytes
 
@@ -53,7 +54,6 @@ def test_a_confident_answer_is_withheld_until_somebody_accepts_the_image(turned_
     assert Event.objects.filter(kind=Kind.INPUT_ACCEPTED).count() == 1
 
 
-def test_lists_say_the_same_as_the_page(turned_scan, owner, browse):
 def test_an_answer_about_a_slice_at_the_end_of_the_stack_is_withheld(owner):
     scan = make_scan(owner, input_problems=[{"code": "edge", "detail": ""}])
     make_analysis(scan, state="succeeded")
@@ -64,6 +64,7 @@ def test_an_answer_about_a_slice_at_the_end_of_the_stack_is_withheld(owner):
     assert Facet.parse(scan.facet).result == "withheld"
 
 
+def test_lists_say_the_same_as_the_page(turned_scan, owner, browse):
     page = browse(owner).get("/scans/").content.decode()
     assert "Check the image first" in page
     assert [wording.withheld(scan.current_analysis) for scan in visible_scans(owner)] == [True]
@@ -151,3 +152,26 @@ def test_pages_and_api_pass_the_choice_on(owner, browse, api, marked_file):
     body = {"image": SimpleUploadedFile("b.png", marked_file), "blank_text": "true"}
     answer = api(owner).post("/api/v1/scans/", body, format="multipart").json()
     assert answer["input_problems"] == [{"code": "blanked", "sentence": SENTENCES["blanked"], "mend": None}]
+
+
+def test_text_at_the_border_is_cropped_away_and_the_original_stays(owner, marked_file):
+    scan = submit_scan(owner=owner, file=marked_file, patient_reference="P-1").scan
+    copy = mending.crop_scan(scan, by=owner).scan
+    assert copy.mended_from == scan.pk
+    assert "marked" not in copy.input_codes
+    assert copy.height < scan.height
+    assert (copy.patient_reference, copy.current_analysis.state) == ("P-1", "queued")
+    assert Scan.objects.filter(pk=scan.pk).exists()
+    # A double click makes one copy.
+    assert mending.crop_scan(scan, by=owner).scan == copy
+
+
+def test_a_crop_is_refused_if_it_cuts_off_nothing_or_too_much(owner, teammate, team):
+    scan = make_scan(owner, team=team, input_problems=[MARKED])
+    for margins, words in ((Margins(), "at least one side"), (Margins(top=50, bottom=49), "pixels must be left")):
+        with pytest.raises(Invalid, match=words):
+            mending.crop_scan(scan, by=owner, margins=margins)
+    with pytest.raises(NotAllowed):
+        mending.crop_scan(scan, by=teammate)
+    with pytest.raises(Conflict):
+        mending.crop_scan(make_scan(owner), by=owner)

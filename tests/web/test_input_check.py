@@ -1,5 +1,7 @@
 """The input check on pages and in the API."""
 
+import re
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -72,3 +74,15 @@ def test_the_api_warns_of_it(api, owner):
     image = SimpleUploadedFile("slice.png", png_bytes(), content_type="image/png")
     body = api(owner).post("/api/v1/scans/", {"image": image, "patient_reference": "Jane Miller"}).json()
     assert len(body["warnings"]) == 1
+
+
+def test_the_page_of_a_crop_proposes_margins_and_makes_a_copy(browse, owner, cropped):
+    client, address = browse(owner), reverse("web:input_crop", args=[cropped.pk])
+    assert address in client.get(cropped.get_absolute_url()).content.decode()
+    page = client.get(address).content.decode()
+    assert re.search(r'name="(top|left)" value="[1-9]', page)
+    made = client.post(address, {"top": 10, "bottom": 0, "left": 0, "right": 0})
+    assert Scan.objects.get(mended_from=cropped.pk).get_absolute_url() == made.url
+    refused = client.post(address, {"top": 0, "bottom": 0, "left": 0, "right": 0})
+    assert refused.status_code == 400
+    assert "Cut off at least one side." in refused.content.decode()

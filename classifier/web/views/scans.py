@@ -78,7 +78,8 @@ def scan_page(
         "explanation": sections,
         "advice": None if analysis is None or withheld else advice(analysis, has_overlay=has_overlay),
         "withheld": withheld,
-        "input_problems": described(shown),
+        "input_problems": (problems := described(shown)),
+        "can_be_cropped": any(problem.can_be_cropped for problem in problems),
         "remaining": remaining,
         **written_of(request.user, shown),
         "chart": [

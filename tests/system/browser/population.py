@@ -172,7 +172,10 @@ def _states(owner: User, team: object) -> dict[str, Scan]:
     }
     again = _scan(owner, "glioma-1", patient_reference="P-0042", state="failed")
     make_analysis(again, state="succeeded", finding="glioma")
-    return states | {"again": again}
+    marked = _scan(owner, "notumor-1", finding="notumor")
+    problem = {"code": "marked", "detail": "", "cells": [[0, 0], [0, 1]]}
+    Scan.objects.filter(pk=marked.pk).update(input_problems=[problem])
+    return states | {"again": again, "marked": marked}
 
 
 def _scan(

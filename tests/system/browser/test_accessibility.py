@@ -159,6 +159,7 @@ def test_every_state_of_a_scan(size, visitor, population):
         window.visit(f"/scans/{scan}/")
     window.visit(f"/scans/{population.states['glioma']}/", lambda page: page.check("[name=verdict][value=correct]"))
     window.visit(f"/scans/{population.states['glioma']}/", lambda page: page.keyboard.press("?"))
+    window.visit(f"/scans/{population.states['marked']}/crop/")
     window.visit(f"/scans/{population.states['glioma']}/report/")
     window.visit(f"/scans/{population.states['failed']}/report.html")
     window.visit(f"/reports/{population.draft}/sign/")
