@@ -211,7 +211,8 @@ def _kinds(result: Result) -> str:
     """Return the end of the sentence about a tumor of unknown kind; "" for any other finding."""
     if result.finding != TUMOR:
         return ""
-    return f", kind uncertain: {choice(likely_kinds(result.probabilities, remaining_findings(result)))}"
+    kinds = likely_kinds(result.probabilities, remaining_findings(result))
+    return f", kind uncertain: {'possibly ' if len(kinds) == 1 else ''}{choice(kinds)}"
 
 
 def withheld(result: Result | None) -> bool:

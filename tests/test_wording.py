@@ -103,6 +103,8 @@ def test_a_tumor_of_unknown_kind_is_reported_with_the_kinds_that_remain():
     )
     assert wording.sentence(analysis) == "Probably a tumor (96%), kind uncertain: meningioma or glioma"
     assert wording.short_sentence(analysis) == "Probably a tumor, kind uncertain: meningioma or glioma"
+    one_kind = wording.ResultData("classified", "tumor", [0.7, 0.02, 0.26, 0.02], ("glioma", "notumor"), 0.74)
+    assert wording.sentence(one_kind) == "Probably a tumor (74%), kind uncertain: possibly glioma"
     assert wording.mark(analysis) == analysis.finding
     assert analysis.saliency_finding == "meningioma"
     assert analysis.tumor_probability == pytest.approx(0.96)
