@@ -1,13 +1,16 @@
 """Mend an image: turn it upright, blank out text and markings, or cut its borders off."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier.inspection.checks import MARK_CELLS
+from classifier.inspection.head import SIDES
+from classifier.inspection.normalize import normalized
+from classifier.inspection.outside import SIDE, head_mask
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -60,41 +63,44 @@ def cropped(image: UInt8Array, *, margins: Margins) -> UInt8Array:
     return np.ascontiguousarray(image[slice(*margins.rows(height)), slice(*margins.columns(width))])
 
 
-def free_margins(height: int, width: int, cells: Iterable[tuple[int, int]]) -> Margins:
-    """Return the margins around the largest part of an image that holds none of the cells; all 0 without cells.
+def free_margins(image: UInt8Array, *, cells: Iterable[tuple[int, int]]) -> Margins:
+    """Return margins that hold the cells and leave the head whole; a cell beside which there is no such margin stays.
 
     Args:
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
+        image: uint8 `(H, W)`.
         cells: Row and column of cells of the padded square, from `marked_cells`.
     """
-    blocked = np.zeros((2 * MARK_CELLS, 2 * MARK_CELLS), np.bool_)
-    for row, column in cells:
-        blocked[max(0, 2 * row - 1) : 2 * row + 3, max(0, 2 * column - 1) : 2 * column + 3] = True
-    half = max(height, width) / len(blocked)
-    # Where the image lies in the square, in halves of a cell.
-    edges = [(len(blocked) - side / half) / 2 for side in (height, width)]
-    rows, columns = ((math.floor(edge), math.ceil(len(blocked) - edge)) for edge in edges)
-    largest, found = 0, (rows, columns)
-    for first in range(*rows):
-        free = np.ones(len(blocked), np.bool_)
-        for last in range(first, rows[1]):
-            free &= ~blocked[last]
-            start, end = _longest(free, *columns)
-            if (area := (last + 1 - first) * (end - start)) > largest:
-                largest, found = area, ((first, last + 1), (start, end))
+    head = head_mask(normalized(image, side=SIDE))
+    # From each side of the padded square to the head, as a share of the square.
+    limits = dict(zip(SIDES, (*_outside(head.any(axis=1)), *_outside(head.any(axis=0))), strict=True))
+    needs = [need for row, column in cells if (need := _needs(row, column, limits))]
+    found = dict.fromkeys(SIDES, 0.0)
+    # Where there is one choice only, others often lie in its margin.
+    for need in sorted(needs, key=len):
+        side = min(need, key=lambda name: need[name] - found[name])
+        found[side] = max(found[side], need[side])
+    square = max(image.shape)
     shares = []
-    for (first, last), edge, side in zip(found, edges, (height, width), strict=True):
-        begin, end = (first - edge) * half / side, (last - edge) * half / side
-        shares += [max(0.0, begin), max(0.0, 1 - end)]
+    for side, share in found.items():
+        extent = image.shape[0 if side in ("top", "bottom") else 1]
+        shares.append(max(0.0, (share - (1 - extent / square) / 2) * square / extent))
     return Margins(*(math.ceil(round(100 * share, 6)) for share in shares))
 
 
-def _longest(free: npt.NDArray[np.bool_], first: int, last: int) -> tuple[int, int]:
-    """Return the beginning and the end of the longest run of free places between two places."""
-    best, start = (first, first), first
-    for place in range(first, last + 1):
-        if place < last and free[place]:
-            continue
-        best, start = max(best, (start, place), key=lambda run: run[1] - run[0]), place + 1
-    return best
+def _outside(lines: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the shares of a length before the first and after the last line of the head; 0 without a head."""
+    places = np.flatnonzero(lines)
+    if not len(places):
+        return 0.0, 0.0
+    return float(places[0]) / len(lines), 1 - float(places[-1] + 1) / len(lines)
+
+
+def _needs(row: int, column: int, limits: Mapping[str, float]) -> dict[str, float]:
+    """Return what each side would lose with a cell and half a cell beside it, at most up to the head."""
+    last = MARK_CELLS - 1
+    distances = {"top": row, "bottom": last - row, "left": column, "right": last - column}
+    return {
+        side: min((distance + 1.5) / MARK_CELLS, limits[side])
+        for side, distance in distances.items()
+        if (distance + 0.5) / MARK_CELLS <= limits[side]
+    }

@@ -47,8 +47,9 @@ def turn_scan(scan: Scan, *, by: User) -> Submission:
 
 
 def proposed_margins(scan: Scan) -> Margins:
-    """Return the margins that hold the text and markings outside the head; all 0 if there are none."""
-    return free_margins(scan.height, scan.width, _cells(problem_of(scan, MARKED)))
+    """Return margins that hold text and markings and leave the head whole; all 0 if there are none."""
+    cells = _cells(problem_of(scan, MARKED))
+    return free_margins(_pixels(scan), cells=cells) if cells else Margins()
 
 
 def crop_scan(scan: Scan, *, by: User, margins: Margins | None = None) -> Submission:

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from classifier.input_problems import CROPPED, DARK, EDGE, MARKED, MARKED_HEAD, SMALL, TURNED
-from classifier.inspection import blanked, cropped, free_margins, inspect_image, turned
+from classifier.inspection import Margins, blanked, cropped, free_margins, inspect_image, turned
 from classifier.inspection.checks import turn_scores
 from classifier.inspection.convolution import ConvolutionalNetwork
 from classifier.services.sample import list_samples
@@ -141,9 +141,13 @@ def test_a_slice_with_a_sliver_of_the_ear_is_at_the_edge_and_not_cut_off():
     assert CROPPED not in found
 
 
-def test_the_proposed_crop_takes_the_text_off_where_the_least_is_lost():
-    # Text in two corners at the top of a wide image, which is padded to a square with four empty rows of cells.
-    cells = [(4, 0), (4, 1), (4, 14)]
-    margins = free_margins(128, 256, cells)
+def test_the_proposed_crop_takes_the_text_off_and_leaves_the_head_whole():
+    head = np.zeros((256, 256), np.uint8)
+    rows, columns = np.ogrid[:256, :256]
+    head[(rows - 150) ** 2 + (columns - 128) ** 2 < 90**2] = 180
+    # Text in two corners, and a mark in the head that no margin holds.
+    margins = free_margins(head, cells=[(0, 0), (0, 1), (0, 14), (8, 8)])
     assert (margins.bottom, margins.left, margins.right) == (0, 0, 0)
-    assert cropped(np.ones((128, 256), np.uint8), margins=margins).shape == (103, 256)
+    assert 6 < margins.top < 22
+    assert (cropped(head, margins=margins) > 0).sum() == (head > 0).sum()
+    assert free_margins(head, cells=[(8, 15)]) == Margins(right=10)
