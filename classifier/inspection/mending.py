@@ -72,7 +72,7 @@ def free_margins(image: UInt8Array, *, cells: Iterable[tuple[int, int]]) -> Marg
     """
     head = head_mask(normalized(image, side=SIDE))
     # From each side of the padded square to the head, as a share of the square.
-    limits = dict(zip(SIDES, (*_outside(head.any(axis=1)), *_outside(head.any(axis=0))), strict=True))
+    limits = dict(zip(SIDES, (*_outside(head, axis=1), *_outside(head, axis=0)), strict=True))
     needs = [need for row, column in cells if (need := _needs(row, column, limits))]
     found = dict.fromkeys(SIDES, 0.0)
     # Where there is one choice only, others often lie in its margin.
@@ -87,12 +87,12 @@ def free_margins(image: UInt8Array, *, cells: Iterable[tuple[int, int]]) -> Marg
     return Margins(*(math.ceil(round(100 * share, 6)) for share in shares))
 
 
-def _outside(lines: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the shares of a length before the first and after the last line of the head; 0 without a head."""
-    places = np.flatnonzero(lines)
+def _outside(head: npt.NDArray[np.bool_], *, axis: int) -> tuple[float, float]:
+    """Return the shares of the square before the first and after the last line of the head; 0 without a head."""
+    places = np.flatnonzero(head.any(axis=axis))
     if not len(places):
         return 0.0, 0.0
-    return float(places[0]) / len(lines), 1 - float(places[-1] + 1) / len(lines)
+    return float(places[0]) / len(head), 1 - float(places[-1] + 1) / len(head)
 
 
 def _needs(row: int, column: int, limits: Mapping[str, float]) -> dict[str, float]:
