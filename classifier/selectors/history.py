@@ -131,9 +131,8 @@ def read_as(finding: str) -> Q:
         scan=OuterRef("scan"),
         reviewer=OuterRef("reviewer"),
     )
-    return Q(reviewed_finding=finding) | Exists(
-        Review.objects.filter(~Exists(later), scan=OuterRef("pk"), finding=finding)
-    )
+    said = Review.objects.filter(~Exists(later), scan=OuterRef("pk"), finding=finding)
+    return Q(reviewed_finding=finding) | Q(Exists(said))
 
 
 def outcome_of(facet: Facet) -> str:
