@@ -52,7 +52,7 @@ class ScanFilterQuery(QuerySerializer):
     finding = serializers.ChoiceField(
         choices=READING_CHOICES,
         required=False,
-        help_text="What the current analysis, the newest review, or the newest confirmed diagnosis says. "
+        help_text="What the current analysis, the newest review of any reader, or the newest confirmed diagnosis says. "
         "Sealed and withheld results are left out.",
     )
     outcome = serializers.ChoiceField(
