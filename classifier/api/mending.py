@@ -68,7 +68,8 @@ class MendViewSet(PrivateView, GenericViewSet[Scan]):
         | errors(
             *(400, 404, 413, 415, 422, 503, 507),
             status_403="The caller is not the owner of the scan, or the session has no CSRF token.",
-            status_409="The input check found nothing that this action mends (`nothing_to_mend`), or reviews or "
+            status_409="The input check found nothing that this action mends (`nothing_to_mend`), a crop cuts off "
+            "nothing (`no_margins`) or leaves too little (`too_little_left`), or reviews or "
             "reports refer to the image.",
         ),
     )

@@ -17,7 +17,7 @@ from classifier.intake.canonical import CanonicalImage
 from classifier.intake.limits import MIN_SIDE
 from classifier.models import BatchFile, Diagnosis, Event, Impression, Report, Review, Scan, SignedReport, User
 from classifier.permissions import CHANGE_REFUSED, can_change, can_view
-from classifier.services.errors import Conflict, Invalid, NotAllowed
+from classifier.services.errors import Conflict, NotAllowed
 from classifier.services.scan import Submission, delete_scan, submit_scan
 
 logger = structlog.get_logger(__name__)
@@ -61,17 +61,16 @@ def crop_scan(scan: Scan, *, by: User, margins: Margins | None = None) -> Submis
         margins: What to cut off; None for `proposed_margins`.
 
     Raises:
-        Conflict: If the input check found no markings.
-        Invalid: If nothing is cut off, or too little is left.
+        Conflict: If the input check found no markings, nothing is cut off, or too little of the image is left.
         NotAllowed: If `by` is not the owner.
     """
     _problem(scan, MARKED, MARKED_HEAD, by=by)
     margins = margins or proposed_margins(scan)
     if margins == Margins():
-        raise Invalid("Cut off at least one side.", code="no_margins")
+        raise Conflict("Cut off at least one side.", code="no_margins")
     (first, last), (start, end) = margins.rows(scan.height), margins.columns(scan.width)
     if min(last - first, end - start) < MIN_SIDE:
-        raise Invalid(f"At least {MIN_SIDE} by {MIN_SIDE} pixels must be left.", code="too_little_left")
+        raise Conflict(f"At least {MIN_SIDE} by {MIN_SIDE} pixels must be left.", code="too_little_left")
     image = CanonicalImage.from_pixels(cropped(_pixels(scan), margins=margins), source_format="PNG")
     return _submit_copy(scan, image, by=by, idempotency_key=f"cropped {scan.pk} {margins}")
 

@@ -17,7 +17,7 @@ from classifier.models import Event, Scan
 from classifier.models.scan_index import Facet
 from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services import mending
-from classifier.services.errors import Conflict, Invalid, NotAllowed
+from classifier.services.errors import Conflict, NotAllowed
 from classifier.services.scan import submit_scan
 from tests.factories import make_analysis, make_scan, png_bytes
 
@@ -169,7 +169,7 @@ def test_text_at_the_border_is_cropped_away_and_the_original_stays(owner, marked
 def test_a_crop_is_refused_if_it_cuts_off_nothing_or_too_much(owner, teammate, team):
     scan = make_scan(owner, team=team, input_problems=[MARKED])
     for margins, words in ((Margins(), "at least one side"), (Margins(top=50, bottom=49), "pixels must be left")):
-        with pytest.raises(Invalid, match=words):
+        with pytest.raises(Conflict, match=words):
             mending.crop_scan(scan, by=owner, margins=margins)
     with pytest.raises(NotAllowed):
         mending.crop_scan(scan, by=teammate)
