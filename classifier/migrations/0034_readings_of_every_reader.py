@@ -13,7 +13,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('classifier', '0032_explanation_partial'),
+        ('classifier', '0033_acceptance_files'),
     ]
 
     operations = [
