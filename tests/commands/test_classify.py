@@ -69,7 +69,7 @@ def test_without_json_lines_are_sentences(classify, tmp_path):
 
 
 def test_nothing_to_classify_is_reported(classify, tmp_path):
-    with pytest.raises(CommandError, match="no image"):
+    with pytest.raises(CommandError, match="No image"):
         classify(tmp_path)
 
 

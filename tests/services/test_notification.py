@@ -2,7 +2,6 @@
 
 import smtplib
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.core import mail
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from classifier import tasks
 from classifier.events import Kind, record_events
-from classifier.models import Batch, BatchFile, Event, EventCursor, Notification, User
+from classifier.models import Batch, BatchFile, Event, EventCursor, Notification, ReportArchive, User
 from classifier.notification_text import text
 from classifier.services import notification as service
 from classifier.services import notification_email
@@ -298,7 +297,8 @@ def test_the_person_who_retries_is_notified_of_the_end(owner, browse):
 def test_without_a_mail_server_what_is_wanted_by_email_only_is_shown_on_the_page(scan, owner, teammate, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     set_notification_choices(owner, page=[], email=["archive_done"])
-    service.notify_of_archive(owner, uuid4(), failed=False)
+    archive = ReportArchive.objects.create(owner=owner, title="a", scan_ids=[], time_zone="UTC", total=0)
+    service.notify_of_archive(archive, failed=False)
     row = Notification.objects.get()
     assert row.on_page
     assert row.email_due_at is None

@@ -94,7 +94,7 @@ def test_many_bad_rows_are_a_file(commissioning, browse, owner) -> None:
     address = re.search(r'href="data:text/csv;charset=utf-8,([^"]+)" download="not-added.csv"', page)
     assert address is not None
     assert unquote(address[1]).count("\r\n") == 41
-    assert '41,39.png,"“cyst” is no finding' in unquote(address[1])
+    assert '41,39.png,"“cyst” is not a finding' in unquote(address[1])
 
 
 def test_answers_show_after_the_end_only(commissioning, browse, owner, teammate, team) -> None:

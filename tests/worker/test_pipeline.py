@@ -26,7 +26,7 @@ LOGITS = np.array([3.0, 1.0, 0.5, 0.0], np.float32)
 class Analyzer:
     """Answers for every image. Batches with an image of `poison`'s mean brightness break; `gate` holds all up."""
 
-    card = SimpleNamespace(name="xception", version="9")
+    card = SimpleNamespace(name="xception", version="9", weights=SimpleNamespace(sha256="0" * 64))
 
     def __init__(self) -> None:
         self.poison: set[float] = set()
