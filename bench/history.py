@@ -72,6 +72,7 @@ def main() -> None:
     requests = options.requests or (QUICK_REQUESTS if options.quick else REQUESTS)
     with ExitStack() as stack:
         folder = options.data or stack.enter_context(tempfile.TemporaryDirectory())
+        Path(folder).mkdir(parents=True, exist_ok=True)
         os.environ |= {"DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "brainscan.settings", "HTTPS": "0"}
         os.environ["LOG_LEVEL"] = "CRITICAL"
         if options.servers:
