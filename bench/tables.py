@@ -176,13 +176,15 @@ def peers(result: Result) -> str:
 
 
 def intake(result: Result) -> str:
-    """Return the corpus in a sentence."""
-    summary = result["summary"]
+    """Return the corpus and the mutated files in sentences."""
+    summary, mutated = result["summary"], result["mutated"]
     return (
         f"{summary['as_expected']} of {summary['files']} files of the corpus were handled as expected. The slowest "
         f"refusal took {summary['slowest_refusal_milliseconds']:.0f} ms and at most "
         f"{summary['highest_peak_of_a_refusal_mebibytes']:.0f} MiB; the process grew by "
-        f"{summary['growth_over_all_mebibytes']:.1f} MiB over {result['rounds']} rounds."
+        f"{summary['growth_over_all_mebibytes']:.1f} MiB over {result['rounds']} rounds. Of {mutated['files']:,} mutated "
+        f"files, the slowest took {mutated['slowest_milliseconds']:.0f} ms; the process grew by at most "
+        f"{mutated['most_growth_mebibytes']:.0f} MiB."
     )
 
 
