@@ -182,9 +182,9 @@ def intake(result: Result) -> str:
         f"{summary['as_expected']} of {summary['files']} files of the corpus were handled as expected. The slowest "
         f"refusal took {summary['slowest_refusal_milliseconds']:.0f} ms and at most "
         f"{summary['highest_peak_of_a_refusal_mebibytes']:.0f} MiB; the process grew by "
-        f"{summary['growth_over_all_mebibytes']:.1f} MiB over {result['rounds']} rounds. Of {mutated['files']:,} mutated "
-        f"files, the slowest took {mutated['slowest_milliseconds']:.0f} ms; the process grew by at most "
-        f"{mutated['most_growth_mebibytes']:.0f} MiB."
+        f"{summary['growth_over_all_mebibytes']:.1f} MiB over {result['rounds']} rounds. "
+        f"Of {mutated['files']:,} mutated files, the slowest took {mutated['slowest_milliseconds']:.0f} ms; the "
+        f"process grew by at most {mutated['most_growth_mebibytes']:.0f} MiB."
     )
 
 
