@@ -19,6 +19,7 @@ from classifier.training.cards import today, write_json
 from classifier.training.config import TrainingConfig
 from classifier.training.fitting import fit_calibration, fit_thresholds
 from classifier.training.fold_check import check_fold
+from classifier.training.fold_page import fold_page
 from classifier.training.images import load_images
 from classifier.training.loop import Progress
 from classifier.training.manifest import FOLDS, Row
@@ -27,6 +28,7 @@ from classifier.training.package import package_run
 from classifier.training.run import RunOptions, split_of, train
 
 RESULT_NAME = "cross_validation.json"
+PAGE_NAME = "cross_validation.md"
 NOTUMOR = FINDINGS.index("notumor")
 Tell = Callable[[str], None]
 
@@ -83,7 +85,7 @@ def cross_validate(
 
     Returns:
         The content of `cross_validation.json`: figures of each fold, and of all their images together. It is written
-        after each fold.
+        after each fold, and `cross_validation.md` with it, which holds the figures as a table.
 
     Raises:
         ManifestError: If the data must not be used.
@@ -120,6 +122,7 @@ def cross_validate(
             "together": score(results),
         }
         write_json(options.output / RESULT_NAME, content)
+        (options.output / PAGE_NAME).write_text(fold_page(content), encoding="utf-8")
     return content
 
 

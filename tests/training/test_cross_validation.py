@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from classifier.training.config import TrainingConfig
-from classifier.training.cross_validation import RESULT_NAME, cross_validate
+from classifier.training.cross_validation import PAGE_NAME, RESULT_NAME, cross_validate
 from classifier.training.hospitals import read_hospitals
 from classifier.training.manifest import FOLDS, read_extra, read_manifest
 from classifier.training.run import RunOptions
@@ -85,6 +85,7 @@ def test_every_image_is_tested_once(options, finished):
     assert together["accuracy"] == pytest.approx(mean, abs=1e-3)
     assert together["accuracy_low"] <= together["accuracy"] <= together["accuracy_high"]
     assert json.loads((options.output / RESULT_NAME).read_text())["together"] == together
+    assert (options.output / PAGE_NAME).read_text().startswith("|  | fold 0 | fold 1 | fold 2 | fold 3 | fold 4 | mean")
 
 
 def test_a_single_fold_without_partial_labels_is_still_tested_on_them(options, run, tmp_path):

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Train, test and print a line for each fold, and one for all images together."""
         from classifier.inference.registry import ModelError
-        from classifier.training.cross_validation import RESULT_NAME, cross_validate
+        from classifier.training.cross_validation import PAGE_NAME, RESULT_NAME, cross_validate
         from classifier.training.manifest import FOLDS, ManifestError
 
         logging.getLogger("classifier.training").setLevel(logging.INFO)
@@ -46,4 +46,4 @@ class Command(BaseCommand):
         except (ManifestError, ModelError, OSError, ValueError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"All folds: {content['together']}")
-        self.stdout.write(f"Written: {options['output'] / RESULT_NAME}")
+        self.stdout.write(f"Written: {options['output'] / RESULT_NAME}, {options['output'] / PAGE_NAME}")
