@@ -1,14 +1,12 @@
 """Make PDF files in child processes. Only they import WeasyPrint: a process that makes no PDF never loads it."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Final
 
 import structlog
+
+from classifier.reports.pdf_process import ChildEnded, PdfChild
 
 logger = structlog.get_logger(__name__)
 
@@ -18,12 +16,6 @@ JOB_SECONDS = 45.0
 # More at once would only make each slower.
 _MAX_CHILDREN: Final = 2
 _LOWEST: Final = 19
-
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_KEPT_VARIABLES: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "HOME", "LANG", "LC_ALL", "TMPDIR")
-
-# Subsets of fonts would carry the time, and the order of sets would change the file.
-_SAME_BYTES: Final = {"PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": "0"}
 
 
 class PdfTimeout(Exception):
@@ -35,17 +27,19 @@ class PdfFailed(RuntimeError):
 
 
 class Renderer:
-    """Makes PDF files, each in a process of its own that has imported its library before. Thread-safe.
+    """Makes PDF files in processes of their own that have imported their library before. Thread-safe.
+
+    A process makes one file after the other. One that is too slow is killed, and its memory returned.
 
     Args:
-        niceness: of the children, above this process's own.
+        niceness: of the processes, above this one's own.
     """
 
     def __init__(self, *, niceness: int = 0) -> None:
         self._niceness = niceness
         self._places = threading.BoundedSemaphore(_MAX_CHILDREN)
         self._lock = threading.Lock()
-        self._spare: subprocess.Popen[bytes] | None = None
+        self._spare: PdfChild | None = None
 
     def render(self, document: str, *, seconds: float) -> bytes:
         """Return a tagged PDF file (PDF/UA-1) of an HTML document.
@@ -60,51 +54,52 @@ class Renderer:
         try:
             child = self._take()
             try:
-                output, errors = child.communicate(document.encode(), timeout=max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired as error:
-                child.kill()
-                child.communicate()
-                raise PdfTimeout from error
+                output = child.make(document.encode(), deadline=deadline)
+            except BaseException:
+                child.stop()
+                raise
+            self._put_back(child)
+        except TimeoutError as error:
+            raise PdfTimeout from error
+        except ChildEnded as error:
+            logger.error("pdf_failed", error=str(error))
+            raise PdfFailed(f"The process that makes PDF files ended without one. Received: {error}") from error
         finally:
             self._places.release()
             # The next file finds its child ready.
             self.warm_up()
-        if child.returncode or not output:
-            logger.error("pdf_failed", code=child.returncode, error=errors.decode(errors="replace")[-2000:])
-            raise PdfFailed(f"The process that makes PDF files ended without one. Received: {child.returncode}")
         return output
 
     def warm_up(self) -> None:
         """Start the process that makes the next file, unless it waits already. Does not wait for its imports."""
         with self._lock:
-            if self._spare is None or self._spare.poll() is not None:
-                self._spare = self._start()
+            if self._spare is None or not self._spare.is_usable:
+                if self._spare is not None:
+                    self._spare.stop()
+                self._spare = PdfChild(niceness=self._niceness)
 
     def stop(self) -> None:
         """End the waiting child; the next file starts another."""
         with self._lock:
             spare, self._spare = self._spare, None
         if spare is not None:
-            spare.kill()
-            spare.communicate()
+            spare.stop()
 
-    def _take(self) -> subprocess.Popen[bytes]:
+    def _take(self) -> PdfChild:
         with self._lock:
             spare, self._spare = self._spare, None
-        # A child that has waited too long ends itself.
-        return spare if spare is not None and spare.poll() is None else self._start()
+        if spare is not None and spare.is_usable:
+            return spare
+        if spare is not None:
+            spare.stop()
+        return PdfChild(niceness=self._niceness)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "classifier.reports.pdf_child", str(self._niceness)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=_ROOT,
-            env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | _SAME_BYTES,
-            # Ctrl-C in a terminal reaches the parent alone; the child ends when its input is closed.
-            start_new_session=True,
-        )
+    def _put_back(self, child: PdfChild) -> None:
+        with self._lock:
+            if self._spare is None and child.is_usable:
+                self._spare = child
+                return
+        child.stop()
 
 
 for_pages = Renderer()

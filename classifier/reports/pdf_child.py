@@ -1,7 +1,8 @@
-"""A process that makes one PDF file: `python -m classifier.reports.pdf_child NICENESS`.
+"""A process that makes PDF files: `python -m classifier.reports.pdf_child NICENESS`.
 
-It imports WeasyPrint, waits for a document on its standard input, writes the PDF file to its standard output, and ends.
-A process of its own, so that a document that takes too long can be killed, and its memory is returned.
+It imports WeasyPrint and waits for documents on its standard input; each becomes a PDF file on its standard output. It
+ends after `MAX_DOCUMENTS`. A process of its own, so that a document that takes too long can be killed, and its memory
+is returned. `pdf_process` is the other end.
 """
 
 import io
@@ -15,6 +16,8 @@ from fontTools.ttLib import woff2
 from weasyprint import HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+from classifier.reports.pdf_process import LENGTH, MAX_DOCUMENTS
 
 IDLE_SECONDS = 600
 MAX_CPU_SECONDS = 120
@@ -52,21 +55,36 @@ def _unpacked(path: Path) -> bytes:
 
 
 def main(niceness: int) -> None:
-    """Make one PDF file. Return without one if no document arrives."""
+    """Make one PDF file after the other. Return when no document arrives any more."""
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     # Reading the system's list of fonts takes a moment, too.
     FontConfiguration()
     fetcher = OwnFiles()
-    if not select.select([sys.stdin], [], [], IDLE_SECONDS)[0]:
-        return
-    document = sys.stdin.buffer.read().decode()
-    if not document:  # the process that wanted a file has ended
-        return
-    html = HTML(string=document, base_url=_BASE_URL, url_fetcher=fetcher)
-    sys.stdout.buffer.write(html.write_pdf(pdf_variant="pdf/ua-1"))
+    for _ in range(MAX_DOCUMENTS):
+        if not select.select([sys.stdin], [], [], IDLE_SECONDS)[0]:
+            return
+        document = _received()
+        if document is None:
+            return
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = int(used.ru_utime + used.ru_stime) + MAX_CPU_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+        html = HTML(string=document, base_url=_BASE_URL, url_fetcher=fetcher)
+        data = html.write_pdf(pdf_variant="pdf/ua-1")
+        sys.stdout.buffer.write(LENGTH.pack(len(data)) + data)
+        sys.stdout.buffer.flush()
+
+
+def _received() -> str | None:
+    """Return the next document; None if the process that wants files has ended."""
+    length = sys.stdin.buffer.read(LENGTH.size)
+    if len(length) < LENGTH.size:
+        return None
+    (size,) = LENGTH.unpack(length)
+    document = sys.stdin.buffer.read(size)
+    return document.decode() if len(document) == size else None
 
 
 if __name__ == "__main__":

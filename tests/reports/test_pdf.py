@@ -9,6 +9,7 @@ import pdfplumber
 import pikepdf
 import pytest
 
+from classifier.reports import pdf_process
 from classifier.reports.html import document, scan_report, style
 from classifier.reports.pdf import PdfFailed, PdfTimeout, Renderer
 from classifier.selectors.scan import get_scan
@@ -72,6 +73,18 @@ def embedded(font) -> bool:
 def test_equal_documents_give_equal_files(renderer) -> None:
     page = f"<html lang=en><title>A</title><style>{style()}</style><h1>A</h1></html>"
     assert renderer.render(page, seconds=SECONDS) == renderer.render(page, seconds=SECONDS)
+
+
+def test_a_process_makes_several_files_before_another_takes_its_place(renderer, monkeypatch) -> None:
+    monkeypatch.setattr(pdf_process, "MAX_DOCUMENTS", 2)
+    renderer.stop()
+    renderer.warm_up()
+    pids, files = [], set()
+    for _ in range(3):
+        pids.append(renderer._spare.pid)
+        files.add(renderer.render("<html lang=en><title>A</title><p>A</html>", seconds=SECONDS))
+    assert pids[0] == pids[1] != pids[2]
+    assert len(files) == 1
 
 
 def test_a_document_that_takes_too_long_is_given_up_and_the_next_one_is_made(renderer) -> None:
