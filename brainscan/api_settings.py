@@ -29,6 +29,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ErrorTypeEnum": "classifier.api.schema.ERROR_TYPES",
         "ReadingEnum": "classifier.models.review.READING_CHOICES",
+        "JobStateEnum": "classifier.models.leased_job.LeasedJob.State",
         "AnswerEnum": "classifier.models.analysis.Analysis.FINDING_CHOICES",
     },
 }

@@ -1,8 +1,14 @@
 """Notifications in words. They contain no patient data and no result."""
 
-from classifier.models import Notification
+from classifier.models import Notification, ReportArchive
 
 Kind = Notification.Kind
+FILES = {
+    ReportArchive.Kind.ZIP.value: "Your ZIP file of reports",
+    ReportArchive.Kind.REPORT.value: "The PDF file of your report",
+    ReportArchive.Kind.SUMMARY.value: "The PDF file of your table of scans",
+    ReportArchive.Kind.ACCEPTANCE.value: "The PDF file of your acceptance report",
+}
 
 
 def text(row: Notification) -> str:
@@ -24,10 +30,8 @@ def text(row: Notification) -> str:
     if row.kind == Kind.DIAGNOSIS:
         return f"{person} recorded a confirmed diagnosis for one of your scans."
     if row.kind == Kind.ARCHIVE_DONE:
-        if details.get("acceptance"):
-            ended = "could not be created" if details.get("failed") else "is ready"
-            return f"The PDF file of your acceptance report {ended}."
-        return "The reports could not be created." if details.get("failed") else "Your ZIP file of reports is ready."
+        ended = "could not be created" if details.get("failed") else "is ready"
+        return f"{FILES.get(details.get('kind', ''), 'Your file of reports')} {ended}."
     return (
         f"The model {details.get('model', '')} changed from version {details.get('before', '')} to "
         f"{details.get('version', '')}."

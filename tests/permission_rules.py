@@ -107,6 +107,7 @@ rules(Rule(API, method="delete", per_person=True), "api:report-explanation")
 rules(Rule(LOGIN, per_person=True), "web:report_sign", "web:report_archive", "web:report_archive_file")
 rules(Rule(LOGIN, per_scan=True, owner_only=True), "web:report_template", "web:input_crop")
 rules(Rule(LOGIN, method="post"), "web:report_archive_request")
+rules(Rule(API, per_person=True), "api:report-file", "api:report-file-content")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
 # No model disagrees with itself.
 rules(Rule(API, nothing=True), "api:model-disagreements")

@@ -13,8 +13,10 @@ from classifier.api.queries import MAX_PAGE_SIZE
 from classifier.intake.limits import MAX_BYTES, MAX_MEMORY, MAX_PIXELS
 from classifier.integrations.webhooks import messages
 from classifier.integrations.webhooks.sending import PAUSES, RUN_SECONDS
+from classifier.reports.archive_zip import MIN_FREE_BYTES
+from classifier.reports.summary import SUMMARY_SCANS
 from classifier.selectors.attention import LONG_WAIT, RECENT
-from classifier.services import notification, report_archive
+from classifier.services import notification, report_request
 from classifier.services.conversation import MAX_QUESTIONS
 from classifier.web.uploads import MAX_FILES
 from classifier.wording import megabytes
@@ -31,7 +33,11 @@ MINUTES = LONG_WAIT // timedelta(minutes=1)
         ("clinicians", f"at most {MAX_FILES} files at once"),
         ("clinicians", f"A conversation has at most {MAX_QUESTIONS} questions"),
         ("clinicians", f"Notifications that you have read are deleted after {notification.KEPT.days} days"),
-        ("clinicians", f"a report of each scan, at most {report_archive.MAX_SCANS};"),
+        ("clinicians", f"a report of each scan, at most {report_request.MAX_SCANS:,}, and"),
+        ("clinicians", f"it lists the first {SUMMARY_SCANS}"),
+        ("integrators", f"waits for at most {report_request.MAX_ACTIVE_PDFS} such files"),
+        ("operators", f"leaves {MIN_FREE_BYTES // 1000**3} GB of the disk free"),
+        ("operators", f"more than {report_request.MAX_KEPT_BYTES // 1000**3} GB of finished files"),
         ("clinicians", f"your scans of the last {RECENT.days} days that failed"),
         ("clinicians", f"have waited for more than {MINUTES} minutes"),
         ("integrators", f"`page_size` ≤ {MAX_PAGE_SIZE}"),

@@ -13,7 +13,7 @@ from classifier.services.commissioning import start_commissioning
 from classifier.services.conversation import ask, start_conversation
 from classifier.services.explanation import store_explanation
 from classifier.services.report import save_draft
-from classifier.services.report_archive import request_archive
+from classifier.services.report_request import request_archive
 from classifier.services.report_template import save_template
 from classifier.services.token import issue_token
 from tests.factories import make_analysis, make_scan
@@ -36,7 +36,7 @@ def address(owner, team) -> Callable[[str], str]:
     analysis: Analysis = make_analysis(scan, state="succeeded")
     signed = signed_report(scan, owner)
     draft = save_draft(get_scan(owner, make_scan(owner, team=team).pk), by=owner, texts={})
-    archive = request_archive(owner, [scan], title="P-9")
+    archive = request_archive(owner, [scan.pk], title="P-9")
     template = save_template(None, by=owner, name="MR head", team=team, texts={})
     batch = Batch.objects.create(owner=owner, team=team)
     BatchFile.objects.create(batch=batch, number=1, scan=scan)
@@ -72,6 +72,8 @@ def address(owner, team) -> Callable[[str], str]:
         values["report_id"] = draft.pk if name == "web:report_sign" else signed.pk
         if name == "api:report-detail":
             values["pk"] = signed.pk
+        if name.startswith("api:report-file"):
+            values["pk"] = archive.pk
         if name == "api:report-explanation":
             values["pk"] = draft.pk
         if name in ("api:analysis-cancel", "api:analysis-reviews"):

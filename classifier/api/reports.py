@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from classifier import report_files
 from classifier.api.base import PrivateView
 from classifier.api.errors import Unavailable
+from classifier.api.report_archives import LOCATION, POLL_AFTER, ReportArchiveSerializer, job_response
 from classifier.api.report_serializers import (
     ReportChangeSerializer,
     ReportSerializer,
@@ -21,26 +22,20 @@ from classifier.api.report_serializers import (
     signed_data,
 )
 from classifier.api.schema import RETRY_AFTER, errors
-from classifier.models import Report, Scan, SignedReport, User
+from classifier.models import Report, ReportArchive, Scan, SignedReport, User
+from classifier.reports.html import ReportView as ReportContent
 from classifier.reports.html import document, scan_report
-from classifier.reports.pdf import PdfFailed, PdfTimeout
+from classifier.reports.pdf import PdfFailed
 from classifier.selectors.report import draft_of, get_own_report, get_signed_report, signed_reports
 from classifier.selectors.scan import get_scan
 from classifier.services.errors import Sealed
 from classifier.services.report import save_draft, update_report
+from classifier.services.report_request import MAX_ACTIVE_PDFS
 
 SEALED = "The result is sealed for the caller until they have recorded an impression."
 CSRF = "The session has no CSRF token."
+LATE = "The file takes longer than a request may wait. A job makes it; ask for it at `Location`."
 FILE_OF = "The newest signed report of the scan with its addenda; without one, the facts as they are stored now."
-
-
-class ReportLate(Unavailable):
-    """The file takes longer than a request may wait."""
-
-    default_code = "report_late"
-    default_detail = (
-        "Creating the report takes longer than a request may wait. Send the request again in a few seconds."
-    )
 
 
 class ReportUnavailable(Unavailable):
@@ -68,10 +63,10 @@ class ReportFileView(ScanView):
         """Return a renderer for errors."""
         return super().perform_content_negotiation(request, force=True)
 
-    def page(self, request: Request, pk: UUID) -> tuple[Scan, str]:
-        """Return the scan and the document about it."""
+    def report(self, request: Request, pk: UUID) -> tuple[Scan, ReportContent]:
+        """Return the scan and the report on it."""
         scan = self.scan(pk)
-        return scan, document(scan_report(caller(request), scan))
+        return scan, scan_report(caller(request), scan)
 
 
 class ReportPdfView(ReportFileView):
@@ -79,23 +74,31 @@ class ReportPdfView(ReportFileView):
 
     @extend_schema(
         operation_id="scans_report_pdf",
-        parameters=[RETRY_AFTER],
-        responses={(200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description=FILE_OF)}
+        parameters=[LOCATION, POLL_AFTER, RETRY_AFTER],
+        responses={
+            (200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description=FILE_OF),
+            (202, "application/json"): OpenApiResponse(ReportArchiveSerializer, description=LATE),
+        }
         | errors(
             404,
-            status_409=SEALED,
-            status_503="The database is unavailable, or the file cannot be made, or not in the time of a request.",
+            status_409=f"{SEALED} Or the caller already waits for {MAX_ACTIVE_PDFS} files (`too_many_archives`).",
+            status_503="The database is unavailable, or the file cannot be made.",
         ),
     )
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        """Return the report of a scan as a tagged PDF file."""
-        scan, page = self.page(request, pk)
+        """Return the report of a scan as a tagged PDF file.
+
+        If it takes longer than a request may wait, a job makes it. Repeated requests are answered with the same job
+        while it runs, and then with its file, as long as the report says the same.
+        """
+        scan, view = self.report(request, pk)
         try:
-            return report_files.pdf_response(page, filename=f"report-scan-{scan.short_id}.pdf")
-        except PdfTimeout as error:
-            raise ReportLate from error
+            made = report_files.report_pdf(caller(request), scan, view, name=f"Scan {scan.short_id}")
         except PdfFailed as error:
             raise ReportUnavailable from error
+        if isinstance(made, ReportArchive):
+            return job_response(request, made, status_code=status.HTTP_202_ACCEPTED)
+        return made
 
 
 class ReportHtmlView(ReportFileView):
@@ -109,8 +112,8 @@ class ReportHtmlView(ReportFileView):
     )
     def get(self, request: Request, pk: UUID) -> HttpResponse:
         """Return the report of a scan as one HTML document, with its pictures inside."""
-        scan, page = self.page(request, pk)
-        return report_files.html_response(page, filename=f"report-scan-{scan.short_id}.html")
+        scan, view = self.report(request, pk)
+        return report_files.html_response(document(view), filename=f"report-scan-{scan.short_id}.html")
 
 
 class ScanReportsView(ScanView):

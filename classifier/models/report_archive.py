@@ -1,31 +1,42 @@
-"""Files made in the background: the PDF reports of many scans in one ZIP file, or an acceptance report as PDF."""
+"""Files made in the background: the PDF reports of many scans in one ZIP file, or one PDF file."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
 from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 
 MAX_TITLE = 120
-ZIP_NAME, PDF_NAME = "reports.zip", "acceptance.pdf"
 
 
 class ReportArchive(LeasedJob):
-    """A request for the reports of many scans, or for the PDF file of an acceptance report, and how far it has come.
+    """A request for the reports of many scans, or for one PDF file, and how far it has come.
 
     ```
                     claim (attempts + 1, lease)           all done
       request ──► queued ─────────────────────► running ───────────► succeeded ──(a day)──► removed
                     ▲                            │  │
-                    └── worker stops, or its lease expires
+                    └── worker stops, its lease expires, or a shorter job waits
                                                     └─ third attempt, or the disk is full ──► failed ──► removed
     ```
+
+    Every new report in the folder sets `attempts` back to 1: only interruptions without progress count.
 
     The rows are the queue, like those of `Analysis`: a message only notifies a worker. The reports that are made
     stay on the disk, so that another worker continues where a killed one stopped.
     """
 
+    class Kind(models.TextChoices):
+        """What the file holds."""
+
+        ZIP = "zip", "Reports as a ZIP file"
+        REPORT = "report", "Report as a PDF file"
+        SUMMARY = "summary", "Table of scans as a PDF file"
+        ACCEPTANCE = "acceptance", "Acceptance report as a PDF file"
+
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="report_archives")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.ZIP)
     title = models.CharField(max_length=MAX_TITLE, help_text="What it holds, for people.")
     scan_ids = models.JSONField(help_text="The scans, in the order of the archive.")
     commissioning = models.ForeignKey(
@@ -35,6 +46,12 @@ class ReportArchive(LeasedJob):
         blank=True,
         related_name="+",
         help_text="Of an acceptance report, which is one PDF file; then there are no scans.",
+    )
+    signed_report_id = models.UUIDField(
+        null=True, blank=True, help_text="Of a report: this signed one; null is the valid report of the scan."
+    )
+    content_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of a report: hash of its content, so that equal requests share a file."
     )
     # The reader's, for the times in the reports.
     time_zone = models.CharField(max_length=64)
@@ -49,7 +66,14 @@ class ReportArchive(LeasedJob):
             active_index("report_archive_queue"),
             models.Index(fields=("owner", "-created_at"), name="report_archive_of_owner"),
         )
-        constraints = (running_has_lease("report_archive_running_has_lease"),)
+        constraints = (
+            running_has_lease("report_archive_running_has_lease"),
+            models.UniqueConstraint(
+                fields=("owner", "content_sha256"),
+                condition=~Q(content_sha256="") & ~Q(state="failed"),
+                name="report_archive_of_content_once",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"Archive {str(self.pk)[:8]} ({self.state})"
@@ -59,11 +83,18 @@ class ReportArchive(LeasedJob):
         return reverse("web:report_archive", args=[self.pk])
 
     @property
+    def is_zip(self) -> bool:
+        """Whether the file is a ZIP file; otherwise it is a PDF file."""
+        return self.kind == self.Kind.ZIP
+
+    @property
     def file_name(self) -> str:
         """The name of the finished file in its folder."""
-        return ZIP_NAME if self.commissioning_id is None else PDF_NAME
+        return {self.Kind.ZIP: "reports.zip", self.Kind.ACCEPTANCE: "acceptance.pdf"}.get(
+            self.Kind(self.kind), "report.pdf"
+        )
 
     @property
     def file_kind(self) -> str:
         """The kind of the file, for people."""
-        return "ZIP file" if self.commissioning_id is None else "PDF file"
+        return "ZIP file" if self.is_zip else "PDF file"

@@ -148,6 +148,14 @@ def document(view: ReportView) -> str:
     return render_to_string("reports/document.html", context)
 
 
+def content_hash(view: ReportView) -> str:
+    """Return the SHA-256 of what a report says to its reader, as 64 hexadecimal digits.
+
+    It does not depend on when the copy is made, but on the reader's time zone.
+    """
+    return hashlib.sha256(f"{view.title}\0{fragment(view)}".encode()).hexdigest()
+
+
 @functools.cache
 def style() -> str:
     """Return the style sheet inside documents."""

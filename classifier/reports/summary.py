@@ -16,6 +16,9 @@ from classifier.reports.html import style
 from classifier.selectors.report import signed_reports
 from classifier.selectors.report_facts import LIMITS
 
+# One page of a summary takes a tenth of a second; a longer table belongs in a ZIP file.
+SUMMARY_SCANS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

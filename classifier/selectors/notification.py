@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from classifier.models import Notification, User
 from classifier.selectors.batch import visible_batches
-from classifier.selectors.report import report_archives
+from classifier.selectors.report_archive import report_archives
 from classifier.selectors.scan import visible_scans
 
 MOST_EMAILS = 20

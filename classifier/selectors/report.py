@@ -1,4 +1,4 @@
-"""Reads of reports, templates and archives, scoped to a person."""
+"""Reads of reports and templates, scoped to a person."""
 
 import hashlib
 import re
@@ -13,7 +13,6 @@ from classifier.models import (
     Membership,
     Report,
     ReportAddendum,
-    ReportArchive,
     ReportExplanation,
     ReportTemplate,
     Scan,
@@ -22,6 +21,7 @@ from classifier.models import (
 )
 from classifier.models.scan import ScanQuerySet
 from classifier.selectors.lists.criteria import Criteria
+from classifier.selectors.lists.find import find_scans
 from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import open_scans, visible_scans
@@ -106,16 +106,16 @@ def scans_of_patient(user: User, reference: str, *, limit: int) -> list[Scan]:
     return ScanList(scope_of(user), Criteria(patient_reference=reference)).load(limit, oldest=True) if reference else []
 
 
+def keys_of_patient(user: User, reference: str, *, limit: int) -> list[UUID]:
+    """Return the keys of the scans that `scans_of_patient` loads."""
+    return find_scans(scope_of(user), Criteria(patient_reference=reference), limit=limit, oldest=True)
+
+
 def get_batch_scans(user: User, batch_id: UUID) -> tuple[Batch, ScanQuerySet]:
     """Return a batch with its visible scans in the order of the upload. Raise `Batch.DoesNotExist` for any other."""
     batch = Batch.objects.filter(Q(owner=user) | Q(team__in=user.memberships.values("team"))).get(pk=batch_id)
     scans = visible_scans(user).filter(batch_files__batch=batch).order_by("batch_files__number", "pk")
     return batch, scans
-
-
-def report_archives(user: User) -> QuerySet[ReportArchive]:
-    """Return the user's own archives, newest first."""
-    return ReportArchive.objects.filter(owner=user)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ lease has passed to another one changes nothing.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -61,16 +62,19 @@ class Leases(Generic[Row]):
         lost = Q(state=RUNNING, lease_expires_at__lt=now or timezone.now())
         return self.rows.filter(Q(state=QUEUED) | (lost & Q(attempts__lt=self.max_attempts)))
 
-    def claim(self, *, now: datetime | None = None, **fields: Any) -> Claim[Row] | None:
-        """Claim the oldest row that is due; None if there is none.
+    def claim(
+        self, *, now: datetime | None = None, order: Sequence[Any] = ("created_at", "pk"), **fields: Any
+    ) -> Claim[Row] | None:
+        """Claim the first row that is due; None if there is none.
 
         Args:
             now: the time; None takes the current one.
+            order: the order of the rows, as for `order_by`; the oldest first by default.
             **fields: other values that the claim sets.
         """
         now = now or timezone.now()
         with transaction.atomic():
-            row = self.due(now=now).order_by("created_at", "pk").select_for_update(skip_locked=True).first()
+            row = self.due(now=now).order_by(*order).select_for_update(skip_locked=True).first()
             if row is None:
                 return None
             token = uuid.uuid4()

@@ -107,7 +107,7 @@ def notify_of_archive(archive: ReportArchive, *, failed: bool) -> None:
         defaults={
             "kind": Notification.Kind.ARCHIVE_DONE,
             "archive_id": archive.pk,
-            "details": {"failed": failed, "acceptance": archive.commissioning_id is not None},
+            "details": {"failed": failed, "kind": archive.kind},
             "published_at": now,
             "email_due_at": _email_due(owner, Notification.Kind.ARCHIVE_DONE, now),
             "on_page": _on_page(owner, Notification.Kind.ARCHIVE_DONE),

@@ -1,32 +1,29 @@
-"""Archives of reports: requests by people, and what workers do to the rows."""
+"""Files of reports: where they are, and what workers do to the rows. `report_request` has the requests."""
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
-from classifier.models import AcceptanceReport, ReportArchive, Scan, User
-from classifier.models.report_archive import MAX_TITLE, PDF_NAME, ZIP_NAME
+from classifier.models import ReportArchive
 from classifier.queue.notify import notify_archive_workers
-from classifier.services.errors import Conflict, Invalid
 from classifier.services.leases import Claim, Leases
 from classifier.services.notification import notify_of_archive
+from classifier.services.storage import remove_folder
 
 logger = structlog.get_logger(__name__)
 
-# At half a second a report, this is four minutes of one process.
-MAX_SCANS = 500
-MAX_ACTIVE = 3
 MAX_ATTEMPTS = 3
 # A report is given up after 45 s; a worker that is silent for longer has died.
 LEASE = timedelta(seconds=60)
@@ -37,62 +34,6 @@ LOST = "The reports could not be created: the process that made them was interru
 
 ArchiveClaim = Claim[ReportArchive]
 leases = Leases(ReportArchive, length=LEASE, max_attempts=MAX_ATTEMPTS)
-
-
-def request_archive(owner: User, scans: Sequence[Scan], *, title: str) -> ReportArchive:
-    """Request the reports of scans as one ZIP file.
-
-    Args:
-        owner: who asks, and may fetch the file.
-        scans: as loaded by a selector for `owner`. Sealed ones are left out of the file.
-        title: Description of the contents, for people.
-
-    Raises:
-        Invalid: if there is no scan, or more than `MAX_SCANS`.
-        Conflict: if the owner already waits for `MAX_ACTIVE` files.
-    """
-    if not scans:
-        raise Invalid("There is no scan to report on.", code="no_scans")
-    if len(scans) > MAX_SCANS:
-        raise Invalid(
-            f"A ZIP file holds the reports of at most {MAX_SCANS} scans, and these are more. "
-            "Narrow the selection and request several files.",
-            code="too_many_scans",
-        )
-    return _requested(owner, title=title, scan_ids=[str(scan.pk) for scan in scans], total=len(scans))
-
-
-def request_acceptance_file(owner: User, report: AcceptanceReport) -> ReportArchive:
-    """Request an acceptance report as a PDF file. One that the owner requested before and that did not fail is enough.
-
-    Args:
-        owner: A member of the team, who may fetch the file.
-        report: The report, which never changes.
-
-    Raises:
-        Conflict: If the owner already waits for `MAX_ACTIVE` files.
-    """
-    commissioning = report.commissioning
-    earlier = ReportArchive.objects.filter(owner=owner, commissioning=commissioning)
-    if found := earlier.exclude(state=ReportArchive.State.FAILED).first():
-        return found
-    title = f"Acceptance report: {commissioning.title}"
-    return _requested(owner, title=title, scan_ids=[], total=1, commissioning=commissioning)
-
-
-def _requested(owner: User, *, title: str, **fields: Any) -> ReportArchive:
-    if ReportArchive.objects.filter(owner=owner, state__in=ReportArchive.ACTIVE).count() >= MAX_ACTIVE:
-        raise Conflict(
-            f"You are already waiting for {MAX_ACTIVE} files. Request the next when one of them is ready.",
-            code="too_many_archives",
-        )
-    with transaction.atomic():
-        archive = ReportArchive.objects.create(
-            owner=owner, title=title[:MAX_TITLE], time_zone=timezone.get_current_timezone_name(), **fields
-        )
-        transaction.on_commit(notify_archive_workers)
-    logger.info("archive_requested", archive=str(archive.pk), owner=owner.pk, files=archive.total)
-    return archive
 
 
 def delete_archive(archive: ReportArchive) -> None:
@@ -110,9 +51,17 @@ def archive_folder(archive_id: UUID) -> Path:
     return Path(settings.MEDIA_ROOT) / "reports" / str(archive_id)
 
 
-def archive_name(archive_id: UUID, *, name: str = ZIP_NAME) -> str:
+def archive_name(archive: ReportArchive) -> str:
     """Return the name of the finished file in the storage."""
-    return f"reports/{archive_id}/{name}"
+    return f"reports/{archive.pk}/{archive.file_name}"
+
+
+class _MadeFile(File):  # type: ignore[type-arg]
+    """A finished file, which a storage on the same disk moves instead of copying it."""
+
+    def temporary_file_path(self) -> str:
+        """Return the path, as Django's storage asks for it."""
+        return str(self.name)
 
 
 def store_archive(archive: ReportArchive, file: Path) -> int:
@@ -121,11 +70,11 @@ def store_archive(archive: ReportArchive, file: Path) -> int:
     Raises:
         OSError: If it cannot be stored.
     """
-    size, name = file.stat().st_size, archive_name(archive.pk, name=archive.file_name)
+    size, name = file.stat().st_size, archive_name(archive)
     with file.open("rb") as content:
         default_storage.delete(name)
-        default_storage.save(name, File(content))
-    file.unlink()
+        default_storage.save(name, _MadeFile(content, name=str(file)))
+    file.unlink(missing_ok=True)
     return size
 
 
@@ -135,25 +84,61 @@ def open_archive(archive: ReportArchive) -> File:  # type: ignore[type-arg]
     Raises:
         FileNotFoundError: If it was removed.
     """
-    return default_storage.open(archive_name(archive.pk, name=archive.file_name), "rb")
+    return default_storage.open(archive_name(archive), "rb")
 
 
 def remove_archive_files(archive_id: UUID) -> None:
     """Remove the finished file and what it is made of, if there are any."""
-    for name in (ZIP_NAME, PDF_NAME):
-        with contextlib.suppress(OSError):
-            default_storage.delete(archive_name(archive_id, name=name))
+    with contextlib.suppress(OSError):
+        remove_folder(default_storage, f"reports/{archive_id}")
     shutil.rmtree(archive_folder(archive_id), ignore_errors=True)
 
 
 def claim_archive(*, now: datetime | None = None) -> ArchiveClaim | None:
-    """Claim the oldest archive that waits, or whose worker died; None if there is none."""
-    return leases.claim(now=now)
+    """Claim the archive with the fewest reports left that waits, or whose worker died; None if there is none.
+
+    So one report never waits for the five thousand of somebody else.
+    """
+    return leases.claim(now=now, order=(F("total") - F("done"), "created_at", "pk"))
 
 
-def report_progress(claim: ArchiveClaim, *, done: int) -> bool:
-    """Store how many reports are made and what is left out, and renew the lease. Return True if the claim holds."""
-    return leases.renew(claim, done=done, left_out=claim.row.left_out)
+def shorter_archive_waits(claim: ArchiveClaim, *, done: int) -> bool:
+    """Return whether an archive with fewer reports left waits than the claimed one has, of which `done` are made."""
+    return leases.due().filter(total__lt=F("done") + claim.row.total - done).exists()
+
+
+def report_progress(claim: ArchiveClaim, *, done: int, made: bool = False) -> bool:
+    """Store how many reports are finished and what is left out, and renew the lease. Return True if the claim holds.
+
+    Args:
+        claim: the claim.
+        done: how many reports are made or left out.
+        made: whether a report was made since the claim, so that earlier interruptions do not count.
+    """
+    claim.row.done = done
+    progress = {"done": done, "left_out": claim.row.left_out} | ({"attempts": 1} if made else {})
+    return leases.renew(claim, **progress)
+
+
+@contextlib.contextmanager
+def renewing(claim: ArchiveClaim) -> Iterator[None]:
+    """Renew the lease in a thread until the context ends: a large file can take longer to store than a lease."""
+    ended = Event()
+
+    def renew() -> None:
+        try:
+            while not ended.wait(LEASE.total_seconds() / 4):
+                leases.renew(claim)
+        finally:
+            connection.close()
+
+    thread = Thread(target=renew, name="archive-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def finish_archive(claim: ArchiveClaim, *, size: int) -> bool:
@@ -163,6 +148,7 @@ def finish_archive(claim: ArchiveClaim, *, size: int) -> bool:
             claim,
             state=ReportArchive.State.SUCCEEDED,
             left_out=claim.row.left_out,
+            content_sha256=claim.row.content_sha256,
             done=claim.row.total,
             bytes=size,
         )
@@ -177,7 +163,8 @@ def fail_archive(claim: ArchiveClaim, message: str) -> bool:
 
 
 def release_archive(claim: ArchiveClaim) -> None:
-    """Queue the archive again without counting the attempt: the worker stops. What is made stays."""
+    """Queue the archive again without counting the attempt. What is made stays."""
+    leases.change(claim, done=claim.row.done, left_out=claim.row.left_out)
     leases.release(claim)
 
 

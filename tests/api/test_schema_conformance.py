@@ -12,9 +12,12 @@ from uuid import UUID
 import hypothesis
 import pytest
 import schemathesis
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from knox.models import AuthToken
 from schemathesis.core import NotSet
@@ -22,9 +25,10 @@ from schemathesis.transport.serialization import Binary
 
 from classifier.acceptance.limits import AT_PREVALENCE, Limits
 from classifier.findings import READINGS
-from classifier.models import AssistantProvider, Commissioning, Scan, lengths
+from classifier.models import AssistantProvider, Commissioning, ReportArchive, Scan, lengths
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
+from classifier.services.report_archive import archive_name
 from tests.factories import make_analysis, make_scan, png_bytes
 
 CONFIG = schemathesis.Config.from_dict(
@@ -93,6 +97,17 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
     def draft_of_another_scan() -> UUID:
         return save_draft(get_scan(owner, make_scan(owner).pk), by=owner, texts={}).pk
 
+    def report_file(key: UUID) -> ReportArchive:
+        kind = ReportArchive.Kind.values[key.int % len(ReportArchive.Kind)]
+        state = ("queued", "succeeded", "failed")[key.int % 3]
+        row = ReportArchive.objects.create(
+            owner=owner, kind=kind, state=state, title="t", scan_ids=[], time_zone="UTC", total=1,
+            finished_at=None if state == "queued" else timezone.now(),
+        )  # fmt: skip
+        if state == "succeeded":
+            default_storage.save(archive_name(row), ContentFile(b"%PDF"))
+        return row
+
     def commissioning() -> Commissioning:
         limits = Limits({"sensitivity": 0.9}).as_dict()
         return Commissioning.objects.create(
@@ -104,6 +119,8 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             case.path_parameters["id"] = str(real_id(case))
             if case.path.startswith("/api/v1/commissionings/"):
                 case.path_parameters["id"] = str(commissioning().pk)
+            if case.path.startswith("/api/v1/report-files/"):
+                case.path_parameters["id"] = str(report_file(UUID(case.path_parameters["id"])).pk)
             if case.path.startswith("/api/v1/reports/"):
                 case.path_parameters["id"] = str(draft_of_another_scan())
         for values in (case.query, case.body):

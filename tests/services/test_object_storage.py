@@ -23,7 +23,8 @@ from classifier.selectors.scan import visible_scans
 from classifier.services import scan as service
 from classifier.services import storage
 from classifier.services.errors import StorageUnavailable
-from classifier.services.report_archive import open_archive, request_archive
+from classifier.services.report_archive import open_archive
+from classifier.services.report_request import request_archive
 from devtools.servers import free_port
 from tests.factories import make_analysis, png_bytes
 
@@ -89,7 +90,7 @@ def test_orphans_are_swept_and_others_kept(owner, store):
 
 def test_an_archive_of_reports_lies_in_the_store(owner, store, monkeypatch):
     make_analysis(service.submit_scan(owner=owner, file=png_bytes()).scan, state="succeeded")
-    archive = request_archive(owner, list(visible_scans(owner)), title="Patient P-1")
+    archive = request_archive(owner, [scan.pk for scan in visible_scans(owner)], title="Patient P-1")
     monkeypatch.setattr(archives.for_jobs, "render", lambda document, *, seconds: b"%PDF")
     archives.make_archives(Event())
     archive.refresh_from_db()

@@ -12,7 +12,6 @@ from django.urls import reverse
 
 from classifier import report_files
 from classifier.models import Commissioning, CommissioningCase, ReportArchive, Scan
-from classifier.models.report_archive import PDF_NAME
 from classifier.reports.acceptance import acceptance_document
 from classifier.reports.archive import make_archives
 from classifier.reports.pdf import JOB_SECONDS, Renderer
@@ -288,7 +287,7 @@ def test_a_report_that_takes_long_is_made_by_a_job(commissioning, slow_pages, br
     teammate.memberships.filter(team=team).delete()
     assert "no longer a member of the team" in text(client.get(file, follow=True))
     client.post(archive.get_absolute_url())
-    assert not default_storage.exists(archive_name(archive.pk, name=PDF_NAME))
+    assert not default_storage.exists(archive_name(archive))
 
 
 def test_a_person_who_leaves_gets_no_file_made(commissioning, slow_pages, browse, owner, teammate, team) -> None:

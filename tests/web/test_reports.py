@@ -2,15 +2,18 @@
 
 import re
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from classifier import report_files
 from classifier.models import Batch, BatchFile, Report, ReportArchive, ReportTemplate, Scan, SignedReport
-from classifier.reports.pdf import PdfFailed, PdfTimeout, for_pages
+from classifier.reports.archive import make_archives
+from classifier.reports.pdf import PdfFailed, PdfTimeout, for_jobs, for_pages
 from classifier.web.kept_entry import KEY
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, make_analysis
 from tests.reports.conftest import signed_report
 
 TEXTS = {"findings": "A mass.", "impression": "Meningioma.", "recommendation": ""}
@@ -140,10 +143,39 @@ def test_a_pdf_that_takes_long_becomes_a_job(scan, owner, browse, monkeypatch) -
         raise PdfTimeout
 
     monkeypatch.setattr(for_pages, "render", slow)
-    answer = browse(owner).get(reverse("web:scan_report_file", args=[scan.pk, "pdf"]))
-    archive = ReportArchive.objects.get()
-    assert answer.url == archive.get_absolute_url()
-    assert archive.scan_ids == [str(scan.pk)]
+    client = browse(owner)
+    signed = signed_report(scan, owner)
+    for url in (
+        reverse("web:scan_report_file", args=[scan.pk, "pdf"]),
+        reverse("web:report_file", args=[signed.pk, "pdf"]),
+        reverse("web:patient_report_file", args=["pdf"]) + "?patient_reference=P-1",
+    ):
+        ReportArchive.objects.all().delete()
+        answers = [client.get(url), client.get(url)]
+        archive = ReportArchive.objects.last()
+        assert {answer.status_code for answer in answers} == {302}
+        assert answers[0].url == archive.get_absolute_url()
+        assert archive.scan_ids == [str(scan.pk)]
+        assert archive.file_kind == "PDF file"
+        if "patient" not in url:
+            assert answers[0].url == answers[1].url
+
+
+def test_an_older_signed_report_stays_the_older_one_when_a_job_makes_it(scan, owner, browse, monkeypatch) -> None:
+    older = signed_report(scan, owner)
+    make_analysis(scan, state="succeeded")
+    newer = signed_report(scan, owner)
+    monkeypatch.setattr(report_files, "WEB_SECONDS", 0.0)
+    monkeypatch.setattr(for_jobs, "render", lambda document, *, seconds: document.encode())
+    client = browse(owner)
+    page = client.get(reverse("web:report_file", args=[older.pk, "pdf"])).url
+
+    make_archives(Event())
+
+    assert "Download" in client.get(page).content.decode()
+    content = b"".join(client.get(f"{page}file/").streaming_content).decode()
+    assert older.number in content
+    assert newer.number not in content
 
 
 def test_a_zip_file_with_a_scan_that_is_gone_is_not_handed_out(team_scan, teammate, browse) -> None:
@@ -199,13 +231,13 @@ def test_a_sealed_page_prints_no_facts(scan, owner, browse) -> None:
 def test_more_scans_than_a_zip_file_holds_are_refused_with_a_sentence(scan, owner, browse) -> None:
     stored = [
         Scan(owner=owner, patient_reference="P-9", width=96, height=80, pixels_sha256="0" * 64, source_format="PNG")
-        for _ in range(501)
+        for _ in range(5001)
     ]
     Scan.objects.bulk_create(stored)
     client = browse(owner)
 
     page = client.post("/reports/archives/", {"patient_reference": "P-9"}, follow=True).content.decode()
 
-    assert "at most 500 scans, and these are more" in page
+    assert "at most 5,000 scans, and these are more" in page
     assert not ReportArchive.objects.exists()
-    assert Scan.objects.filter(patient_reference="P-9").count() == 501
+    assert Scan.objects.filter(patient_reference="P-9").count() == 5001

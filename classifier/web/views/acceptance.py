@@ -17,7 +17,7 @@ from classifier.reports.pdf import PdfFailed, PdfTimeout
 from classifier.selectors.acceptance import acceptance_of
 from classifier.services.acceptance import public_key
 from classifier.services.errors import ServiceError
-from classifier.services.report_archive import request_acceptance_file
+from classifier.services.report_request import request_acceptance_file
 from classifier.web.http import SignedInRequest
 from classifier.web.views.commissioning import commissioning_or_404
 from classifier.web.views.report_files import FAILED, SLOW

@@ -5,33 +5,31 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from classifier import report_files
-from classifier.models import Batch, ReportArchive, Scan
-from classifier.reports.html import document, scan_report, signed_view
+from classifier.models import Batch, ReportArchive, Scan, SignedReport
+from classifier.models.scan import ScanQuerySet
+from classifier.reports.html import ReportView, document, scan_report, signed_view
 from classifier.reports.pdf import PdfFailed, PdfTimeout
-from classifier.reports.summary import summary_document, summary_of
-from classifier.selectors.commissioning import commissionings_of
-from classifier.selectors.report import get_batch_scans, report_archives, scans_of_patient
+from classifier.reports.summary import SUMMARY_SCANS, summary_document, summary_of
+from classifier.selectors.report import get_batch_scans, keys_of_patient, scans_of_patient
+from classifier.selectors.report_archive import report_archives
 from classifier.selectors.scan import get_scan, visible_scans
-from classifier.services.errors import ServiceError
-from classifier.services.report_archive import MAX_SCANS, delete_archive, open_archive, request_archive
+from classifier.services.errors import NotFound, ServiceError
+from classifier.services.report_archive import delete_archive
+from classifier.services.report_request import MAX_SCANS, request_archive, request_summary_file
 from classifier.web.http import SignedInRequest, scan_or_404
 from classifier.web.views.reports import signed_report_or_404
 
-# One page of a summary takes a tenth of a second; a longer table belongs in a ZIP file.
-SUMMARY_SCANS = 100
 SLOW = "Creating the file takes longer than a page can wait. It continues in the background."
 FAILED = (
     "This server could not create the PDF file. Open the report as a page and print that. Contact your administrator."
 )
-CHANGED = "A scan in this ZIP file was deleted or is no longer visible to you. Request the file again."
-LEFT_TEAM = "You are no longer a member of the team whose acceptance report this is."
 
 
 @require_safe
@@ -39,11 +37,11 @@ def scan_report_file(request: SignedInRequest, scan_id: UUID, kind: str) -> Http
     """Return the valid report of a scan: the newest signed one, else the current facts."""
     scan = scan_or_404(request, scan_id)
     try:
-        page = document(scan_report(request.user, scan))
+        view = scan_report(request.user, scan)
     except ServiceError as error:
         messages.warning(request, str(error))
         return redirect(scan)
-    return _file(request, page, name=f"scan-{scan.short_id}", kind=kind, scans=[scan])
+    return _report(request, scan, view, name=f"Scan {scan.short_id}", kind=kind)
 
 
 @require_safe
@@ -51,7 +49,7 @@ def report_file(request: SignedInRequest, report_id: UUID, kind: str) -> HttpRes
     """Return a signed report as a file."""
     signed = signed_report_or_404(request, report_id)
     scan = get_scan(request.user, signed.scan_id)
-    return _file(request, document(signed_view(signed, scan)), name=signed.number, kind=kind, scans=[scan])
+    return _report(request, scan, signed_view(signed, scan), name=signed.number, kind=kind, signed=signed)
 
 
 @require_safe
@@ -60,7 +58,7 @@ def patient_report(request: SignedInRequest, kind: str = "") -> HttpResponse:
     reference = " ".join(request.GET.get("patient_reference", "").split())
     if not reference:
         raise Http404("Enter a patient reference.")
-    scans = scans_of_patient(request.user, reference, limit=MAX_SCANS + 1)
+    scans = scans_of_patient(request.user, reference, limit=SUMMARY_SCANS + 1)
     if not scans:
         raise Http404("There is no scan with this patient reference.")
     pdf_url = f"{reverse('web:patient_report_file', args=['pdf'])}?{urlencode({'patient_reference': reference})}"
@@ -74,15 +72,16 @@ def batch_report(request: SignedInRequest, batch_id: UUID, kind: str = "") -> Ht
     batch, scans = _batch_or_404(request, batch_id)
     pdf_url = reverse("web:batch_report_file", args=[batch.pk, "pdf"])
     title = f"Batch {str(batch.pk)[:8]}"
-    return _summary(request, scans, title=title, kind=kind, choice={"batch": str(batch.pk)}, pdf_url=pdf_url)
+    shown = list(scans[: SUMMARY_SCANS + 1])
+    return _summary(request, shown, title=title, kind=kind, choice={"batch": str(batch.pk)}, pdf_url=pdf_url)
 
 
 @require_POST
 def archive_request(request: SignedInRequest) -> HttpResponse:
     """Request the reports of a patient, a batch, or of chosen scans as one ZIP file."""
-    title, scans, back = _chosen(request)
+    title, scan_ids, back = _chosen(request)
     try:
-        archive = request_archive(request.user, scans, title=title)
+        archive = request_archive(request.user, scan_ids, title=title)
     except ServiceError as error:
         messages.error(request, str(error))
         return redirect(back)
@@ -104,52 +103,33 @@ def archive_page(request: SignedInRequest, archive_id: UUID) -> HttpResponse:
 def archive_download(request: SignedInRequest, archive_id: UUID) -> HttpResponse:
     """Return a finished file, as long as the user may still see everything in it."""
     archive = _archive_or_404(request, archive_id)
-    if archive.state != ReportArchive.State.SUCCEEDED:
-        return redirect(archive)
-    if missing := _no_longer_visible(request, archive):
-        messages.error(request, missing)
-        return redirect(archive)
     try:
-        file = open_archive(archive)
-    except FileNotFoundError as error:
-        raise Http404("The file was removed.") from error
-    is_zip = archive.commissioning_id is None
-    name = f"reports-{slugify(archive.title) or 'scans'}.zip" if is_zip else f"{slugify(archive.title)}.pdf"
-    kind = "application/zip" if is_zip else "application/pdf"
-    response = FileResponse(file, as_attachment=True, filename=name, content_type=kind)
-    response["Cache-Control"] = "private, no-store"
-    return response  # type: ignore[return-value]
+        return report_files.archive_response(request.user, archive)
+    except NotFound as error:
+        raise Http404(str(error)) from error
+    except ServiceError as error:
+        if archive.state == ReportArchive.State.SUCCEEDED:
+            messages.error(request, str(error))
+        return redirect(archive)
 
 
-def _no_longer_visible(request: SignedInRequest, archive: ReportArchive) -> str:
-    """Return why the user may not have a file any more; "" if they may."""
-    if archive.commissioning_id is not None:
-        found = commissionings_of(request.user).filter(pk=archive.commissioning_id)
-        return "" if found.exists() else LEFT_TEAM
-    inside = [scan_id for scan_id in archive.scan_ids if scan_id not in archive.left_out]
-    return "" if visible_scans(request.user).with_keys(inside).count() == len(inside) else CHANGED
-
-
-def _file(request: SignedInRequest, page: str, *, name: str, kind: str, scans: Sequence[Scan]) -> HttpResponse:
+def _report(
+    request: SignedInRequest, scan: Scan, view: ReportView, *, name: str, kind: str, signed: SignedReport | None = None
+) -> HttpResponse:
     if kind == "html":
-        return report_files.html_response(page, filename=f"report-{name}.html")
+        return report_files.html_response(document(view), filename=f"report-{slugify(name)}.html")
     try:
-        return report_files.pdf_response(page, filename=f"report-{name}.pdf")
-    except PdfTimeout:
-        return _in_background(request, scans, name=name)
+        made = report_files.report_pdf(request.user, scan, view, name=name, signed=signed)
     except PdfFailed:
         messages.error(request, FAILED)
         return redirect("web:report_list")
-
-
-def _in_background(request: SignedInRequest, scans: Sequence[Scan], *, name: str) -> HttpResponse:
-    try:
-        archive = request_archive(request.user, scans, title=name)
     except ServiceError as error:
         messages.error(request, str(error))
         return redirect("web:report_list")
-    messages.info(request, SLOW)
-    return redirect(archive)
+    if isinstance(made, ReportArchive):
+        messages.info(request, SLOW)
+        return redirect(made)
+    return made
 
 
 def _summary(
@@ -157,8 +137,10 @@ def _summary(
 ) -> HttpResponse:
     cut = len(scans) > SUMMARY_SCANS
     summary = summary_of(request.user, scans[:SUMMARY_SCANS], title=title, is_cut=cut)
+    if kind == "html":
+        return report_files.html_response(summary_document(summary), filename=f"report-{slugify(title)}.html")
     if kind:
-        return _file(request, summary_document(summary), name=slugify(title), kind=kind, scans=scans[:MAX_SCANS])
+        return _summary_pdf(request, scans, summary_document(summary), title=title)
     context = {
         "summary": summary,
         "choice": choice,
@@ -168,32 +150,49 @@ def _summary(
     return render(request, "reports/summary.html", context)
 
 
-def _chosen(request: SignedInRequest) -> tuple[str, list[Scan], str]:
-    """Return a title, the chosen scans, and the page to go back to. More scans than are allowed are counted, too."""
+def _summary_pdf(request: SignedInRequest, scans: Sequence[Scan], page: str, *, title: str) -> HttpResponse:
+    try:
+        return report_files.pdf_response(page, filename=f"report-{slugify(title)}.pdf")
+    except PdfFailed:
+        messages.error(request, FAILED)
+        return redirect("web:report_list")
+    except PdfTimeout:
+        pass
+    try:
+        archive = request_summary_file(request.user, [scan.pk for scan in scans], title=title)
+    except ServiceError as error:
+        messages.error(request, str(error))
+        return redirect("web:report_list")
+    messages.info(request, SLOW)
+    return redirect(archive)
+
+
+def _chosen(request: SignedInRequest) -> tuple[str, list[UUID], str]:
+    """Return a title, the keys of the chosen scans, and the page to go back to; of too many scans, one too many."""
     reference = " ".join(request.POST.get("patient_reference", "").split())
     if reference:
-        scans = scans_of_patient(request.user, reference, limit=MAX_SCANS + 1)
-        return f"Patient {reference}", scans, "web:report_list"
+        keys = keys_of_patient(request.user, reference, limit=MAX_SCANS + 1)
+        return f"Patient {reference}", keys, "web:report_list"
     if request.POST.get("batch"):
         try:
             batch, scans = _batch_or_404(request, UUID(request.POST["batch"]))
         except ValueError as error:
             raise Http404("There is no such batch.") from error
-        return f"Batch {str(batch.pk)[:8]}", scans, "web:report_list"
+        keys = list(scans.values_list("pk", flat=True)[: MAX_SCANS + 1])
+        return f"Batch {str(batch.pk)[:8]}", keys, "web:report_list"
     try:
         wanted = [UUID(value) for value in request.POST.getlist("scan")]
     except ValueError as error:
         raise Http404("There is no such scan.") from error
-    chosen = visible_scans(request.user).with_keys(wanted)
-    return "Selected scans", sorted(chosen, key=lambda scan: (scan.created_at, scan.pk), reverse=True), "web:history"
+    chosen = visible_scans(request.user).with_keys(wanted).values_list("created_at", "pk")
+    return "Selected scans", [key for _, key in sorted(chosen, reverse=True)], "web:history"
 
 
-def _batch_or_404(request: SignedInRequest, batch_id: UUID) -> tuple[Batch, list[Scan]]:
+def _batch_or_404(request: SignedInRequest, batch_id: UUID) -> tuple[Batch, ScanQuerySet]:
     try:
-        batch, scans = get_batch_scans(request.user, batch_id)
+        return get_batch_scans(request.user, batch_id)
     except Batch.DoesNotExist as error:
         raise Http404("There is no such batch.") from error
-    return batch, list(scans)
 
 
 def _archive_or_404(request: SignedInRequest, archive_id: UUID) -> ReportArchive:

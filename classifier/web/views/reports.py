@@ -20,11 +20,11 @@ from classifier.selectors.report import (
     get_own_report,
     get_signed_report,
     own_report_of_result,
-    report_archives,
     report_templates,
     signed_reports,
     verify_report,
 )
+from classifier.selectors.report_archive import report_archives
 from classifier.selectors.report_facts import facts_hash, scan_facts
 from classifier.selectors.scan import get_scan
 from classifier.services.errors import Conflict, Sealed, ServiceError

@@ -32,7 +32,7 @@ from classifier.services.acceptance import close_commissioning
 from classifier.services.commissioning import start_commissioning
 from classifier.services.conversation import start_conversation
 from classifier.services.report import add_addendum, save_draft
-from classifier.services.report_archive import request_archive
+from classifier.services.report_request import request_archive
 from classifier.services.report_template import save_template
 from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.services.team import add_member, create_team, set_role
@@ -71,7 +71,7 @@ def populate() -> None:
     add_addendum(signed, by=teammate, text="Follow-up in three months.")
     draft = save_draft(get_scan(owner, states["glioma"].pk), by=owner, texts={"impression": "Glioma likely."})
     template = save_template(None, by=owner, name="MR head", team=team, texts={"findings": "{outcome}"})
-    archive = request_archive(owner, [scan, states["failed"]], title="P-0042")
+    archive = request_archive(owner, [scan.pk, states["failed"].pk], title="P-0042")
     token, _ = issue_token(owner, name="PACS export")
 
     batch = Batch.objects.create(owner=owner, team=team, patient_reference="P-0042")

@@ -1,0 +1,143 @@
+"""Requests for files of reports, which workers make (`classifier.services.report_archive`)."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from classifier.models import AcceptanceReport, ReportArchive, Scan, SignedReport, User
+from classifier.models.report_archive import MAX_TITLE
+from classifier.queue.notify import notify_archive_workers
+from classifier.selectors.report_archive import report_file_of
+from classifier.services.errors import Conflict, Invalid
+
+logger = structlog.get_logger(__name__)
+
+Kind = ReportArchive.Kind
+MAX_SCANS = 5000
+MAX_ACTIVE_ZIPS = 3
+# A program that asks for the reports of many scans at once has few of them made in the background.
+MAX_ACTIVE_PDFS = 20
+# Finished files of one person. They stay for a day, on the disk that uploads need.
+MAX_KEPT_BYTES = 4 * 1000**3
+
+
+def request_archive(owner: User, scan_ids: Sequence[UUID], *, title: str) -> ReportArchive:
+    """Request the reports of scans as one ZIP file.
+
+    Args:
+        owner: who asks, and may fetch the file.
+        scan_ids: keys of scans that a selector found for `owner`. Sealed ones are left out of the file.
+        title: Description of the contents, for people.
+
+    Raises:
+        Invalid: if there is no scan, or more than `MAX_SCANS`.
+        Conflict: if the owner already waits for `MAX_ACTIVE_ZIPS` files, or keeps `MAX_KEPT_BYTES` of them.
+    """
+    if not scan_ids:
+        raise Invalid("There is no scan to report on.", code="no_scans")
+    if len(scan_ids) > MAX_SCANS:
+        raise Invalid(
+            f"A ZIP file holds the reports of at most {MAX_SCANS:,} scans, and these are more. "
+            "Narrow the selection and request several files.",
+            code="too_many_scans",
+        )
+    kept = ReportArchive.objects.filter(owner=owner).aggregate(bytes=Sum("bytes"))["bytes"] or 0
+    if kept > MAX_KEPT_BYTES:
+        raise Conflict(
+            f"Your finished files take more than {MAX_KEPT_BYTES // 1000**3} GB. "
+            "Download and delete one of them under Reports, then request the next.",
+            code="too_many_archives",
+        )
+    ids = [str(scan_id) for scan_id in scan_ids]
+    return _requested(owner, kind=Kind.ZIP, title=title, scan_ids=ids, total=len(ids))
+
+
+def request_report_file(
+    owner: User, scan: Scan, *, title: str, content_sha256: str, signed: SignedReport | None = None
+) -> ReportArchive:
+    """Request a report as a PDF file. Equal requests share one file.
+
+    Args:
+        owner: who asks, and may fetch the file.
+        scan: as loaded by a selector for `owner`.
+        title: Description of the contents, for people.
+        content_sha256: the hash of what the report says now (`classifier.reports.html.content_hash`).
+        signed: the signed report; None means the valid report of the scan.
+
+    Raises:
+        Conflict: if the owner already waits for `MAX_ACTIVE_PDFS` files.
+    """
+    if (found := report_file_of(owner, content_sha256)) is not None:
+        return found
+    try:
+        return _requested(
+            owner,
+            kind=Kind.REPORT,
+            title=title,
+            scan_ids=[str(scan.pk)],
+            total=1,
+            content_sha256=content_sha256,
+            signed_report_id=None if signed is None else signed.pk,
+        )
+    except IntegrityError:
+        # An equal request was faster.
+        if (found := report_file_of(owner, content_sha256)) is None:
+            raise
+        return found
+
+
+def request_summary_file(owner: User, scan_ids: Sequence[UUID], *, title: str) -> ReportArchive:
+    """Request the table of several scans as a PDF file.
+
+    Args:
+        owner: who asks, and may fetch the file.
+        scan_ids: keys of scans that a selector found for `owner`. The table shows the first `SUMMARY_SCANS` of
+            `classifier.reports.summary`, and says so if there are more.
+        title: the heading.
+
+    Raises:
+        Conflict: if the owner already waits for `MAX_ACTIVE_PDFS` files.
+    """
+    ids = [str(scan_id) for scan_id in scan_ids]
+    return _requested(owner, kind=Kind.SUMMARY, title=title, scan_ids=ids, total=1)
+
+
+def request_acceptance_file(owner: User, report: AcceptanceReport) -> ReportArchive:
+    """Request an acceptance report as a PDF file. One that the owner requested before and that did not fail is enough.
+
+    Args:
+        owner: A member of the team, who may fetch the file.
+        report: The report, which never changes.
+
+    Raises:
+        Conflict: If the owner already waits for `MAX_ACTIVE_PDFS` files.
+    """
+    commissioning = report.commissioning
+    earlier = ReportArchive.objects.filter(owner=owner, commissioning=commissioning)
+    if found := earlier.exclude(state=ReportArchive.State.FAILED).first():
+        return found
+    title = f"Acceptance report: {commissioning.title}"
+    return _requested(owner, kind=Kind.ACCEPTANCE, title=title, scan_ids=[], total=1, commissioning=commissioning)
+
+
+def _requested(owner: User, *, kind: Kind, title: str, **fields: Any) -> ReportArchive:
+    waiting = ReportArchive.objects.filter(owner=owner, state__in=ReportArchive.ACTIVE)
+    waiting = waiting.filter(kind=Kind.ZIP) if kind == Kind.ZIP else waiting.exclude(kind=Kind.ZIP)
+    limit = MAX_ACTIVE_ZIPS if kind == Kind.ZIP else MAX_ACTIVE_PDFS
+    if waiting.count() >= limit:
+        raise Conflict(
+            f"You are already waiting for {limit} files. Request the next when one of them is ready.",
+            code="too_many_archives",
+        )
+    with transaction.atomic():
+        archive = ReportArchive.objects.create(
+            owner=owner, kind=kind, title=title[:MAX_TITLE], time_zone=timezone.get_current_timezone_name(), **fields
+        )
+        transaction.on_commit(notify_archive_workers)
+    logger.info("archive_requested", archive=str(archive.pk), kind=kind.value, owner=owner.pk, files=archive.total)
+    return archive
