@@ -132,6 +132,10 @@ def test_a_slice_with_little_head_is_at_the_edge():
     assert EDGE in codes(image)
 
 
+def test_a_black_picture_is_no_slice_at_the_edge():
+    assert EDGE not in codes(np.zeros((256, 256), np.uint8))
+
+
 def test_a_slice_with_a_sliver_of_the_ear_is_at_the_edge_and_not_cut_off():
     """The noise of the background must not count as a head that fills the image."""
     image = np.random.default_rng(1).integers(12, 28, (256, 256)).astype(np.uint8)
