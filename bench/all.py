@@ -16,7 +16,18 @@ from devtools.running import ROOT
 def steps(*, quick: bool, data: str = "") -> list[list[str]]:
     """Return the commands as modules with arguments; `data` is the folder of the images to compare engines on."""
     if quick:
-        names = ("intake_corpus", "engines", "throughput", "latency", "memory", "history", "reports", "peers", "report")
+        names = (
+            "intake_corpus",
+            "engines",
+            "throughput",
+            "latency",
+            "memory",
+            "history",
+            "reports",
+            "report_zip",
+            "peers",
+            "report",
+        )
         return [[f"bench.{name}", "--quick"] for name in names]
     found = [
         ["bench.intake_corpus"],
@@ -28,7 +39,15 @@ def steps(*, quick: bool, data: str = "") -> list[list[str]]:
     if has_servers():
         found += [["bench.throughput", "--servers"], ["bench.latency", "--servers"], ["bench.scaling"]]
     found += [["bench.history"], *([["bench.history", "--servers"]] if has_servers() else [])]
-    return [*found, ["bench.memory"], ["bench.reports"], ["bench.chats"], ["bench.peers"], ["bench.report"]]
+    return [
+        *found,
+        ["bench.memory"],
+        ["bench.reports"],
+        ["bench.report_zip"],
+        ["bench.chats"],
+        ["bench.peers"],
+        ["bench.report"],
+    ]
 
 
 def has_servers() -> bool:

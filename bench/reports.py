@@ -78,8 +78,12 @@ def measured(*, rounds: int) -> dict[str, object]:
     }
 
 
-def analyzed_scan() -> tuple["User", UUID]:
-    """Return a person and the identifier of a scan of theirs with a result that points to a place."""
+def analyzed_scan(user: "User | None" = None) -> tuple["User", UUID]:
+    """Return a person and the identifier of a scan of theirs with a result that points to a place.
+
+    Args:
+        user: The person; None creates one.
+    """
     import numpy as np
 
     from classifier.findings import Outcome
@@ -89,7 +93,7 @@ def analyzed_scan() -> tuple["User", UUID]:
     from classifier.selectors.model import model_card
     from classifier.services.scan import submit_scan
 
-    user = User.objects.create_user("reader", "reader@hospital.example", None)
+    user = user or User.objects.create_user("reader", "reader@hospital.example", None)
     sample = Path(__file__).parent.parent / "samples" / "meningioma-2.jpg"
     scan = submit_scan(owner=user, file=sample.read_bytes(), patient_reference="P-0042").scan
     maps = np.zeros((10, 10, 4), np.float16)

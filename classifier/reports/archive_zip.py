@@ -35,8 +35,8 @@ UNMADE = "its report could not be created"
 NO_SPACE = "The server has too little disk space for these reports. Request fewer, or tell your administrator."
 # What a job leaves free, for uploads.
 MIN_FREE_BYTES = 1000**3
-# At a tenth of a second a page, a table of this length takes a fifth of `JOB_SECONDS`.
-SUMMARY_ROWS = 500
+# A table of this length is made within `JOB_SECONDS` on a machine that is busy otherwise.
+SUMMARY_ROWS = 200
 # How often progress is stored, and looked for a shorter job: less often than reports are left out.
 PROGRESS_SECONDS = 1.0
 
