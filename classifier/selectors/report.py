@@ -21,7 +21,6 @@ from classifier.models import (
 )
 from classifier.models.scan import ScanQuerySet
 from classifier.selectors.lists.criteria import Criteria
-from classifier.selectors.lists.find import find_scans
 from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import open_scans, visible_scans
@@ -108,7 +107,7 @@ def scans_of_patient(user: User, reference: str, *, limit: int) -> list[Scan]:
 
 def keys_of_patient(user: User, reference: str, *, limit: int) -> list[UUID]:
     """Return the keys of the scans that `scans_of_patient` loads."""
-    return find_scans(scope_of(user), Criteria(patient_reference=reference), limit=limit, oldest=True)
+    return ScanList(scope_of(user), Criteria(patient_reference=reference)).keys(limit, oldest=True)
 
 
 def get_batch_scans(user: User, batch_id: UUID) -> tuple[Batch, ScanQuerySet]:

@@ -42,6 +42,14 @@ def test_the_page_keeps_the_outcome_of_every_file(browse, owner):
     assert "File 4" in page
 
 
+def test_the_page_leads_to_the_report_of_the_upload(browse, owner):
+    batch, _ = make_batch(owner, "succeeded")
+    assert f'href="/batches/{batch.pk}/report/"' in page_of(browse(owner), batch)
+    refused = Batch.objects.create(owner=owner)
+    record_refusal(Place(refused, name="letter.jpg"), "The file is a web page.")
+    assert "/report/" not in page_of(browse(owner), refused)
+
+
 def test_names_are_kept_if_the_person_wants_them_but_never_for_dicom(browse, owner):
     owner.keep_file_names = True
     owner.save()

@@ -13,7 +13,7 @@ from classifier.models import Batch, BatchFile, Report, ReportArchive, ReportTem
 from classifier.reports.archive import make_archives
 from classifier.reports.pdf import PdfFailed, PdfTimeout, for_jobs, for_pages
 from classifier.web.kept_entry import KEY
-from tests.factories import PASSWORD, make_analysis
+from tests.factories import PASSWORD, make_analysis, make_scan
 from tests.reports.conftest import signed_report
 
 TEXTS = {"findings": "A mass.", "impression": "Meningioma.", "recommendation": ""}
@@ -226,6 +226,34 @@ def test_a_sealed_page_prints_no_facts(scan, owner, browse) -> None:
     owner.sealed_reading_since = timezone.now() - timedelta(days=1)
     owner.save()
     assert "print-only" not in browse(owner).get(scan.get_absolute_url()).content.decode()
+
+
+def test_the_reports_of_the_scans_that_the_history_lists_come_as_a_zip_file(scan, owner, browse) -> None:
+    for finding in ("glioma", "meningioma"):
+        make_analysis(make_scan(owner), state="succeeded", finding=finding)
+    client = browse(owner)
+    page = client.get("/scans/", {"finding": "meningioma", "mine": ""}).content.decode()
+    form = page[page.index('action="/reports/archives/"') :].partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    assert fields == {**fields, "selection": "history", "finding": "meningioma"}
+
+    client.post("/reports/archives/", fields)
+
+    archive = ReportArchive.objects.get()
+    newest = Scan.objects.filter(owner=owner, current_analysis__finding="meningioma").order_by("-created_at")
+    assert archive.scan_ids == [str(found.pk) for found in newest]
+    nothing = client.post("/reports/archives/", {"selection": "history", "text": "nothing like it"})
+    assert nothing.url == "/scans/?text=nothing+like+it"
+
+
+def test_a_zip_file_of_the_history_does_not_tell_what_is_sealed(team_scan, teammate, browse) -> None:
+    teammate.sealed_reading_since = timezone.now() - timedelta(days=1)
+    teammate.save()
+    client = browse(teammate)
+    client.post("/reports/archives/", {"selection": "history", "finding": "meningioma"})
+    assert not ReportArchive.objects.exists()
+    client.post("/reports/archives/", {"selection": "history"})
+    assert ReportArchive.objects.get().scan_ids == [str(team_scan.pk)]
 
 
 def test_more_scans_than_a_zip_file_holds_are_refused_with_a_sentence(scan, owner, browse) -> None:

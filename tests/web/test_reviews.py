@@ -180,6 +180,12 @@ def test_a_sealed_scan_shows_the_form_in_place_of_the_result(browse, sealed, own
     assert "#sealed" in page
 
 
+def test_a_sealed_page_offers_no_report_before_the_first_read(browse, sealed, owner, team_scan):
+    link = f'href="{team_scan.get_absolute_url()}report/"'
+    assert link not in page_of(browse(sealed), team_scan)
+    assert link in page_of(browse(owner), team_scan)
+
+
 def test_committing_an_impression_opens_the_result(browse, sealed, team_scan):
     client = browse(sealed)
     address = f"{team_scan.get_absolute_url()}impressions/"

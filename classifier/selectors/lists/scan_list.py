@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from classifier.models import Scan, Team, User
 from classifier.models.sealing import OPEN
@@ -61,6 +62,15 @@ class ScanList:
             if not scans or len(keys) < chunk:
                 return
             place = Place(scans[-1].created_at, scans[-1].pk, newer=False)
+
+    def keys(self, limit: int, *, oldest: bool = False) -> list[UUID]:
+        """Return the keys of the scans that `load` returns."""
+        keys = find_scans(self.scope, self.criteria, limit=limit, oldest=oldest)
+        if not self.criteria.open_only:
+            return keys
+        # Permissions and seals hold whatever was found.
+        is_open = set(visible_scans(self.scope.user).with_keys(keys).filter(OPEN).values_list("pk", flat=True))
+        return [key for key in keys if key in is_open]
 
     def count(self, limit: int) -> int:
         """Return the number of scans, counted up to `limit`."""

@@ -47,6 +47,7 @@ def batch(request: SignedInRequest, batch_id: UUID) -> HttpResponse:
         "rows": rows,
         "summary": wording.batch_summary(batch_counts(entries)),
         "failed": len(failed_scans(entries)),
+        "has_scans": any(entry.scan is not None for entry in entries),
         "is_active": any(row.get("is_active") for row in rows),
         "names_kept": any(entry.name for entry in entries),
     }

@@ -23,9 +23,13 @@ from classifier.selectors.scan import get_scan, visible_scans
 from classifier.services.errors import NotFound, ServiceError
 from classifier.services.report_archive import delete_archive
 from classifier.services.report_request import MAX_SCANS, request_archive, request_summary_file
+from classifier.web.filters import HistoryFilter
 from classifier.web.http import SignedInRequest, scan_or_404
 from classifier.web.views.reports import signed_report_or_404
 
+HISTORY = "history"
+NO_FILTERS = ("selection", "csrfmiddlewaretoken")
+"""Fields of the form in the history that are no filters."""
 SLOW = "Creating the file takes longer than a page can wait. It continues in the background."
 FAILED = (
     "This server could not create the PDF file. Open the report as a page and print that. Contact your administrator."
@@ -78,7 +82,7 @@ def batch_report(request: SignedInRequest, batch_id: UUID, kind: str = "") -> Ht
 
 @require_POST
 def archive_request(request: SignedInRequest) -> HttpResponse:
-    """Request the reports of a patient, a batch, or of chosen scans as one ZIP file."""
+    """Request the reports of a patient, a batch, scans of the history, or of chosen scans as one ZIP file."""
     title, scan_ids, back = _chosen(request)
     try:
         archive = request_archive(request.user, scan_ids, title=title)
@@ -169,6 +173,11 @@ def _summary_pdf(request: SignedInRequest, scans: Sequence[Scan], page: str, *, 
 
 def _chosen(request: SignedInRequest) -> tuple[str, list[UUID], str]:
     """Return a title, the keys of the chosen scans, and the page to go back to; of too many scans, one too many."""
+    if request.POST.get("selection") == HISTORY:
+        kept = {name: value for name, value in request.POST.items() if value and name not in NO_FILTERS}
+        filters = HistoryFilter(request.POST, queryset=Scan.objects.none(), request=request)
+        back = f"{reverse('web:history')}?{urlencode(kept)}"
+        return "Scans of the history", filters.scan_list().keys(MAX_SCANS + 1), back
     reference = " ".join(request.POST.get("patient_reference", "").split())
     if reference:
         keys = keys_of_patient(request.user, reference, limit=MAX_SCANS + 1)
