@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -81,15 +81,19 @@ class ReportArchiveSerializer(serializers.ModelSerializer[ReportArchive]):
         """Return the number of scans without a report."""
         return len(row.left_out)
 
+    @extend_schema_field(serializers.URLField(allow_null=True))
     def get_file(self, row: ReportArchive) -> str | None:
         """Return the absolute URL of the file, if it is ready."""
         if row.state != ReportArchive.State.SUCCEEDED:
             return None
         return reverse("api:report-file-content", args=[row.pk], request=self.context["request"])
 
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_expires_at(self, row: ReportArchive) -> str | None:
         """Return when the job is removed, in ISO 8601."""
-        return None if row.finished_at is None else (row.finished_at + KEPT).isoformat()
+        return (
+            None if row.finished_at is None else serializers.DateTimeField().to_representation(row.finished_at + KEPT)
+        )
 
 
 class ReportArchiveView(PrivateView):
