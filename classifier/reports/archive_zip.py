@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 import structlog
+from django.db import DatabaseError
 
 from classifier.models import ReportArchive, Scan, User
 from classifier.reports.archive_pdf import Unmade, summary_page
@@ -105,6 +106,13 @@ def _make_report(archive: ReportArchive, scan_id: str, parts: Path, *, place: in
         return None, SEALED
     except (PdfTimeout, PdfFailed) as error:
         logger.error("report_left_out", scan=scan_id, error=repr(error))
+        return None, UNMADE
+    except (OSError, DatabaseError):
+        # These concern the server, not this scan.
+        raise
+    except Exception:
+        # One damaged scan must not cost the others their reports.
+        logger.exception("report_left_out", scan=scan_id)
         return None, UNMADE
     words = (_number(archive, place), "scan", view.facts["scan"]["short_id"], view.number)
     path = parts / f"{'-'.join(word for word in words if word)}.pdf"

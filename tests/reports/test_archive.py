@@ -59,6 +59,19 @@ def test_a_zip_file_holds_a_report_of_each_scan_and_says_what_is_missing(owner, 
     assert [path.name for path in archive_folder(archive.pk).iterdir()] == ["reports.zip"]
 
 
+def test_a_damaged_scan_costs_the_others_nothing(owner, scans, monkeypatch) -> None:
+    archive = requested(owner, scans)
+    Scan.objects.filter(pk=scans[0].pk).update(image="")
+    monkeypatch.setattr(job.for_jobs, "render", lambda document, *, seconds: b"%PDF")
+
+    job.make_archives(Event())
+
+    archive.refresh_from_db()
+    assert (archive.state, archive.left_out) == ("succeeded", {str(scans[0].pk): archive_zip.UNMADE})
+    with zipfile.ZipFile(stored(archive)) as file:
+        assert f"002-scan-{scans[1].short_id}.pdf" in file.namelist()
+
+
 def test_another_worker_continues_where_a_killed_one_stopped(owner, scans, monkeypatch) -> None:
     archive = requested(owner, scans)
     dead = claim_archive()
