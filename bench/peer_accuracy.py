@@ -2,8 +2,8 @@
 
 `python -m bench.peer_accuracy --wheel FILE --data DIR HOSPITALS` runs the network inside the wheel
 `braintumor-model-package` 0.2.0 (`pip download --no-deps braintumor-model-package==0.2.0`; nothing of it is kept or
-trained on) and writes `bench/results/peer_accuracy.json`. The figures of BrainScan and of the pixel look-up are those
-that `manage.py evaluate` wrote. The network was trained on the published training split, in which most images of fold 0
+trained on) and writes `bench/results/peer_accuracy.json`. `bench.peer_table` puts the figures that `manage.py evaluate`
+wrote beside it. The network was trained on the published training split, in which most images of fold 0
 of the protocol `patient` lie: those are reported apart from the others.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from bench.machine import RESULTS, write_result
+from bench.peer_table import MODEL, compared
 from classifier.findings import FINDINGS
 from classifier.inference.calibration import Calibration
 from classifier.inference.preprocessing import Float32Array
@@ -36,10 +37,7 @@ from devtools.running import ROOT
 
 PEER = "braintumor-model-package 0.2.0"
 SIDE, BATCH = 150, 32
-MODEL = "xception"
 PACKAGES = ("tensorflow-cpu", "keras", "numpy", "pillow")
-OFFICIAL = ROOT / "models" / MODEL / "evaluation" / "official.json"
-"""Figures of BrainScan's network that was trained on the published split; its weights are not shipped."""
 
 
 class Peer:
@@ -126,53 +124,16 @@ def _outputs(peer: Peer, rows: Sequence[Row]) -> Outputs:
     return Outputs(tuple(rows), peer.logits(rows), empty, maps, empty)
 
 
-def summary(figures: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of an evaluation's figures that the table compares."""
-    hospitals = figures["hospitals"]
-    return {
-        "sets": [
-            {key: row[key] for key in ("set", "sequence", "area_within", "area_within_low", "area_within_high")}
-            for row in hospitals["sets"]
-        ],
-        "without_tumor": [
-            {key: row[key] for key in ("set", "label", "images", "called_tumor")} for row in hospitals["without_tumor"]
-        ],
-        "erased": {key: hospitals["erased"][key] for key in ("pairs", "still_called_tumor", "area")},
-    }
-
-
 def main() -> None:
-    """Measure the peer and write its figures beside ours."""
+    """Measure the peer and write its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheel", type=Path, required=True, metavar="FILE")
     parser.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR", help="data set, other hospitals")
     options = parser.parse_args()
-    folder = ROOT / "models" / MODEL
-    card = load_card(folder)
-    ours = json.loads((folder / "evaluation" / "patient.json").read_text(encoding="utf-8"))
-    published = json.loads(OFFICIAL.read_text(encoding="utf-8"))
+    card = load_card(ROOT / "models" / MODEL)
     theirs = measure(Peer(options.wheel), read_data(options.data), card)
-    scores = ours["per_class"]
-    content = {
-        "peer": PEER,
-        "model": f"{ours['model']} {ours['version']}",
-        "peer_figures": {key: value for key, value in theirs.items() if key != "hospitals"} | summary(theirs),
-        "figures": {
-            "official": {"accuracy": {key: published["accuracy"][key] for key in ("value", "low", "high")}},
-            "patient": {
-                "accuracy": {key: ours["accuracy"][key] for key in ("value", "low", "high")},
-                "recall": {name: scores[name]["recall"] for name in FINDINGS},
-                "sensitivity": ours["shortcut"]["tumor_sensitivity"],
-                "specificity": ours["shortcut"]["specificity"],
-            },
-            "other scanners": {"sensitivity": ours["shortcut"]["other_scanners"]["sensitivity"]},
-        }
-        | summary(ours),
-        "pixel_look_up": {
-            "official": published["controls"]["pixel_neighbour_accuracy"],
-            "patient": ours["controls"]["pixel_neighbour_accuracy"],
-        },
-    }
+    known = {key: value for key, value in theirs.items() if key != "hospitals"}
+    content = {"peer": PEER, "peer_figures": known | compared(theirs)}
     write_result(RESULTS / "peer_accuracy.json", content=rounded(content), packages=PACKAGES)
     print(json.dumps(rounded(content), indent=1))
 

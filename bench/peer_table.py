@@ -1,16 +1,31 @@
 """The table of `bench.peer_accuracy`: a published classifier beside BrainScan on the same images."""
 
+import json
 from typing import Any
 
 from bench.markdown import table
 from classifier.wording import percent, with_interval
+from devtools.running import ROOT
 
+MODEL = "xception"
+EVALUATIONS = ROOT / "models" / MODEL / "evaluation"
 Result = dict[str, Any]
 
 
 def peer_accuracy(result: Result) -> str:
-    """Return a row for each figure: of the peer, of BrainScan, and of the pixel look-up."""
-    peer, ours, pixels = result["peer_figures"], result["figures"], result["pixel_look_up"]
+    """Return a row for each figure: of the peer, of BrainScan, and of the pixel look-up.
+
+    Those of BrainScan and of the look-up are read from the evaluations of the shipped model.
+
+    Args:
+        result: The results of `bench.peer_accuracy`.
+    """
+    own, published = (_evaluation(protocol) for protocol in ("patient", "official"))
+    peer, ours = result["peer_figures"], own_figures(own, published=published)
+    pixels = {
+        name: figures["controls"]["pixel_neighbour_accuracy"]
+        for name, figures in (("official", published), ("patient", own))
+    }
     rows = [
         [
             f"`{name}`: accuracy (95% CI), {peer[name]['images']} images",
@@ -61,7 +76,46 @@ def peer_accuracy(result: Result) -> str:
             "",
         ]
     )
-    return table(("figure", result["peer"], result["model"], "pixel look-up"), rows)
+    return table(("figure", result["peer"], f"{own['model']} {own['version']}", "pixel look-up"), rows)
+
+
+def own_figures(own: Result, *, published: Result) -> Result:
+    """Return the figures of BrainScan that the table compares.
+
+    Args:
+        own: The figures of the shipped model under `patient`.
+        published: Those under `official`, of a network whose weights are not shipped.
+    """
+    shortcut = own["shortcut"]
+    return {
+        "official": {"accuracy": published["accuracy"]},
+        "patient": {
+            "accuracy": own["accuracy"],
+            "sensitivity": shortcut["tumor_sensitivity"],
+            "specificity": shortcut["specificity"],
+        },
+        "other scanners": {"sensitivity": shortcut["other_scanners"]["sensitivity"]},
+    } | compared(own)
+
+
+def compared(figures: Result) -> Result:
+    """Return the part of an evaluation's figures that the table compares."""
+    hospitals = figures["hospitals"]
+    return {
+        "sets": [
+            {key: row[key] for key in ("set", "sequence", "area_within", "area_within_low", "area_within_high")}
+            for row in hospitals["sets"]
+        ],
+        "without_tumor": [
+            {key: row[key] for key in ("set", "label", "images", "called_tumor")} for row in hospitals["without_tumor"]
+        ],
+        "erased": {key: hospitals["erased"][key] for key in ("pairs", "still_called_tumor", "area")},
+    }
+
+
+def _evaluation(protocol: str) -> Result:
+    figures: Result = json.loads((EVALUATIONS / f"{protocol}.json").read_text(encoding="utf-8"))
+    return figures
 
 
 def _interval(value: dict[str, float]) -> str:

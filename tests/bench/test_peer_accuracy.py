@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from bench.peer_accuracy import Peer, _input, known_findings
-from bench.peer_table import peer_accuracy
+from bench.peer_table import MODEL, peer_accuracy
 from bench.report import read_results
+from classifier.inference.registry import load_card
 from classifier.training.manifest import Row
+from devtools.running import ROOT
 
 
 def row(label, *, group, file="a.png", mirrored=False):
@@ -64,7 +66,8 @@ def test_figures_are_counted_by_hand():
 
 def test_the_table_has_both_networks_in_each_row():
     result = read_results()["peer_accuracy"]
+    card = load_card(ROOT / "models" / MODEL, verify=False)
     lines = peer_accuracy(result).splitlines()
-    assert lines[0] == f"| figure | {result['peer']} | {result['model']} | pixel look-up |"
+    assert lines[0] == f"| figure | {result['peer']} | {card.name} {card.version} | pixel look-up |"
     value = result["peer_figures"]["erased"]["still_called_tumor"]
     assert f"{100 * value:.1f}%" in lines[-1]
