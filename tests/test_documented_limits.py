@@ -1,5 +1,6 @@
 """The limits that the documents state are those of the code."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from classifier.api.disagreements import MAX_ITEMS
 from classifier.api.export import MAX_ROWS
 from classifier.api.preferences import MAX_WAIT_SECONDS
 from classifier.api.queries import MAX_PAGE_SIZE
+from classifier.api.urls import urlpatterns
 from classifier.intake.limits import MAX_BYTES, MAX_MEMORY, MAX_PIXELS
 from classifier.integrations.webhooks import messages
 from classifier.integrations.webhooks.sending import PAUSES, RUN_SECONDS
@@ -24,6 +26,21 @@ from classifier.wording import megabytes
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 *EARLIER, LAST_PAUSE = (f"{pause:,}" for pause in PAUSES)
 MINUTES = LONG_WAIT // timedelta(minutes=1)
+
+
+def api_routes() -> list[str]:
+    """The routes below `/api/v1/`, with `{}` for every parameter."""
+    routes = (str(item.pattern) for item in urlpatterns)
+    return sorted({re.sub(r"<[^>]+>", "{}", route) for route in routes if route.startswith("v1/")})
+
+
+@pytest.mark.parametrize("route", api_routes())
+def test_the_document_lists_every_url_of_the_api(route):
+    table = (DOCS / "integrators.md").read_text(encoding="utf-8").split("## All endpoints")[1].split("\n\n")[1]
+    urls = [re.sub(r"\{[^}]+\}", "{}", url.partition("?")[0]) for url in re.findall(r"`([^`]+)`", table)]
+    # After the first URL of a row, the others may leave out what they have in common.
+    written = {url if url.startswith("/api/") else url.removeprefix("…").lstrip("/") for url in urls}
+    assert f"/api/{route}" in written or any(route.endswith(f"/{url}") for url in written)
 
 
 @pytest.mark.parametrize(
