@@ -1,6 +1,7 @@
 """Speed, memory, and agreement with Keras of each engine.
 
-`python -m bench.engines` prints tables and writes `bench/results/engines.json`; `--data DIR` compares outputs on all
+`python -m bench.engines` prints tables and writes `bench/results/engines.json`, for another `--model` a file with its
+name, from which the page of the models takes time and memory of the same weights; `--data DIR` compares outputs on all
 test images of the protocol `patient` instead of the samples and their variations. Engines take turns in every round,
 so that other load on the machine affects all of them alike. See the machine's description beside the figures.
 """
@@ -22,16 +23,18 @@ from bench.engines_measured import prepare_model, runnable_engines
 from bench.machine import RESULTS, describe_machine, write_result
 from brainscan.processes.programs import worker as worker_program
 from classifier.inference.appearance import appearance_statistics
+from classifier.inference.architectures import ENSEMBLE
 from classifier.inference.decision import decide
 from classifier.inference.engines import gpu_usable, thread_count
 from classifier.inference.engines.base import EngineOutput
+from classifier.inference.engines.ensemble import read_members
 from classifier.inference.ood import OodDetector
 from classifier.inference.preprocessing import Float32Array, UInt8Array, resize, to_input
 from classifier.inference.registry import ModelCard, load_card
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("tensorflow-cpu", "keras", "openvino", "onnxruntime", "ai-edge-litert", "numpy")
-RESULT = RESULTS / "engines.json"
+DEFAULT_MODEL = "xception"
 ROUNDS = {1: 40, 4: 16, 8: 10, 32: 6}
 """Rounds by batch size: a large batch takes as long as many small ones, and varies less."""
 PROTOCOL = "patient"
@@ -182,6 +185,7 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier:
     return {
         "model": f"{card.name} {card.version}",
         "weights_sha256": card.weights.sha256,
+        **member_weights(card),
         "threads": thread_count(),
         "gpu": gpu_usable(),
         "rounds": rounds,
@@ -192,13 +196,28 @@ def run(folder: Path, *, exports: Path, data: Path | None, quick: bool, earlier:
     }
 
 
+def member_weights(card: ModelCard) -> dict[str, list[str]]:
+    """Return the digests of an ensemble's networks, by which its times are found; empty for a single network."""
+    if card.network != ENSEMBLE:
+        return {}
+    return {"member_weights_sha256": [member.weights_sha256 for member in read_members(card.weights.path)]}
+
+
+def result_path(card: ModelCard) -> Path:
+    """Return the file of a model's result: `engines.json`, which `docs/performance.md` shows, for the default model."""
+    return RESULTS / ("engines.json" if card.name == DEFAULT_MODEL else f"engines-{card.name}.json")
+
+
 def earlier_result(card: ModelCard) -> dict[str, Any]:
     """Return the last result, if it is of the same weights and the same libraries.
 
     Raises:
-        SystemExit: If it is not: outputs have to be compared again.
+        SystemExit: If there is none, or it is not: outputs have to be compared again.
     """
-    earlier: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))
+    path = result_path(card)
+    if not path.is_file():
+        raise SystemExit(f"There is no earlier result {path.name}. Run without --times.")
+    earlier: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     versions = describe_machine(PACKAGES)["versions"]
     if (earlier["weights_sha256"], earlier["machine"]["versions"]) != (card.weights.sha256, versions):
         raise SystemExit("The last result is of other weights or libraries. Run without --times.")
@@ -236,7 +255,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it runs; writes nothing")
     parser.add_argument("--times", action="store_true", help="measure times anew, keep how far outputs agreed")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with manifest.csv")
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "xception", metavar="DIR")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / DEFAULT_MODEL, metavar="DIR")
     parser.add_argument("--exports", type=Path, default=ROOT / "var" / "exports", metavar="DIR")
     options = parser.parse_args()
     # As the worker runs, in every process that is started here.
@@ -245,7 +264,7 @@ def main() -> None:
     result = run(options.model, exports=options.exports, data=options.data, quick=options.quick, earlier=earlier)
     print_tables(result)
     if not options.quick:
-        write_result(RESULT, content=result, packages=PACKAGES)
+        write_result(result_path(load_card(options.model)), content=result, packages=PACKAGES)
 
 
 if __name__ == "__main__":

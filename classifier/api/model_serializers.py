@@ -52,10 +52,15 @@ class CostsSerializer(serializers.Serializer[Any]):
     )
     evaluation_engine = serializers.CharField(allow_blank=True)
     bench_ms = serializers.FloatField(
-        allow_null=True, help_text="Median milliseconds of one analysis in `make bench`, of these weights."
+        allow_null=True, help_text="Median milliseconds of one analysis in the benchmark of these weights."
     )
     bench_mebibytes = serializers.FloatField(allow_null=True)
     bench_engine = serializers.CharField(allow_blank=True)
+    bench_model = serializers.CharField(
+        allow_blank=True,
+        help_text="Model and version of the benchmark: the same weights, maybe calibrated otherwise.",
+    )
+    bench_date = serializers.CharField(allow_blank=True, help_text="The day of the benchmark.")
     worker_bytes = serializers.IntegerField(
         allow_null=True, help_text="Memory that a live worker needed for it; null while none has loaded it."
     )

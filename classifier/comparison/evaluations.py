@@ -12,11 +12,9 @@ import numpy.typing as npt
 
 from classifier.findings import FINDINGS
 from classifier.inference.calibration import NOTUMOR
-from classifier.training.predictions import Prediction, read_predictions
+from classifier.training.predictions import NOT_SHIPPED, Prediction, read_predictions
 
 FOLDER = "evaluation"
-NOT_SHIPPED = "not shipped"
-"""Value of `weights` in the figures of a run whose weights are not part of the model: kept for comparison alone."""
 
 UNKNOWN = -1
 """Label of an image whose finding is none of the four: a tumor of unknown kind, or another disease."""
@@ -103,6 +101,11 @@ class Evaluation:
     def is_shipped(self) -> bool:
         """Whether the measured weights are, or were, those of the model, and not of a run for comparison alone."""
         return self.figures.get("weights") != NOT_SHIPPED
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether thresholds were fitted: without them, every image is answered."""
+        return (self.figures.get("abstention") or {}).get("threshold") != 0
 
     def __hash__(self) -> int:
         return hash(self.digest)

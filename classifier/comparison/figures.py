@@ -158,7 +158,7 @@ def stated_figures(evaluation: Evaluation) -> tuple[Figure, ...]:
     figures = evaluation.figures
     wanted: list[Stated] = [] if len(evaluation.sample) else list(OF_PREDICTIONS)
     # Without fitted thresholds every image is answered: that is no figure of a model in use.
-    wanted += OF_THRESHOLDS if _at(figures, ("abstention", "threshold")) != 0 else ()
+    wanted += OF_THRESHOLDS if evaluation.is_calibrated else ()
     wanted += STATED
     wanted += TWINS if _at(figures, ("parts", "by_twin", "with", "images")) else ()
     wanted.append(LOOK_UP)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from classifier.comparison.differences import Difference
-from classifier.comparison.evaluations import NOT_SHIPPED
 from classifier.comparison.figures import Figure
+from classifier.training.predictions import NOT_SHIPPED
 from classifier.wording import percent, with_interval
 
 CSV_COLUMNS = (
@@ -17,7 +17,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 DIFFERENCE_COLUMNS = (
     "protocol", "base", "model", "set", "measure", "base_value", "model_value", "difference", "low", "high", "verdict",
-    "images", "patients",
+    "images", "patients", "base_run", "run",
 )  # fmt: skip
 SPECIAL = re.compile(r"[&%$#_{}~^\\]")
 ESCAPES = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
@@ -72,23 +72,23 @@ def to_csv(columns: Iterable[Column]) -> str:
     return buffer.getvalue()
 
 
-def differences_to_csv(comparisons: Iterable[tuple[str, str, str, Sequence[Difference]]]) -> str:
+def differences_to_csv(comparisons: Iterable[tuple[Column, Column, Sequence[Difference]]]) -> str:
     """Return one line for each paired difference, with a header.
 
     Args:
-        comparisons: Protocol, base, model, and the differences of the model from the base.
+        comparisons: The base, the model, and the differences of the model from the base.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(DIFFERENCE_COLUMNS)
-    for protocol, base, model, rows in comparisons:
+    for base, model, rows in comparisons:
         for row in rows:
             bounds = ["" if bound is None else f"{bound:.6f}" for bound in (row.low, row.high)]
             writer.writerow(
                 (
-                    *(protocol, no_formula(base), no_formula(model), row.part.key, row.measure.key),
+                    *(base.protocol, no_formula(base.model), no_formula(model.model), row.part.key, row.measure.key),
                     *(f"{row.base:.6f}", f"{row.value:.6f}", f"{row.difference:.6f}", *bounds),
-                    *(row.verdict, row.images, row.patients),
+                    *(row.verdict, row.images, row.patients, no_formula(base.run), no_formula(model.run)),
                 )
             )
     return buffer.getvalue()

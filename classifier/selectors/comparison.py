@@ -16,10 +16,11 @@ from classifier.comparison.figures import Figure, figures_of, stated_figures
 from classifier.comparison.tables import Column
 from classifier.inference.architectures import ENSEMBLE
 from classifier.inference.engines import ENGINES
-from classifier.inference.engines.ensemble import read_members
+from classifier.inference.engines.ensemble import Member, read_members
 from classifier.inference.registry import ModelCard, ModelError, load_card
 from classifier.queue.state import live_workers
 from classifier.selectors.model import default_model, model_cards
+from classifier.training.predictions import NOT_SHIPPED
 
 MAIN_PROTOCOL = "patient"
 """The protocol that is shown first: its test patients were never trained on."""
@@ -39,6 +40,8 @@ class Costs:
         bench_ms: Median time of one analysis in the benchmarks of these weights.
         bench_mebibytes: Resident memory of a process with the model loaded, in the same benchmarks.
         bench_engine: The engine of that measurement.
+        bench_model: Model and version that it was made with: other calibrations of the same weights count.
+        bench_date: Its day, YYYY-MM-DD.
         worker_bytes: Growth of a live worker's memory when it loaded the model.
     """
 
@@ -49,6 +52,8 @@ class Costs:
     bench_ms: float | None
     bench_mebibytes: float | None
     bench_engine: str
+    bench_model: str
+    bench_date: str
     worker_bytes: int | None
 
 
@@ -67,6 +72,11 @@ class ComparedModel:
     is_default: bool
     evaluations: dict[str, Evaluation]
     costs: Costs
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether it combines other models."""
+        return self.card.network == ENSEMBLE
 
     def figures(self, protocol: str) -> tuple[Figure, ...]:
         """Return all figures under a protocol; empty without an evaluation."""
@@ -97,11 +107,26 @@ class ComparedModel:
         evaluation = self.evaluations.get(protocol)
         return evaluation is not None and len(evaluation.sample) > 0
 
+    def heading(self, protocol: str) -> str:
+        """Return the name for charts and headings: of the model, or of the run whose weights are not shipped."""
+        run = self.other_run(protocol)
+        return f"{run} ({NOT_SHIPPED})" if run else self.card.name
+
     def latency(self, protocol: str) -> tuple[float | None, str]:
         """Return the median milliseconds of one image in an evaluation, and the engine; None if they are not known."""
         evaluation = self.evaluations.get(protocol)
         measured = {} if evaluation is None else evaluation.figures.get("latency") or {}
         return measured.get("median_ms"), str(measured.get("engine", ""))
+
+    def timed_on(self, protocol: str) -> tuple[str, str]:
+        """Return what the time of an evaluation depends on beside the model: engine and machine.
+
+        Older evaluations do not name the machine; those of one day count as timed on the same one.
+        """
+        evaluation = self.evaluations.get(protocol)
+        figures = {} if evaluation is None else evaluation.figures
+        latency = figures.get("latency") or {}
+        return str(latency.get("engine", "")), str(latency.get("machine") or figures.get("date", ""))
 
     def trained_under(self) -> str:
         """Return the protocol whose training images the model has seen; "" if the card does not say."""
@@ -147,7 +172,7 @@ def _compared(card: ModelCard, *, is_default: bool, loaded: dict[tuple[str, str]
     evaluations = read_evaluations(card.folder)
     evaluation = evaluations.get(MAIN_PROTOCOL) or next(iter(evaluations.values()), None)
     latency = {} if evaluation is None else evaluation.figures.get("latency") or {}
-    bench = _bench(card.weights.sha256)
+    bench = _bench(card)
     costs = Costs(
         parameters=_parameters(card),
         file_bytes=_file_bytes(card),
@@ -156,6 +181,8 @@ def _compared(card: ModelCard, *, is_default: bool, loaded: dict[tuple[str, str]
         bench_ms=bench.get("milliseconds"),
         bench_mebibytes=bench.get("mebibytes"),
         bench_engine=str(bench.get("engine", "")),
+        bench_model=str(bench.get("model", "")),
+        bench_date=str(bench.get("date", ""))[: len("YYYY-MM-DD")],
         worker_bytes=loaded.get((card.name, card.version)),
     )
     return ComparedModel(card, is_default, evaluations, costs)
@@ -164,12 +191,20 @@ def _compared(card: ModelCard, *, is_default: bool, loaded: dict[tuple[str, str]
 def _file_bytes(card: ModelCard) -> int:
     """Return the size of the files that the model needs, those of an ensemble's members among them."""
     files = [card.weights] if card.ood is None else [card.weights, card.ood.statistics]
-    if card.network == ENSEMBLE:
-        # A member that is missing is told where the ensemble is loaded; here its size is not known.
-        with suppress(ModelError):
-            members = read_members(card.weights.path)
-            files += [load_card(card.folder.parent / each.name, verify=False).weights for each in members]
+    # A member that is missing is told where the ensemble is loaded; here its size is not known.
+    with suppress(ModelError):
+        files += [load_card(card.folder.parent / each.name, verify=False).weights for each in _members(card)]
     return sum(file.bytes for file in files)
+
+
+def _members(card: ModelCard) -> list[Member]:
+    """Return the members of an ensemble; none if the model is not one, or its list of members is damaged."""
+    if card.network != ENSEMBLE:
+        return []
+    try:
+        return read_members(card.weights.path)
+    except ModelError:
+        return []
 
 
 def _parameters(card: ModelCard) -> int | None:
@@ -199,18 +234,25 @@ def _counted(path: Path, modified_ns: int) -> int | None:
     return total or None
 
 
-def _bench(weights_sha256: str) -> dict[str, Any]:
-    """Return what `make bench` measured of these weights on its fastest engine; empty if it did not."""
+def _bench(card: ModelCard) -> dict[str, Any]:
+    """Return what `bench.engines` measured of a model's weights on its fastest engine; empty if it did not.
+
+    Time and memory depend on the weights, not on the calibration. The file that an ensemble's card names as its weights
+    holds the versions of the members and changes with their calibrations, so an ensemble is known by their weights.
+    """
+    members = [member.weights_sha256 for member in _members(card)]
     found: dict[str, Any] = {}
     for path in sorted(BENCH_RESULTS.glob("*.json")):
         content = _bench_file(path, path.stat().st_mtime_ns)
-        if content.get("weights_sha256") != weights_sha256:
+        same_weights = content.get("weights_sha256") == card.weights.sha256
+        if not same_weights and not (members and content.get("member_weights_sha256") == members):
             continue
         for engine, result in (content.get("engines") or {}).items():
             median = (result.get("analysis") or {}).get("median")
             if engine in ENGINES and median is not None and median < found.get("milliseconds", float("inf")):
                 memory = (result.get("memory_after") or result.get("memory_loaded") or {}).get("resident")
                 found = {"milliseconds": median, "mebibytes": memory, "engine": engine}
+                found |= {"model": content.get("model", ""), "date": content.get("date", "")}
     return found
 
 

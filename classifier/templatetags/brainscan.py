@@ -1,5 +1,6 @@
 """Template tags and filters of the pages."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -154,9 +155,28 @@ def autofocus(form: BaseForm) -> str:
 
 
 @register.simple_block_tag
-def figures_table(content: SafeString, *headings: str) -> SafeString:
-    """Draw a table of figures around its rows. The columns after the first are aligned right."""
-    return render_to_string("web/_figures_table.html", {"headings": headings, "rows": content})
+def figures_table(content: SafeString, *headings: str, labeled: Sequence[str] = ()) -> SafeString:
+    """Draw a table of figures around its rows. The columns after the first are aligned right.
+
+    Args:
+        content: The rows.
+        headings: The headings of the first columns.
+        labeled: Those of the others if their cells repeat them as `data-label`: then a phone shows a cell on a line.
+    """
+    context = {"headings": (*headings, *labeled), "rows": content, "stacks": bool(labeled)}
+    return render_to_string("web/_figures_table.html", context)
+
+
+@register.filter
+def beside(cells: Sequence[Any], headings: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Return each cell of a row with the heading of its column, which a phone shows beside it."""
+    return list(zip(cells, headings, strict=True))
+
+
+@register.simple_tag
+def headings(*names: str) -> tuple[str, ...]:
+    """Return the headings of a table's columns, for `beside`."""
+    return names
 
 
 @register.inclusion_tag("web/_first_steps.html", takes_context=True)

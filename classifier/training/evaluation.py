@@ -18,6 +18,7 @@ from classifier.training.hospital_check import ERASED, HospitalCheck, originals_
 from classifier.training.hospitals import read_data
 from classifier.training.images import ImageSet, load_images
 from classifier.training.leaks import near_duplicates_in_training
+from classifier.training.machine import describe_machine
 from classifier.training.manifest import Row
 from classifier.training.outputs import Outputs, Progress, compute_outputs, silent
 from classifier.training.pointing import box_iou, points_at
@@ -268,7 +269,12 @@ class Evaluation:
             started = time.perf_counter()
             self.engine.predict(preprocess(self.images.pixels[index], parameters=self.card.preprocessing)[None])
             times.append(1000 * (time.perf_counter() - started))
-        return {"median_ms": statistics.median(times), "images": len(times), "engine": self.engine.name}
+        return {
+            "median_ms": statistics.median(times),
+            "images": len(times),
+            "engine": self.engine.name,
+            "machine": describe_machine(),
+        }
 
     def _share(self, keep: np.ndarray) -> dict[str, Any]:
         return {"images": int(keep.sum()), "accuracy": float(self.right[keep].mean()) if keep.any() else None}

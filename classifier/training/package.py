@@ -12,6 +12,7 @@ from classifier.training.cards import CALIBRATION_NAME, new_card, read_card, wri
 from classifier.training.network_cost import network_cost
 from classifier.training.page import EVALUATIONS, write_page
 from classifier.training.plots import plot_curve
+from classifier.training.predictions import NOT_SHIPPED
 
 TEXTS = ("title", "licence", "attribution", "intended_use", "not_for", "weaknesses")
 """Sections of a card that people write; a new version copies them from the old one."""
@@ -59,8 +60,7 @@ def package_run(
         if unknown := set(sections) - set(TEXTS):
             raise ValueError(f"A card's texts are {', '.join(TEXTS)}. Received: {', '.join(sorted(unknown))}")
     folder.mkdir(parents=True, exist_ok=True)
-    # Figures of other weights must not stand beside these.
-    shutil.rmtree(folder / EVALUATIONS, ignore_errors=True)
+    _remove_figures(folder)
     (folder / CALIBRATION_NAME).unlink(missing_ok=True)
     target = f"{record['network']}.weights.h5"
     shutil.copyfile(run / weights, folder / target)
@@ -83,6 +83,18 @@ def package_run(
     plot_curve(folder / RECORD_FOLDER / "curve.png", curve=record["curve"])
     write_page(folder)
     return path
+
+
+def _remove_figures(folder: Path) -> None:
+    """Remove the figures of the earlier weights, which must not stand beside the new ones.
+
+    Those of runs that are not shipped stay: they are marked as such, and nothing could measure them again.
+    """
+    for path in (folder / EVALUATIONS).glob("*.json"):
+        if json.loads(path.read_text(encoding="utf-8")).get("weights") != NOT_SHIPPED:
+            path.unlink()
+            path.with_suffix(".csv").unlink(missing_ok=True)
+            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
 
 
 def describe_training(records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,9 @@ from classifier.training.outputs import Outputs
 TEST, EXTRA, CHECK, SAMPLE = "test", "extra", "check", "sample"
 """Parts: test images, tumors of unknown kind held out with them, images of other hospitals, bundled samples."""
 
+NOT_SHIPPED = "not shipped"
+"""Value of `weights` in the figures of a run whose weights are not part of the model: kept for comparison alone."""
+
 COLUMNS = ("part", "source", "file", "mirrored", "label", "group", *FINDINGS, "ood_score")
 
 

@@ -1,15 +1,17 @@
 """Store an evaluation with the model that it measured: figures, plots, card entry and page."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from classifier.inference.registry import ModelError, load_card
 from classifier.training.cards import read_card, write_card, write_json
 from classifier.training.evaluation import Evaluation
 from classifier.training.page import EVALUATIONS, write_page
 from classifier.training.plots import plot_evaluation, plot_reliability_by_source
-from classifier.training.predictions import SAMPLE, write_predictions
+from classifier.training.predictions import NOT_SHIPPED, SAMPLE, write_predictions
 
 
 def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation, samples: Path | None = None) -> Path:
@@ -43,6 +45,56 @@ def record_evaluation(folder: Path, *, figures: dict[str, Any], run: Evaluation,
     write_card(folder, card | {"metrics": [*kept, summary(figures) | {"source": source}]})
     write_page(folder)
     return path
+
+
+def record_beside(folder: Path, *, figures: dict[str, Any], run: Evaluation) -> Path:
+    """Write the figures and predictions of a run whose weights are not shipped into the folder of another model.
+
+    The card does not quote them, and the release gate does not run them: the weights are not there.
+
+    Args:
+        folder: `models/<name>` of the model that they are compared with.
+        figures: From `evaluate`.
+        run: The evaluation that gave them.
+
+    Returns:
+        The path of the JSON file; the predictions are beside it.
+    """
+    path = folder / EVALUATIONS / f"{figures['protocol']}.json"
+    write_json(path, {"weights": NOT_SHIPPED} | figures)
+    write_predictions(path.with_suffix(".csv"), run.predictions())
+    write_page(folder)
+    return path
+
+
+def check_target(folder: Path, *, protocol: str, weights_sha256: str, beside: bool, replace: bool = False) -> None:
+    """Refuse to overwrite figures that a later run could not give again.
+
+    Args:
+        folder: `models/<name>` that the figures are recorded in.
+        protocol: The protocol of the evaluation.
+        weights_sha256: Digest of the weights that are to be measured.
+        beside: Whether they are those of a run that is not shipped, see `record_beside`.
+        replace: Whether figures of another run that is not shipped may be overwritten.
+
+    Raises:
+        ModelError: If there is no such model, or its figures under the protocol are of other weights.
+    """
+    load_card(folder, verify=False)
+    path = folder / EVALUATIONS / f"{protocol}.json"
+    if not path.is_file():
+        return
+    known = json.loads(path.read_text(encoding="utf-8"))
+    if known.get("weights") != NOT_SHIPPED:
+        if beside:
+            raise ModelError(
+                f"{path} holds the figures of {folder.name} itself; those of another run cannot replace them."
+            )
+    elif not replace and (not beside or known.get("weights_sha256") != weights_sha256):
+        raise ModelError(
+            f"{path} holds the figures of {known.get('model')} {known.get('version')}, whose weights are not shipped; "
+            "only --replace overwrites them."
+        )
 
 
 SET_FIGURES = ("set", "sequence", "images", "patients", "tumors", "refused")

@@ -12,7 +12,7 @@ from classifier.inference.registry import ModelError
 from classifier.intake import read_image
 from classifier.training.images import read_source
 from classifier.training.page import EVALUATIONS
-from classifier.training.predictions import SAMPLE, Prediction, figures_of, read_predictions
+from classifier.training.predictions import NOT_SHIPPED, SAMPLE, Prediction, figures_of, read_predictions
 
 ROUNDING = 2e-4
 """Figures are written with four decimals, probabilities with five."""
@@ -57,7 +57,8 @@ def verify_model(
     """
     analyzer = Analyzer.from_folder(folder, engine=engine, exports=exports)
     passed = [f"The files of {analyzer.card.name} {analyzer.card.version} have the digests that its card states."]
-    paths = sorted((folder / EVALUATIONS).glob("*.csv"))
+    # Weights that are not shipped cannot be run.
+    paths = [path for path in sorted((folder / EVALUATIONS).glob("*.csv")) if not _is_other_run(path)]
     if not paths:
         raise ModelError(f"{folder / EVALUATIONS} holds no predictions. Run `manage.py evaluate --record` first.")
     for path in paths:
@@ -73,6 +74,11 @@ def verify_model(
             pixels = (read_source(image, mirrored=item.mirrored) for item, image in subset)
             passed += _check_runs(analyzer, [item for item, _ in subset], pixels, what=f"images of {path.name}")
     return passed
+
+
+def _is_other_run(predictions: Path) -> bool:
+    figures = predictions.with_suffix(".json")
+    return figures.is_file() and json.loads(figures.read_text(encoding="utf-8")).get("weights") == NOT_SHIPPED
 
 
 def _check_figures(folder: Path, path: Path, predictions: list[Prediction]) -> str:

@@ -95,6 +95,7 @@ def cost_rows(models: Sequence[ComparedModel]) -> list[Row]:
         Row("Time per image, evaluation", tuple(_time(c.evaluation_ms, c.evaluation_engine) for c in costs)),
         Row("Time per image, benchmark", tuple(_time(c.bench_ms, c.bench_engine) for c in costs)),
         Row("Memory of the process, benchmark", tuple(_mebibytes(cost) for cost in costs)),
+        Row("Benchmark", tuple(_benchmark(cost) for cost in costs)),
         Row("Memory in a worker here", tuple(_worker(cost) for cost in costs)),
     ]
     return [row for row in rows if any(cell != NOT_MEASURED for cell in row.cells)]
@@ -103,7 +104,7 @@ def cost_rows(models: Sequence[ComparedModel]) -> list[Row]:
 def curve_charts(models: Sequence[ComparedModel], *, protocol: str, part: str) -> dict[str, Any]:
     """Return the curves of every model, for the charts and for the tables beside them."""
     found = [
-        (model.card.name, curves)
+        (model.heading(protocol), curves)
         for model in models
         if (evaluation := model.evaluations.get(protocol)) is not None and (curves := curves_of(evaluation, part))
     ]
@@ -139,7 +140,8 @@ def curve_charts(models: Sequence[ComparedModel], *, protocol: str, part: str) -
 def pareto_points(models: Sequence[ComparedModel], *, protocol: str) -> list[dict[str, Any]]:
     """Return time and accuracy of each model that has both, and whether no other is better in both.
 
-    Times of different engines are not compared: the engine alone can make a network twice as fast.
+    Times of different engines or machines are not compared: each alone can make a network several times as fast. A
+    model without another to compare it with is neither efficient nor not: None.
     """
     points = []
     for model in models:
@@ -148,17 +150,18 @@ def pareto_points(models: Sequence[ComparedModel], *, protocol: str) -> list[dic
         if accuracy is not None and milliseconds is not None:
             points.append(
                 {
-                    "name": model.other_run(protocol) or model.card.name,
+                    "name": model.heading(protocol),
                     "milliseconds": round(milliseconds, 1),
                     "accuracy": round(accuracy.value, 4),
                     "text": formatted(accuracy),
                     "time": _time(milliseconds, engine),
-                    "engine": engine,
+                    "timed_on": list(model.timed_on(protocol)),
                 }
             )
     for point in points:
-        same = (other for other in points if other["engine"] == point["engine"])
-        point["efficient"] = not any(_dominates(other, point) for other in same)
+        same = [other for other in points if other["timed_on"] == point["timed_on"] and other is not point]
+        alone = len(points) > 1 and not same
+        point["efficient"] = None if alone else not any(_dominates(other, point) for other in same)
     return points
 
 
@@ -233,6 +236,10 @@ def _time(milliseconds: float | None, engine: str) -> str:
 
 def _mebibytes(cost: Costs) -> str:
     return NOT_MEASURED if cost.bench_mebibytes is None else f"{cost.bench_mebibytes:.0f} MiB ({cost.bench_engine})"
+
+
+def _benchmark(cost: Costs) -> str:
+    return NOT_MEASURED if cost.bench_ms is None else f"{cost.bench_model}, {cost.bench_date}"
 
 
 def _worker(cost: Costs) -> str:

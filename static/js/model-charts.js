@@ -64,8 +64,8 @@
   }
 
   function pareto(rows, token) {
-    // Times of different engines are not joined by a line.
-    const comparable = new Set(rows.map((row) => row.engine)).size === 1;
+    // Times of different engines or machines are not joined by a line.
+    const comparable = new Set(rows.map((row) => row.timed_on.join())).size === 1;
     const efficient = comparable ? rows.filter((row) => row.efficient) : [];
     const ranked = efficient.sort((a, b) => a.milliseconds - b.milliseconds);
     const lowest = Math.min(...rows.map((row) => row.accuracy));

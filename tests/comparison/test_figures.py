@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from classifier.comparison.evaluations import NOT_SHIPPED, Sample, read_evaluations
+from classifier.comparison.evaluations import Sample, read_evaluations
 from classifier.comparison.figures import confusion_of, figures_of, stated_figures
+from classifier.training.predictions import NOT_SHIPPED
 from tests.comparison.conftest import prediction, predictions_with, write_evaluation
 from tests.conftest import MODELS
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import astuple
 from io import StringIO
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +11,7 @@ from django.core.management import CommandError, call_command
 from classifier.inference.analyzer import Analyzer
 from classifier.inference.calibration import Calibration
 from classifier.inference.registry import load_card
+from classifier.training.predictions import NOT_SHIPPED
 from tests.inference.conftest import make_tiny_model
 
 
@@ -164,6 +166,15 @@ def test_a_finished_run_becomes_a_model(models, data, tmp_path):
     assert card.details["title"] == "Tiny"
     assert (models / "better" / "training" / "curve.png").is_file()
     assert "fold 0 never seen" in (models / "better" / "README.md").read_text()
+    figures = models / "better" / "evaluation"
+    (figures / "patient").mkdir(parents=True)
+    for name, weights in (("patient", "shipped"), ("official", NOT_SHIPPED)):
+        (figures / f"{name}.json").write_text(json.dumps({"weights": weights}))
+        (figures / f"{name}.csv").touch()
+    with mock.patch("classifier.training.package.write_page"):
+        call_command(*package, "--name", "better", stdout=StringIO())
+    # Nothing could measure again what is not shipped; the figures of the earlier weights go.
+    assert {path.name for path in figures.iterdir()} == {"official.json", "official.csv"}
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     del record["finished"]
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))

@@ -8,11 +8,11 @@ from unittest import mock
 
 import pytest
 
-from classifier.comparison.evaluations import NOT_SHIPPED
 from classifier.inference.registry import load_card
 from classifier.models import Scan
 from classifier.selectors import comparison
 from classifier.selectors.model import default_model
+from classifier.training.predictions import NOT_SHIPPED
 from classifier.web import model_tables
 from tests.comparison.conftest import prediction, predictions_with, write_evaluation
 from tests.conftest import MODELS
@@ -211,7 +211,7 @@ def test_a_run_that_is_not_shipped_says_so(unshipped, browse, api, owner):
     client = browse(owner)
     page = " ".join(client.get("/models/?protocol=official").content.decode().split())
     assert "99.2% (98.8–99.7)" in page
-    assert "xception: run xception-b 1.0, 2026-01-02." in page
+    assert "xception: run xception-b 1.0, 2026-01-02; without its answers for single images" in page
     assert "not shipped" in page
     # Its own time, and nothing that needs answers for single images.
     assert "44 ms (openvino)" in page
@@ -237,6 +237,44 @@ def test_a_run_that_is_not_shipped_says_so(unshipped, browse, api, owner):
         "patient": ("", False),
     }
     assert api(owner).get("/api/v1/models/xception/disagreements/compact/?protocol=official").status_code == 404
+
+
+def test_a_run_that_is_not_shipped_is_compared_if_its_answers_were_kept(unshipped, browse, owner):
+    for name, skill in (("xception", 3.0), ("compact", 1.0)):
+        write_evaluation(
+            unshipped / name,
+            predictions_with(skill=skill),
+            protocol="official",
+            weights=NOT_SHIPPED,
+            model=f"{name}-b",
+            abstention={"threshold": 0.0},
+        )
+    client = browse(owner)
+    page = " ".join(client.get("/models/?protocol=official").content.decode().split())
+    assert "compact-b (not shipped) minus xception-b (not shipped)" in page
+    assert "xception: run xception-b 1.0, 2026-01-02, not calibrated </li>" in page
+    assert "without its answers" not in page
+    rows = list(csv.DictReader(client.get("/models/differences.csv").content.decode().splitlines()))
+    assert {(row["base_run"], row["run"]) for row in rows if row["protocol"] == "official"} == {
+        ("xception-b", "compact-b"),
+        ("compact-b", "xception-b"),
+    }
+    assert {row["run"] for row in rows if row["protocol"] == "patient"} == {""}
+    # Pages with its images say it, too.
+    for path in ("/models/disagreements/?protocol=official", "/models/xception/images/?protocol=official"):
+        query = "&label=glioma&called=glioma" if "images" in path else ""
+        assert "not shipped" in client.get(path + query).content.decode()
+
+
+def test_a_model_without_figures_under_a_protocol_is_named_with_the_reason(unshipped, browse, owner):
+    path = unshipped / "compact" / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"training": {"protocol": "patient"}}))
+    page = " ".join(browse(owner).get("/models/?protocol=official").content.decode().split())
+    assert (
+        "compact has not been measured under the protocol official: it was trained under the protocol patient and may "
+        "have seen these test images." in page
+    )
+    assert "has not been measured" not in browse(owner).get("/models/?protocol=patient").content.decode()
 
 
 def test_figures_are_exported(evaluated, browse, owner):
@@ -302,34 +340,58 @@ def test_a_benchmark_counts_only_for_the_weights_it_ran(evaluated, browse, owner
         "litert": {"analysis": {"median": 1.0}},
     }
     monkeypatch.setattr(comparison, "BENCH_RESULTS", tmp_path)
-    (tmp_path / "engines.json").write_text(json.dumps({"weights_sha256": digest, "engines": engines}))
+    measured = {"weights_sha256": digest, "engines": engines, "model": "compact 0.0.9"}
+    measured["date"] = "2026-11-23T23:51:01+00:00"
+    (tmp_path / "engines.json").write_text(json.dumps(measured))
     page = browse(owner).get("/models/").content.decode()
     assert "33\N{NO-BREAK SPACE}ms (openvino)" in page
     assert "Time per image, benchmark" in page
+    # Another calibration of the same weights is as fast; the page says which one was timed, and when.
+    assert "compact 0.0.9, 2026-11-23" in page
     (tmp_path / "engines.json").write_text(json.dumps({"weights_sha256": "older", "engines": engines}))
     page = browse(owner).get("/models/").content.decode()
     assert "33\N{NO-BREAK SPACE}ms" not in page
     assert "Time per image, benchmark" not in page
 
 
-def test_times_of_different_engines_are_not_ranked():
-    def model(name, milliseconds, engine, accuracy):
+def test_a_benchmark_of_an_ensemble_counts_while_its_members_have_the_same_weights(settings, db, monkeypatch, tmp_path):
+    settings.MODELS_DIR = MODELS
+    monkeypatch.setattr(comparison, "BENCH_RESULTS", tmp_path)
+    members = [
+        member["weights_sha256"] for member in json.loads((MODELS / "ensemble/members.json").read_text())["members"]
+    ]
+    engines = {"openvino": {"analysis": {"median": 60.0}}}
+    content = {"weights_sha256": "of an earlier list of members", "engines": engines, "model": "ensemble 1.0.0"}
+
+    def milliseconds(digests):
+        (tmp_path / "engines-ensemble.json").write_text(json.dumps(content | {"member_weights_sha256": digests}))
+        return {model.card.name: model.costs.bench_ms for model in comparison.compared_models()}
+
+    assert milliseconds(members)["ensemble"] == 60.0
+    assert milliseconds(members)["xception"] is None
+    assert milliseconds([*members[:1], "other"])["ensemble"] is None
+
+
+def test_times_of_different_engines_or_machines_are_not_ranked():
+    def model(name, milliseconds, engine, accuracy, machine="2 threads"):
         figure = SimpleNamespace(key=("test", "accuracy"), value=accuracy)
         return SimpleNamespace(
             card=SimpleNamespace(name=name),
             figures=lambda protocol: [figure],
             latency=lambda protocol: (milliseconds, engine),
-            other_run=lambda protocol: "",
+            timed_on=lambda protocol: (engine, machine),
+            heading=lambda protocol: name,
         )
 
     models = [
         model("a", 49.0, "openvino", 0.87),
         model("b", 41.0, "openvino_bf16", 0.88),
         model("c", 50.0, "openvino_bf16", 0.86),
+        model("d", 1.0, "openvino_bf16", 0.99, machine="16 threads"),
     ]
     with mock.patch.object(model_tables, "formatted", return_value=""):
         points = model_tables.pareto_points(models, protocol="patient")
-    assert {point["name"]: point["efficient"] for point in points} == {"a": True, "b": True, "c": False}
+    assert {point["name"]: point["efficient"] for point in points} == {"a": None, "b": True, "c": False, "d": None}
 
 
 def test_an_ensemble_is_as_large_as_its_members(settings, db):

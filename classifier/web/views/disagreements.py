@@ -12,6 +12,7 @@ from classifier.selectors.disagreements import read_disagreements
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import numbered_page
 from classifier.web.views.model_images import picture_folders
+from classifier.web.views.models import other_runs
 
 PAGE_LENGTH = 24
 MAX_ROWS = 200
@@ -49,6 +50,7 @@ def _measured(request: SignedInRequest, base: ComparedModel, other: ComparedMode
     shown = [(item, picture) for item, picture in pairs if picture is not None]
     rows = [item for item, picture in pairs if picture is None]
     return {
+        "other_runs": other_runs([base, other], protocol=protocol),
         "found": found,
         "pictures": numbered_page(shown, request, length=PAGE_LENGTH),
         "rows": rows[:MAX_ROWS],

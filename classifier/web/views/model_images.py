@@ -14,6 +14,7 @@ from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.selectors.comparison import ComparedModel, compared_model
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import numbered_page
+from classifier.web.views.models import other_runs
 from classifier.wording import probability
 
 PAGE_LENGTH = 48
@@ -34,6 +35,7 @@ def model_images(request: SignedInRequest, name: str) -> HttpResponse:
     context: dict[str, Any] = {
         "model": shown,
         "protocol": evaluation.protocol,
+        "other_runs": other_runs([shown], protocol=evaluation.protocol),
         "label": label,
         "called": called,
         "total": len(found),

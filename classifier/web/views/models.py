@@ -51,9 +51,11 @@ def models(request: SignedInRequest) -> HttpResponse:
         "figure_rows": model_tables.figure_rows(measured, protocol=protocol),
         "set_rows": model_tables.figure_rows(measured, protocol=protocol, by_set=True),
         "outdated": [model for model in measured if model.is_outdated(protocol)],
-        "other_runs": _other_runs(measured, protocol=protocol),
+        "other_runs": other_runs(measured, protocol=protocol),
+        "unmeasured": [model for model in found if model not in measured],
         "leaky": [m for m in measured if not m.other_run(protocol) and m.trained_under() not in ("", protocol)],
         "base": base,
+        "base_heading": "" if base is None else base.heading(protocol),
         "comparable": comparable,
         "comparisons": [] if base is None else _comparisons(base, comparable, protocol=protocol),
         "charts": model_tables.curve_charts(measured, protocol=protocol, part=part),
@@ -77,7 +79,7 @@ def model(request: SignedInRequest, name: str) -> HttpResponse:
             "columns": [shown],
             "version": shown.measured_version(protocol),
             "outdated": shown.is_outdated(protocol),
-            "other_runs": _other_runs([shown], protocol=protocol),
+            "other_runs": other_runs([shown], protocol=protocol),
             "has_predictions": shown.has_predictions(protocol),
             "figure_rows": model_tables.figure_rows([shown], protocol=protocol),
             "set_rows": model_tables.figure_rows([shown], protocol=protocol, by_set=True),
@@ -100,8 +102,9 @@ def models_export(request: SignedInRequest, kind: str) -> HttpResponse:
     if kind == "differences":
         pairs = [(name, base, other) for name in protocols for base in found for other in found if base is not other]
         rows = (
-            (name, base.card.name, other.card.name, differences(base, other, protocol=name))
+            (base.column(name), other.column(name), differences(base, other, protocol=name))
             for name, base, other in pairs
+            if base.has_predictions(name) and other.has_predictions(name)
         )
         return _file(differences_to_csv(rows), name="differences.csv", content_type="text/csv; charset=utf-8")
     protocol = _chosen(request, "protocol", protocols)
@@ -157,7 +160,7 @@ def _chosen(request: SignedInRequest, parameter: str, known: list[str]) -> str:
     return wanted if wanted in known else next(iter(known), "")
 
 
-def _other_runs(models: list[ComparedModel], *, protocol: str) -> list[dict[str, str]]:
+def other_runs(models: list[ComparedModel], *, protocol: str) -> list[dict[str, Any]]:
     """Return the models whose figures are those of a run that is not shipped, with the run."""
     return [
         {
@@ -165,6 +168,8 @@ def _other_runs(models: list[ComparedModel], *, protocol: str) -> list[dict[str,
             "run": run,
             "version": model.measured_version(protocol),
             "date": str(model.evaluations[protocol].figures.get("date", "")),
+            "has_predictions": model.has_predictions(protocol),
+            "is_calibrated": model.evaluations[protocol].is_calibrated,
         }
         for model in models
         if (run := model.other_run(protocol))
@@ -175,7 +180,7 @@ def _comparisons(base: ComparedModel, others: list[ComparedModel], *, protocol: 
     found = [(other, differences(base, other, protocol=protocol)) for other in others if other is not base]
     return [
         {
-            "model": other,
+            "heading": other.heading(protocol),
             "rows": model_tables.difference_rows(rows),
             "set_rows": model_tables.difference_rows(rows, by_set=True),
         }
