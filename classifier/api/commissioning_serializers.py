@@ -102,6 +102,9 @@ class ProgressSerializer(serializers.Serializer[Any]):
     cases = serializers.IntegerField()
     waiting = serializers.IntegerField()
     succeeded = serializers.IntegerField()
+    withheld = serializers.IntegerField(
+        help_text="Of these, cases whose answer the input check withholds; the report leaves them out."
+    )
     failed = serializers.IntegerField()
     moved = serializers.IntegerField(help_text="Cases whose scan was moved out of the team.")
     lost = serializers.IntegerField(help_text="Cases whose scan was deleted.")

@@ -8,6 +8,7 @@ from django.db.models import Count, F, Q, QuerySet
 from classifier.acceptance.limits import Limits
 from classifier.events import Kind
 from classifier.inference.registry import ModelCard, ModelError
+from classifier.input_problems import blocking, codes
 from classifier.models import Analysis, Commissioning, CommissioningCase, Event, Team, User
 from classifier.selectors.model import model_card
 
@@ -20,6 +21,7 @@ class Progress:
         cases: Cases whose scan belongs to the team.
         waiting: Shadow analyses that are queued or running.
         succeeded: Those that have an answer.
+        withheld: Of these, those whose answer the input check withholds; the report leaves them out.
         failed: Those that failed or were canceled.
         moved: Cases whose scan was moved out of the team.
         lost: Cases whose scan was deleted.
@@ -28,6 +30,7 @@ class Progress:
     cases: int
     waiting: int
     succeeded: int
+    withheld: int
     failed: int
     moved: int
     lost: int
@@ -71,7 +74,20 @@ def progress_of(commissioning: Commissioning) -> Progress:
         succeeded=Count("pk", filter=own & ended),
         failed=Count("pk", filter=own & ~active & ~ended),
     )
-    return Progress(**counts, lost=number_of_events(commissioning, Kind.COMMISSIONING_CASE_LOST))
+    return Progress(
+        **counts,
+        withheld=_withheld(commissioning),
+        lost=number_of_events(commissioning, Kind.COMMISSIONING_CASE_LOST),
+    )
+
+
+def _withheld(commissioning: Commissioning) -> int:
+    """Count the analyzed cases with a problem of their image that withholds answers. It reveals no answer."""
+    checked = cases_of(commissioning).filter(
+        analysis__state=Analysis.State.SUCCEEDED, scan__input_accepted_at__isnull=True
+    )
+    found = checked.exclude(scan__input_problems=[]).values_list("scan__input_problems", flat=True)
+    return sum(bool(blocking(codes(problems))) for problems in found)
 
 
 def installed_card(commissioning: Commissioning) -> ModelCard | None:

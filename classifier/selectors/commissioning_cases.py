@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from classifier.findings import Outcome
+from classifier.input_problems import WITHHELD, blocking
 from classifier.models import (
     AcceptanceReport,
     Analysis,
@@ -71,6 +72,11 @@ class CaseRow:
     truth: Truth
     state: str
     answer: Analysis | None = None
+
+    @property
+    def withheld_as(self) -> str:
+        """Why the input check withholds answers about the image, so that the report leaves the case out; else ""."""
+        return WITHHELD.get(blocking(self.scan.input_codes), "")
 
 
 def truths_of(commissioning: Commissioning, cases: Collection[CommissioningCase]) -> dict[UUID, Truth]:

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from classifier import report_files
 from classifier.models import Commissioning, CommissioningCase, ReportArchive, Scan
@@ -187,6 +188,26 @@ def test_closing_waits_for_analyses_before_it_asks(commissioning, browse, owner,
     page = text(client.post(commissioning.get_absolute_url(), {"action": "close"}, follow=True))
     assert "1 analysis is waiting or running. Close it after they end." in page
     assert "Close and create the report" not in page
+
+
+def test_cases_that_the_report_will_not_count_are_named_before_it_is_closed(
+    commissioning, browse, api, owner, team
+) -> None:
+    for finding in ("glioma", "notumor", ""):
+        make_shadow_case(commissioning, make_scan(owner, team=team), truth=finding)
+    turned = make_scan(owner, team=team, input_problems=[{"code": "turned", "detail": "1"}, {"code": "dark"}])
+    make_shadow_case(commissioning, turned, truth="glioma")
+    make_shadow_case(commissioning, make_scan(owner, team=team, input_problems=[{"code": "dark"}]), truth="glioma")
+    client = browse(owner)
+    page = text(client.get(commissioning.get_absolute_url()))
+    assert "<dt>Not counted</dt> <dd> 1: the input check withholds the answer" in page
+    assert page.count("not counted. Check the image first: it looks turned") == 1
+    asked = text(client.post(commissioning.get_absolute_url(), {"action": "close"}))
+    assert "based on 3 of 5 cases. Not counted: 1 without known truth; 1 whose answer the input check" in asked
+    listed = api(owner).get(f"/api/v1/commissionings/{commissioning.pk}/").json()
+    assert (listed["progress"]["succeeded"], listed["progress"]["withheld"]) == (5, 1)
+    Scan.objects.filter(pk=turned.pk).update(input_accepted_at=timezone.now())
+    assert "Not counted" not in text(client.get(commissioning.get_absolute_url()))
 
 
 def test_progress_says_when_the_list_of_cases_is_out_of_date(commissioning, browse, owner, team) -> None:

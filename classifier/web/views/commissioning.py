@@ -14,8 +14,9 @@ from classifier.acceptance.case_files import MAX_BYTES, problem_file
 from classifier.acceptance.limits import BY_KEY
 from classifier.models import Commissioning
 from classifier.reports.acceptance import acceptance_fragment
-from classifier.selectors.acceptance import acceptance_of, site_calibration_of
+from classifier.selectors.acceptance import acceptance_of, measured_cases, site_calibration_of
 from classifier.selectors.commissioning import (
+    Progress,
     answers_openly,
     commissionings_of,
     get_commissioning,
@@ -191,8 +192,8 @@ def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
         return ask(
             request,
             heading=f"Close “{shown.title}”?",
-            text=f"The acceptance report is based on {progress.succeeded} analyzed cases, and the team sees the "
-            "model's answers. Nothing can be added or changed afterwards.",
+            text=f"{_basis(shown, progress)} The team then sees the model's answers. Nothing can be added or changed "
+            "afterwards.",
             button="Close and create the report",
             back=shown.get_absolute_url(),
             fields={"action": "close"},
@@ -201,6 +202,21 @@ def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
     close_commissioning(shown, by=request.user)
     messages.success(request, "The commissioning is closed. This is its acceptance report.")
     return redirect(shown)
+
+
+def _basis(shown: Commissioning, progress: Progress) -> str:
+    """Return the sentences that say which cases the report counts, and why it leaves others out."""
+    results, about = measured_cases(shown)
+    with_truth = sum(bool(result.truth) for result in results)
+    left_out = [
+        (about.without_truth, "without known truth"),
+        (about.withheld, "whose answer the input check withholds"),
+        (about.failed, "whose analysis failed"),
+        (about.other_version, "analyzed by another version"),
+    ]
+    parts = [f"{number:,} {reason}" for number, reason in left_out if number]
+    counted = f"The figures of the acceptance report are based on {with_truth:,} of {progress.cases:,} cases."
+    return f"{counted} Not counted: {'; '.join(parts)}." if parts else counted
 
 
 def _switch(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
