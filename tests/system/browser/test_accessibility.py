@@ -24,6 +24,12 @@ ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
 COLORS = {**ALL, "runOnly": ["color-contrast", "link-in-text-block"]}
 
 
+SCROLLING = """[...document.querySelectorAll("main .scroll-x")]
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => box.innerText.slice(0, 60))"""
+"""Tables that do not fit their box."""
+
+
 @dataclass(frozen=True)
 class Population:
     """What is stored in the installation; see `population.populate`."""
@@ -169,6 +175,21 @@ def test_every_state_of_a_scan(size, visitor, population):
     for scan in (population.sealed, population.opened):
         reader.visit(f"/scans/{scan}/")
     reader.visit(f"/scans/{population.sealed}/report/")
+
+
+def test_figures_of_models_need_no_sideways_scrolling_on_a_phone(visitor, population):
+    window = visitor("phone", "owner")
+    paths = ["/models/", "/models/?protocol=official", "/models/xception/", "/models/in-use/", "/models/disagreements/"]
+    paths += [
+        f"/commissioning/{population.arguments['commissioning_id']}/",
+        f"/scans/{population.states['meningioma']}/",
+    ]
+    for path in paths:
+        window.label = path
+        window.page.goto(path)
+        window.page.evaluate("document.querySelectorAll('main details').forEach(fold => { fold.open = true; })")
+        for wide in window.page.evaluate(SCROLLING):
+            window.complain(f"a table scrolls sideways: {wide}")
 
 
 @pytest.mark.parametrize("size", SIZES)
