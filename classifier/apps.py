@@ -23,11 +23,12 @@ class ClassifierConfig(AppConfig):
 
 
 def _configure_connection(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    # The estimated cost of a text search is high although it reads few rows: to compile its plan takes far longer than
-    # to run it. A statement, because connection poolers refuse such options at the start of a connection.
+    # The estimated cost of a text search is high although it reads few rows: to compile its plan, or to start processes
+    # that read in parallel, takes far longer than to run it. Statements, because connection poolers refuse such options
+    # at the start of a connection.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET jit = off")
+            cursor.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
 
 
 def _remove_triggers(*, using: str, plan: list[Any], **kwargs: Any) -> None:
