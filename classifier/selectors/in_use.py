@@ -20,7 +20,7 @@ from classifier.inference.ood import OodDetector
 from classifier.inference.registry import ModelError, OodCard
 from classifier.models import Review, User
 from classifier.selectors.lists import conditions
-from classifier.selectors.lists.sample import keys_table, sample_scans
+from classifier.selectors.lists.sample import looked_up, sample_scans
 from classifier.selectors.lists.scope import Scope, scope_of
 from classifier.selectors.lists.sql import Values, fetch
 from classifier.selectors.model import model_card
@@ -176,10 +176,10 @@ _VERSION = "a.model_name, a.model_version, a.finished_at"
 def _rows(columns: str, join: str, scope: Scope, keys: Iterable[str], since: datetime) -> list[tuple[Any, ...]]:
     """Return columns of the succeeded analyses `a`, since a time, of those of some scans `s` that figures count."""
     values = Values()
-    scans = keys_table(keys, values)
+    scans = looked_up("classifier_scan", "s", "id", keys, values)
     return fetch(
-        f"SELECT {columns} FROM {scans} CROSS JOIN classifier_scan s JOIN classifier_analysis a ON a.scan_id = s.id "
-        f"{join} WHERE s.id = k.id AND s.sample = '' AND a.state = 'succeeded' AND a.commissioning_id IS NULL "
+        f"SELECT {columns} FROM {scans} JOIN classifier_analysis a ON a.scan_id = s.id "
+        f"{join} WHERE s.sample = '' AND a.state = 'succeeded' AND a.commissioning_id IS NULL "
         f"AND a.finished_at >= {values.add(since)} AND {conditions.in_figures(scope, values)}",
         values,
     )

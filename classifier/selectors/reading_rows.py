@@ -14,7 +14,7 @@ from classifier.findings import Outcome
 from classifier.models import Analysis, Diagnosis
 from classifier.reading_figures import Reading
 from classifier.selectors.lists import conditions
-from classifier.selectors.lists.sample import keys_table
+from classifier.selectors.lists.sample import looked_up
 from classifier.selectors.lists.scope import Scope
 from classifier.selectors.lists.sql import Values, fetch, moment
 
@@ -134,11 +134,10 @@ def _rows(
     The statements are those about some scans. With an order, SQLite would read those about every scan.
     """
     values = Values()
-    scans = keys_table(keys, values)
+    scans = looked_up(table, "r", "scan_id", keys, values)
     sql = (
         f"SELECT r.created_at, CAST(r.id AS text), {columns}, {_OF_ANALYSIS} FROM {scans} "
-        f"CROSS JOIN {table} r JOIN classifier_scan s ON s.id = r.scan_id {join} "
-        f"WHERE r.scan_id = k.id AND {also} AND {conditions.in_figures(scope, values)}"
+        f"JOIN classifier_scan s ON s.id = r.scan_id {join} WHERE {also} AND {conditions.in_figures(scope, values)}"
     )
     return sorted(fetch(sql, values), key=lambda row: row[:2])
 

@@ -99,11 +99,22 @@ def sample_of_statements(
     return Sample(frozenset(keys), complete=len(keys) < size)
 
 
-def keys_table(keys: Iterable[str], values: Values) -> str:
-    """Return keys of a sample as a table `k` with a column `id`, which both databases read fast however many."""
+def looked_up(table: str, name: str, column: str, keys: Iterable[str], values: Values) -> str:
+    """Return the rows of a table for keys of a sample, as what follows FROM: each key is looked up by itself.
+
+    Args:
+        table: the table.
+        name: its name in the statement.
+        column: the column with the key of a scan.
+        keys: keys of scans, however many.
+        values: takes the parameters.
+    """
     if connection.vendor == "sqlite":
-        return f"(SELECT value AS id FROM json_each({values.add(json.dumps(list(keys)))})) k"
-    return f"(SELECT unnest({values.add(list(keys))}::uuid[]) AS id) k"
+        table_of_keys = f"(SELECT value AS id FROM json_each({values.add(json.dumps(list(keys)))})) k"
+        return f"{table_of_keys} CROSS JOIN {table} {name} ON {name}.{column} = k.id"
+    # PostgreSQL would rather read a whole table with few statements of each scan. OFFSET keeps it from that.
+    table_of_keys = f"(SELECT unnest({values.add(list(keys))}::uuid[]) AS id) k"
+    return f"{table_of_keys} CROSS JOIN LATERAL (SELECT * FROM {table} r WHERE r.{column} = k.id OFFSET 0) {name}"
 
 
 def _smallest(
