@@ -13,8 +13,9 @@ from classifier.models import Analysis, Batch, BatchFile, Scan, User
 from classifier.models.scan_index import Facet
 from classifier.models.sealing import sealed_condition
 from classifier.selectors.lists.criteria import Criteria, Place
-from classifier.selectors.lists.ranges import Range, fetched, merged
+from classifier.selectors.lists.ranges import Range, first_keys, merged
 from classifier.selectors.lists.scope import Cell, scope_of
+from classifier.selectors.lists.sql import fetch
 from classifier.selectors.scan import visible_condition, visible_scans
 
 
@@ -76,7 +77,8 @@ class BatchList:
             ascending=ascending,
             table="classifier_batch s",
         )
-        keys = fetched(statements, limit=limit, ascending=ascending)
+        rows = (row for sql, values in statements for row in fetch(sql, values))
+        keys = first_keys(rows, limit=limit, ascending=ascending)
         loaded = {batch.pk: batch for batch in visible_batches(self.user).filter(pk__in=keys).order_by()}
         return [loaded[key] for key in keys if key in loaded]
 

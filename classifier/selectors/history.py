@@ -19,7 +19,7 @@ from classifier.selectors.lists.counts import count_results, uploads_per_day
 from classifier.selectors.lists.criteria import Criteria
 from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.lists.scope import Scope, scope_of
-from classifier.selectors.lists.text import word_condition
+from classifier.selectors.lists.ways import word_condition
 from classifier.selectors.team import teams_of
 
 DASHBOARD_DAYS = 30

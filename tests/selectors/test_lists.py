@@ -13,10 +13,11 @@ from classifier.findings import ANSWERS, READINGS, Outcome
 from classifier.models import Analysis, Batch, BatchFile, Impression, Membership, Review, Scan, ScanCount, Team, User
 from classifier.selectors.batch import BatchList, batch_counts, batch_entries, counts_of_batches, visible_batches
 from classifier.selectors.history import dashboard
-from classifier.selectors.lists import ranges
+from classifier.selectors.lists import find, ranges
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.lists.scope import scope_of
+from classifier.selectors.lists.text import FtsSearch, TrigramSearch
 from classifier.selectors.review import next_unread, unread_count, unread_scans
 from classifier.selectors.scan import visible_scans
 from classifier.services.batch import open_batch
@@ -145,6 +146,39 @@ def test_each_filter_alone_lists_what_the_plain_query_says(crowd, name):
             assert pages(user, query, length=10, newer=False) == wanted, query
 
 
+@pytest.mark.parametrize(
+    ("few_scans", "few_read", "first", "most"),
+    [(2000, 500, 3, 3), (0, 500, 3, 3), (0, 0, 3, 3), (0, 500, 3, 20_000), (0, 500, 3000, 20_000)],
+    ids=["few scans", "facets", "facets of much that was read", "more texts", "first texts"],
+)
+def test_words_are_found_with_filters_in_each_of_the_ways_of_a_search(
+    crowd, monkeypatch, few_scans, few_read, first, most
+):
+    for name, value in (("FEW_SCANS", few_scans), ("FEW_READ", few_read), ("MOST_TEXTS", most)):
+        monkeypatch.setattr(find, name, value)
+    for search in (FtsSearch, TrigramSearch):
+        monkeypatch.setattr(search, "first", first)
+    team = str(crowd[1].memberships.order_by("pk")[0].team_id)
+    for query in (
+        {"result": "glioma"},
+        {"text": "cystic"},
+        {"text": "cystic", "state": "succeeded", "whose": "mine"},
+        {"text": "left temporal", "finding": "glioma"},
+        {"text": "ada cystic", "outcome": "classified"},
+        {"text": "cystic", "mine": "true", "team": team, "model": "xception"},
+        {"text": "cystic", "result": "sealed"},
+        {"text": "zebra", "result": "failed"},
+        {"text": "cystic", "model": "none"},
+    ):
+        wanted = list(filters(crowd[1], **query).qs.order_by("-created_at", "-pk"))
+        assert pages(crowd[1], query, length=3, newer=False) == wanted, query
+        assert pages(crowd[1], query, length=50, newer=True) == wanted[::-1], query
+
+
+def test_names_of_different_people_and_a_word_match_nothing(crowd):
+    assert pages(crowd[0], {"text": "ada ben cystic"}, length=50, newer=False) == []
+
+
 def test_many_ranges_are_several_statements_with_the_same_answer(crowd, monkeypatch):
     monkeypatch.setattr(ranges, "MAX_SELECTIONS", 3)
     query = {"state": "succeeded"}
@@ -208,10 +242,13 @@ def test_merging_counts_changes_no_figure(crowd):
     assert merge_counts(at_least=1) == 0
 
 
-def test_a_list_takes_as_many_statements_with_one_team_as_with_many(crowd):
+@pytest.mark.parametrize("query", [{"finding": "glioma"}, {"text": "cystic"}, {"text": "zebra", "result": "glioma"}])
+def test_a_list_takes_as_many_statements_with_one_team_as_with_many(crowd, monkeypatch, query):
+    monkeypatch.setattr(find, "FEW_SCANS", 0)
+
     def statements() -> int:
         with CaptureQueriesContext(connection) as captured:
-            filters(crowd[1], finding="glioma").scan_list().load(20)
+            filters(crowd[1], **query).scan_list().load(20)
         return len(captured)
 
     few = statements()
@@ -264,7 +301,8 @@ def test_texts_of_one_moment_are_listed_in_the_order_of_their_scans(owner):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite compiles no plans.")
-def test_postgresql_compiles_no_plans():
+def test_postgresql_compiles_no_plans_and_reads_without_further_processes():
     with connection.cursor() as cursor:
-        cursor.execute("SHOW jit")
-        assert cursor.fetchone() == ("off",)
+        for name, value in (("jit", "off"), ("max_parallel_workers_per_gather", "0")):
+            cursor.execute(f"SHOW {name}")
+            assert cursor.fetchone() == (value,)

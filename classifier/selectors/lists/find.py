@@ -1,22 +1,29 @@
 """Find the scans of a list: choose the indexes, and merge what their ranges give."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import product
+from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from classifier.models.scan_index import Facet
 from classifier.selectors.lists import conditions
-from classifier.selectors.lists.criteria import MIN_INDEXED, Criteria, Place
-from classifier.selectors.lists.ranges import Range, fetched, merged, ordered
-from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of
-from classifier.selectors.lists.sql import Values
-from classifier.selectors.lists.text import Way, all_texts, indexed_texts, nearest_texts, owners_by_word, text_keys
+from classifier.selectors.lists.cells import facet_cells, time_cells
+from classifier.selectors.lists.criteria import Criteria, Place
+from classifier.selectors.lists.ranges import Range, Statement, first_keys, merged, ordered, walked
+from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of, latest
+from classifier.selectors.lists.sql import Values, fetch
+from classifier.selectors.lists.text import Search, frequent, searches_of
+from classifier.selectors.lists.ways import Way, ways_of
 
-Statement = tuple[str, Values]
+Facets = dict[Cell, dict[str, int]]
+"""Numbers of scans by facet."""
+
+Rows = list[tuple[Any, ...]]
+"""Time of the upload and key of scans."""
 
 
 def find_scans(
@@ -38,11 +45,20 @@ def find_scans(
         return []
     ascending = oldest or (place is not None and place.newer)
     finder = _Finder(scope, criteria, place, limit=limit, ascending=ascending)
-    return fetched(finder.statements(), limit=limit, ascending=ascending)
+    return first_keys(chain.from_iterable(finder.rows()), limit=limit, ascending=ascending)
 
 
 SPARE = 16
 """Positions do not order texts of one microsecond: so many more are read, and those of the scans cut them off."""
+
+FEW_READ = 500
+"""So many scans that a person has read are looked up one by one."""
+
+FEW_SCANS = 2000
+"""So many scans are read one by one rather than a text index."""
+
+MOST_TEXTS = 10_000
+"""To read more texts one by one takes longer than to ask the text index."""
 
 
 class _Finder:
@@ -51,88 +67,77 @@ class _Finder:
     def __init__(self, scope: Scope, criteria: Criteria, place: Place | None, *, limit: int, ascending: bool) -> None:
         self._scope, self._criteria, self._place = scope, criteria, place
         self._limit, self._ascending = limit, ascending
-        self._owners = owners_by_word(criteria.words)
         self._facets: list[str] | None = None
 
-    def statements(self) -> Iterator[Statement]:
-        """Yield the statements whose rows, merged, begin with the scans that are wanted: nearly always one or two."""
+    def rows(self) -> Iterator[Rows]:
+        """Yield rows that, merged, begin with the scans that are wanted."""
         criteria = self._criteria
-        ways = list(self._ways())
-        if criteria.patient_reference:
-            for way in ways:
-                yield from self._patient(criteria.patient_reference, way)
-            return
-        for way in ways:
-            if way.indexed:
+        for way in ways_of(criteria.words):
+            self._facets = None
+            if criteria.patient_reference:
+                yield from self._fetched(self._patient(criteria.patient_reference, way))
+            elif way.indexed:
                 yield from self._text(way)
             elif way.exact:
-                yield from self._patient(way.exact[0], way)
-            elif way.owners is not None:
-                yield from self._by_facet(self._owner_cells(way.owners), way)
-            elif criteria.facets or criteria.open_only or criteria.sealed_only:
-                yield from self._by_facet(self._facet_cells(), way)
+                yield from self._fetched(self._patient(way.exact[0], way))
+            elif way.owners is not None or self._by_result:
+                yield from self._fetched(self._by_facet(self._matching(self._counts(way)), way))
             else:
-                yield from self._merged([Range(cell) for cell in self._time_cells()], way, by_range=True)
+                ranges = [Range(cell) for cell in time_cells(self._scope, criteria)]
+                yield from self._fetched(self._merged(ranges, way, by_range=True))
 
-    def _ways(self) -> Iterator[Way]:
-        """Yield the ways in which all words can occur: each in the text, or in the name of the owner."""
-        choices = [(None, owners) if (owners := self._owners[word]) else (None,) for word in self._criteria.words]
-        for chosen in product(*choices):
-            in_text = [word for word, owners in zip(self._criteria.words, chosen, strict=True) if owners is None]
-            sets = [set(owners) for owners in chosen if owners is not None]
-            yield Way(
-                indexed=tuple(word for word in in_text if len(word) >= MIN_INDEXED),
-                exact=tuple(word for word in in_text if len(word) < MIN_INDEXED),
-                owners=tuple(sorted(set.intersection(*sets))) if sets else None,
-            )
+    @property
+    def _by_result(self) -> bool:
+        return bool(self._criteria.facets or self._criteria.open_only or self._criteria.sealed_only)
 
-    def _time_cells(self) -> list[Cell]:
-        """Return cells whose scans, together, are all that are visible; some scans are in two of them."""
-        criteria, scope = self._criteria, self._scope
-        if criteria.team is not None:
-            return [Cell(owner=scope.user.pk if criteria.mine else None, team=criteria.team)]
-        own = Cell(owner=scope.user.pk, any_team=True)
-        return [own] if criteria.mine else [own, *(scope.team_cell(team) for team in scope.teams.values())]
+    def _fetched(self, statements: Iterable[Statement]) -> Iterator[Rows]:
+        for sql, values in statements:
+            yield fetch(sql, values)
 
-    def _facet_cells(self) -> list[Cell]:
-        """Return disjoint cells of what is visible."""
-        criteria, scope = self._criteria, self._scope
-        if criteria.team is not None:
-            cell = scope.team_cell(scope.teams[criteria.team])
-            return [replace(cell, owner=scope.user.pk) if criteria.mine else cell]
-        return scope.own_cells() if criteria.mine else scope.cells()
-
-    def _owner_cells(self, owners: Sequence[int]) -> list[Cell]:
-        """Return disjoint cells of what is visible of these owners' scans."""
-        criteria, scope = self._criteria, self._scope
-        wanted = {cell.team: cell for cell in self._facet_cells()}
-        cells = []
-        for owner in owners:
-            if owner == scope.user.pk and criteria.team is None:
-                cells += scope.own_cells()
-            elif owner == scope.user.pk or not criteria.mine:
-                cells += [replace(cell, owner=owner) for team, cell in wanted.items() if team in scope.teams]
-        return cells
-
-    def _by_facet(self, cells: list[Cell], way: Way) -> Iterator[Statement]:
-        criteria = self._criteria
-        matching = {
-            cell: [facet for facet in found if criteria.matches(Facet.parse(facet))]
-            for cell, found in facets_of(cells, months=conditions.months(criteria, self._place)).items()
+    def _matching(self, counts: Facets) -> Facets:
+        return {
+            cell: {facet: number for facet, number in found.items() if self._criteria.matches(Facet.parse(facet))}
+            for cell, found in counts.items()
         }
+
+    def _counts(self, way: Way) -> Facets:
+        """Return the facets of each cell with the number of scans of the months of the list."""
+        cells = facet_cells(self._scope, self._criteria, owners=way.owners)
+        return facets_of(cells, months=conditions.months(self._criteria, self._place))
+
+    def _by_facet(self, matching: Facets, way: Way, *, in_scans: bool = False) -> Iterator[Statement]:
+        """Yield the statements of the scans with some facets. `in_scans` looks for the words in each of them."""
+        criteria = self._criteria
         ranges = [
             Range(cell, facet, until=until, since=since)
             for cell, found in matching.items()
             for since, until in self._times(cell)
             for facet in found
         ]
-        yield from self._merged(ranges, way, by_range=True)
-        facets = sorted({facet for found in matching.values() for facet in found})
-        if criteria.open_only and not criteria.sealed_only and facets and any(cell.sealed_since for cell in matching):
-            self._facets = facets
+        yield from self._merged(ranges, way, by_range=True, in_scans=in_scans)
+        sealed = {cell: found for cell, found in matching.items() if cell.sealed_since is not None and found}
+        if criteria.open_only and not criteria.sealed_only and sealed:
+            yield from self._read(sealed, way, in_scans=in_scans)
+
+    def _read(self, sealed: Facets, way: Way, *, in_scans: bool) -> Iterator[Statement]:
+        """Yield the statements of the scans that the person has read since results are sealed."""
+        values = Values()
+        read = f"SELECT scan_id FROM classifier_impression WHERE reader_id = {values.add(self._scope.user.pk)}"
+        if len(fetch(f"{read} LIMIT {FEW_READ}", values)) < FEW_READ:
             values = Values()
+            self._facets = sorted({facet for found in sealed.values() for facet in found})
             reader = f"i.reader_id = {values.add(self._scope.user.pk)}"
-            yield self._one("classifier_impression i JOIN classifier_scan s ON s.id = i.scan_id", [reader], way, values)
+            yield self._one(
+                *("classifier_impression i JOIN classifier_scan s ON s.id = i.scan_id", [reader], way, values),
+                in_scans=in_scans,
+            )
+            return
+        ranges = [
+            Range(cell, facet, since=latest(cell.sealed_since, self._criteria.since))
+            for cell, found in sealed.items()
+            for facet in found
+        ]
+        yield from self._merged(ranges, way, by_range=True, in_scans=in_scans, read=True)
 
     def _times(self, cell: Cell) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Yield since and until of what a cell contributes; nothing if it contributes nothing."""
@@ -145,58 +150,107 @@ class _Finder:
         if criteria.sealed_only:
             if cell.sealed_since is None:
                 return
-            since = cell.sealed_since if since is None else max(since, cell.sealed_since)
+            since = latest(since, cell.sealed_since)
         yield since, until
 
     def _patient(self, reference: str, way: Way) -> Iterator[Statement]:
-        ranges = [Range(cell, reference=reference) for cell in self._time_cells()]
-        yield from self._merged(ranges, way, by_range=False)
+        ranges = [Range(cell, reference=reference) for cell in time_cells(self._scope, self._criteria)]
+        yield from self._merged(ranges, way, by_range=False, in_scans=True)
 
-    def _text(self, way: Way) -> Iterator[Statement]:
-        values, place, criteria = Values(), self._place, self._criteria
-        if connection.vendor == "sqlite":
-            table, where, position = indexed_texts(self._scope, criteria, way, values, place=place)
-            yield self._one(table, where, way, values, position=position)
+    def _text(self, way: Way) -> Iterator[Rows]:
+        """Yield the scans whose texts contain the words of a way.
+
+        Frequent words are found among the next texts, as many as are expected to suffice. The scans of rare facets are
+        read one by one. Otherwise the text index finds rare words, and words that few scans of a frequent facet have
+        are looked for in the scans of that facet, in their order.
+        """
+        total, matching = 0, None
+        if self._by_result:
+            counts = self._counts(way)
+            matching = self._matching(counts)
+            total = _sum(counts)
+            self._facets = sorted({facet for found in matching.values() for facet in found})
+            if _sum(matching) <= FEW_SCANS:
+                yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+                return
+        searches = searches_of(self._scope, self._criteria, way, place=self._place, ascending=self._ascending)
+        if matching is None and connection.vendor == "sqlite":
+            # The index of SQLite has an order: without further conditions it finds all at once.
+            yield from self._each(searches, way, nearest=False).values()
             return
-        parts = []
-        for number, key in enumerate(text_keys(self._scope, criteria)):
-            table, where, position = nearest_texts(key, criteria, way, values, place=place, ascending=self._ascending)
-            nearest, _ = self._one(table, where, way, values, position=position)
-            table, where, position = all_texts(key, criteria, way, values, place=place)
-            every, _ = self._one(table, where, way, values, position=position)
-            # The index is asked only for what is not frequent: it has no order and finds all texts with a word.
-            parts.append(
-                f"SELECT * FROM (WITH nearest AS MATERIALIZED ({nearest}) SELECT * FROM nearest UNION ALL "
-                f"SELECT * FROM ({every}) every WHERE (SELECT count(*) FROM nearest) < {self._limit + SPARE}) k{number}"
-            )
-        yield " UNION ALL ".join(parts), values
+        found = self._each(searches, way, nearest=True)
+        yield from found.values()
+        searches = self._short(found)
+        more = [replace(one, most=MOST_TEXTS) for one in searches if self._suffice(len(found[one]), of=one.most)]
+        if more:
+            searches = [one for one in searches if not self._suffice(len(found[one]), of=one.most)]
+            found = self._each(more, way, nearest=True)
+            yield from found.values()
+            searches += [replace(one, most=one.first) for one in self._short(found)]
+        searches, share = frequent(searches)
+        if not searches:
+            return
+        # Both read about as many rows if the words are in this share of the texts.
+        if matching is not None and share * share * total > self._limit:
+            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+        else:
+            yield from self._each(searches, way, nearest=False).values()
 
-    def _merged(self, ranges: list[Range], way: Way, *, by_range: bool) -> Iterator[Statement]:
+    def _short(self, found: Mapping[Search, Rows]) -> list[Search]:
+        return [search for search, rows in found.items() if len(rows) < self._limit + SPARE]
+
+    def _suffice(self, number: int, *, of: int) -> bool:
+        """Return whether `MOST_TEXTS` texts are expected to suffice if so many of the first texts match."""
+        return number * MOST_TEXTS >= (self._limit + SPARE) * of
+
+    def _each(self, searches: Sequence[Search], way: Way, *, nearest: bool) -> dict[Search, Rows]:
+        """Return the rows of each search, in one statement."""
+        values, parts = Values(), []
+        for number, search in enumerate(searches):
+            # Of texts alone, so many that the first and the last moment can be cut off.
+            limit = 0 if self._by_result else self._limit + 2 * SPARE
+            texts = search.nearest(values) if nearest else search.every(values, limit=limit)
+            sql, _ = self._one(texts.table, texts.where, way, values, order=texts.order)
+            parts.append(f"SELECT {number}, * FROM ({sql}) k{number}")
+        found: dict[Search, Rows] = {search: [] for search in searches}
+        for number, *row in fetch(" UNION ALL ".join(parts), values):
+            found[searches[number]].append(tuple(row))
+        return found
+
+    def _merged(
+        self, ranges: list[Range], way: Way, *, by_range: bool, in_scans: bool = False, read: bool = False
+    ) -> Iterator[Statement]:
         def residual(values: Values) -> list[str]:
-            return self._residual(way, values, by_range=by_range)
+            also = [conditions.is_among_read(self._scope, values)] if read else []
+            return [*also, *self._residual(way, values, by_range=by_range, in_scans=in_scans)]
 
-        yield from merged(
+        # PostgreSQL would rather read and sort all rows of many ranges than walk through them.
+        walks = in_scans and self._by_result and connection.vendor == "sqlite"
+        yield from (walked if walks else merged)(
             ranges, self._criteria, self._place, residual=residual, limit=self._limit, ascending=self._ascending
         )
 
-    def _one(self, table: str, where: list[str], way: Way, values: Values, *, position: str = "") -> Statement:
+    def _one(
+        self, table: str, where: list[str], way: Way, values: Values, *, order: str = "", in_scans: bool = False
+    ) -> Statement:
         """Return the statement of a selection that no range of an index of scans describes."""
         where = [
             *where,
             conditions.visible(self._scope, self._criteria, values),
             *conditions.in_range(self._criteria.since, self._criteria.until, self._place, values),
-            *self._residual(way, values, by_range=False),
+            *self._residual(way, values, by_range=False, in_scans=in_scans),
         ]
-        limit = self._limit + SPARE if position else self._limit
-        return ordered(table, where, values, limit=limit, ascending=self._ascending, position=position), values
+        limit = self._limit + SPARE if order else self._limit
+        return ordered(table, where, values, limit=limit, ascending=self._ascending, order=order), values
 
-    def _residual(self, way: Way, values: Values, *, by_range: bool) -> list[str]:
+    def _residual(self, way: Way, values: Values, *, by_range: bool, in_scans: bool = False) -> list[str]:
         """Return the conditions that the ranges do not say.
 
         Args:
             way: how the words occur.
             values: takes the parameters.
             by_range: whether the ranges say facets, and the times from which results are sealed.
+            in_scans: whether the words are looked for here.
         """
         criteria, parts = self._criteria, []
         if not by_range:
@@ -211,7 +265,7 @@ class _Finder:
         if way.owners is not None:
             parts.append(f"s.owner_id IN ({values.all(list(way.owners)) or 'NULL'})")
         parts += [f"lower(s.patient_reference) = {values.add(word.lower())}" for word in way.exact]
-        if criteria.patient_reference:
+        if in_scans:
             parts += [conditions.has_word(word, values) for word in way.indexed]
         if criteria.attention_before is not None:
             parts.append(conditions.needs_attention(self._scope, criteria.attention_before, values))
@@ -221,7 +275,11 @@ class _Finder:
 
     def _matching_facets(self) -> list[str]:
         if self._facets is None:
-            found = facets_of(self._facet_cells()).values()
+            found = facets_of(facet_cells(self._scope, self._criteria)).values()
             every: Iterable[str] = {facet for facets in found for facet in facets}
             self._facets = sorted(facet for facet in every if self._criteria.matches(Facet.parse(facet)))
         return self._facets
+
+
+def _sum(facets: Facets) -> int:
+    return sum(sum(numbers.values()) for numbers in facets.values())

@@ -13,6 +13,8 @@ from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.scope import Cell
 from classifier.selectors.lists.sql import Values
 
+Statement = tuple[str, Values]
+
 FEW = 8
 MAX_SELECTIONS = 400
 """SQLite merges at most 500 selections in one statement; more are several statements."""
@@ -45,7 +47,7 @@ def merged(
     limit: int,
     ascending: bool,
     table: str = "classifier_scan s",
-) -> Iterator[tuple[str, Values]]:
+) -> Iterator[Statement]:
     """Yield statements that select the first `limit` rows of each range, and of these the first `limit`.
 
     Args:
@@ -79,22 +81,46 @@ def merged(
         )
 
 
-def fetched(statements: Iterable[tuple[str, Values]], *, limit: int, ascending: bool) -> list[UUID]:
-    """Run statements and return the keys of the first `limit` rows of all together."""
+def walked(
+    ranges: list[Range],
+    criteria: Criteria,
+    place: Place | None,
+    *,
+    residual: Callable[[Values], list[str]],
+    limit: int,
+    ascending: bool,
+) -> Iterator[Statement]:
+    """Yield statements that read the rows of all ranges in their common order until `limit` of them match `residual`.
+
+    Unlike those of `merged`, they read few rows that do not match. The database prepares every range for it.
+    """
+    order = "ASC" if ascending else "DESC"
+    for group in _chunks(ranges):
+        values, parts = Values(), []
+        for one in group:
+            since, until = one.since or criteria.since, one.until or criteria.until
+            where = [*_keys(one, values), *conditions.in_range(since, until, place, values), *residual(values)]
+            parts.append(f"SELECT s.created_at, s.id FROM classifier_scan s WHERE {' AND '.join(where)}")
+        yield (
+            f"SELECT created_at, id FROM ({' UNION ALL '.join(parts)}) found "
+            f"ORDER BY created_at {order}, id {order} LIMIT {limit}",
+            values,
+        )
+
+
+def first_keys(rows: Iterable[tuple[object, UUID | str]], *, limit: int, ascending: bool) -> list[UUID]:
+    """Return the keys of the first `limit` of rows of time and key."""
     found: dict[UUID, tuple[object, str]] = {}
-    for sql, values in statements:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, values.found)
-            for created_at, key in cursor.fetchall():
-                row_id = key if isinstance(key, UUID) else UUID(key)
-                found[row_id] = (created_at, row_id.hex)
+    for created_at, key in rows:
+        row_id = key if isinstance(key, UUID) else UUID(key)
+        found[row_id] = (created_at, row_id.hex)
     return sorted(found, key=found.__getitem__, reverse=not ascending)[:limit]
 
 
-def ordered(table: str, where: list[str], values: Values, *, limit: int, ascending: bool, position: str = "") -> str:
-    """Return the selection of the first rows of a table, in the order of `position` or of the upload."""
+def ordered(table: str, where: list[str], values: Values, *, limit: int, ascending: bool, order: str = "") -> str:
+    """Return the selection of the first rows of a table, in an order, or in that of the upload."""
     direction = "ASC" if ascending else "DESC"
-    order = f"{position} {direction}" if position else f"s.created_at {direction}, s.id {direction}"
+    order = order or f"s.created_at {direction}, s.id {direction}"
     return f"SELECT s.created_at, s.id FROM {table} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {limit}"
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from django.db import connection
-
 from classifier.models import Team, User
-from classifier.selectors.lists.sql import Values
+from classifier.selectors.lists.sql import Values, fetch
+
+FEW_CELLS = 8
+"""The databases plan more selections slowly, and SQLite takes a limited number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +101,22 @@ def facets_of(
     values, parts = Values(), []
     for (owner, team), cell in by_key.items():
         part = f"team_number = {values.add(team)} AND owner_number = {values.add(owner)}"
-        parts.append(f"({part} AND month < {values.add(before[cell])})" if before else f"({part})")
+        if before:
+            part += f" AND month < {values.add(before[cell])}"
+        if months[0]:
+            part += f" AND month >= {values.add(months[0])}"
+        if months[1]:
+            part += f" AND month <= {values.add(months[1])}"
+        parts.append(part)
     if not parts:
         return {}
-    where = f"({' OR '.join(parts)})"
-    if months[0]:
-        where += f" AND month >= {values.add(months[0])}"
-    if months[1]:
-        where += f" AND month <= {values.add(months[1])}"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT owner_number, team_number, facet, sum(number) FROM classifier_scancount "
-            f"WHERE {where} GROUP BY owner_number, team_number, facet HAVING sum(number) > 0",
-            values.found,
-        )
-        rows = cursor.fetchall()
+    if len(parts) > FEW_CELLS:
+        parts = [" OR ".join(f"({part})" for part in parts)]
+    # Each by itself, PostgreSQL reads the index alone.
+    keys = "owner_number, team_number, facet"
+    counts = f"SELECT {keys}, sum(number) FROM classifier_scancount"
+    selections = [f"{counts} WHERE {part} GROUP BY {keys} HAVING sum(number) > 0" for part in parts]
+    rows = fetch(" UNION ALL ".join(selections), values)
     found: dict[Cell, dict[str, int]] = {cell: {} for cell in by_key.values()}
     for owner, team, facet, number in rows:
         found[by_key[owner, team]][facet] = int(number)
@@ -124,3 +126,8 @@ def facets_of(
 def earliest(*times: datetime | None) -> datetime | None:
     """Return the earliest of the times that are given."""
     return min((time for time in times if time is not None), default=None)
+
+
+def latest(*times: datetime | None) -> datetime | None:
+    """Return the latest of the times that are given."""
+    return max((time for time in times if time is not None), default=None)

@@ -1,5 +1,6 @@
 """Pieces of SQL that both databases understand."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -42,6 +43,9 @@ def moment(stored: datetime | str) -> datetime:
 
 def contains(column: str, word: str, values: Values) -> str:
     """Return the condition that a column contains a word, in upper or lower case."""
+    if connection.vendor == "sqlite" and not word.isascii():
+        # SQLite's LIKE tells upper from lower case in other letters.
+        return f"{column} REGEXP {values.add(f'(?i){re.escape(word)}')}"
     escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     operator = "LIKE" if connection.vendor == "sqlite" else "ILIKE"
     return f"{column} {operator} {values.add(f'%{escaped}%')} ESCAPE '\\'"

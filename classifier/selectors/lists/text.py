@@ -1,22 +1,21 @@
 """Text search: a full-text index of SQLite or PostgreSQL, behind one function."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from django.db.models import Q
+from django.db import connection
 
-from classifier.models import User
 from classifier.models.derived.texts import FTS, OWNER_KEY, TEAM_KEY, key_word
-from classifier.selectors.lists.criteria import MIN_INDEXED, Criteria, Place
+from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.scope import Scope
-from classifier.selectors.lists.sql import Values, contains
+from classifier.selectors.lists.sql import Values, contains, fetch
+from classifier.selectors.lists.ways import Way
 
 PART = 3
 """Characters of a word of the index."""
 MAX_PARTS = 4
 """More parts of a word hardly exclude more texts, and each costs a list to read."""
-NEAREST = 2000
-"""PostgreSQL reads so many texts in their order first: they have enough matches of every frequent word."""
 MICROSECONDS = 1_000_000
 POSITIONS = 1024
 """Positions within a microsecond; see `classifier.models.derived.texts`."""
@@ -25,91 +24,189 @@ SLACK = 2 * POSITIONS
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way in which the words of a search can occur in a scan.
+class Texts:
+    """A selection of texts `t` and their scans `s`.
 
     Attributes:
-        indexed: words that the text contains.
-        exact: words that are the whole patient reference.
-        owners: keys of the people whose names contain the other words; None without such words.
+        table: what follows FROM.
+        where: its conditions.
+        order: what follows ORDER BY: the order of the uploads.
     """
 
-    indexed: tuple[str, ...] = ()
-    exact: tuple[str, ...] = ()
-    owners: tuple[int, ...] | None = None
+    table: str
+    where: list[str]
+    order: str
 
 
-def owners_by_word(words: tuple[str, ...]) -> dict[str, list[int]]:
-    """Return for each word the people whose name contains it, or begins with it if it is short; in one query."""
-    if not words:
-        return {}
-    names = ("username", "first_name", "last_name")
-    rows = list(User.objects.order_by("pk").values_list("pk", *names))
-    found: dict[str, list[int]] = {}
-    for word in words:
-        wanted = word.lower()
-        found[word] = [pk for pk, *texts in rows if any(_has(text.lower(), wanted) for text in texts)]
-    return found
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """The texts, of visible scans, that contain the words of a way.
 
-
-def _has(name: str, word: str) -> bool:
-    return name.startswith(word) if len(word) < MIN_INDEXED else word in name
-
-
-def word_condition(word: str) -> Q:
-    """Return the condition of a word as the ORM writes it, for the scans that were found.
-
-    Words of fewer than three characters are the whole patient reference, or begin a name of the owner.
+    Attributes:
+        scope: what the person may see.
+        criteria: what the list is narrowed to.
+        way: how the words occur.
+        place: where the list goes on.
+        ascending: whether the oldest come first.
+        most: how many texts `nearest` reads at most.
+        first: the value of `most` with which a search begins.
     """
-    if len(word) < MIN_INDEXED:
-        text, name = Q(patient_reference__iexact=word), "istartswith"
-    else:
-        text, name = Q(patient_reference__icontains=word) | Q(notes__icontains=word), "icontains"
-    for field in ("username", "first_name", "last_name"):
-        text |= Q(**{f"owner__{field}__{name}": word})
-    return text
+
+    scope: Scope
+    criteria: Criteria
+    way: Way
+    place: Place | None
+    ascending: bool
+    most: int
+
+    first: ClassVar[int]
+
+    def nearest(self, values: Values) -> Texts:
+        """Return those among the next texts."""
+        raise NotImplementedError
+
+    def every(self, values: Values, *, limit: int = 0) -> Texts:
+        """Return all; or the first, at most `limit`, of which nothing else but the time of the upload is asked."""
+        raise NotImplementedError
+
+    def sample(self, values: Values) -> str:
+        """Return the query of the number of texts that `nearest` reads, and of those that contain the words."""
+        raise NotImplementedError
+
+    def _positions(self, values: Values, *, column: str) -> list[str]:
+        return _positions(self.criteria, self.place, values, column=column)
+
+    def _owners(self) -> tuple[int, ...] | None:
+        """Return the owners that texts must have beside the keys of `text_keys`; None for any."""
+        if not (self.criteria.mine and self.criteria.team is not None):
+            return self.way.owners
+        own = self.scope.user.pk
+        return (own,) if self.way.owners is None or own in self.way.owners else ()
+
+    def _conditions(self, values: Values) -> list[str]:
+        """Return the conditions on single texts."""
+        where = [contains("t.text", word, values) for word in self.way.indexed]
+        if (owners := self._owners()) is not None:
+            where.append(f"t.owner_number IN ({values.all(list(owners)) or 'NULL'})")
+        return where
 
 
-def indexed_texts(
-    scope: Scope, criteria: Criteria, way: Way, values: Values, *, place: Place | None
-) -> tuple[str, list[str], str]:
-    """Return tables, conditions, and position of the texts of SQLite's index that contain words, of visible scans.
+@dataclass(frozen=True, slots=True, eq=False)
+class FtsSearch(Search):
+    """A search through the full-text index of SQLite, which has the order of the uploads.
 
     The index has no positions of words within texts, and each word is at most `MAX_PARTS` of its parts. The texts
     themselves are compared with the whole words.
     """
-    kinds = {"owner_number": OWNER_KEY, "team_number": TEAM_KEY}
-    parts = [" OR ".join(f'"{key_word(kinds[column], number)}"' for column, number in text_keys(scope, criteria))]
-    if way.owners is not None:
-        parts.append(" OR ".join(f'"{key_word(OWNER_KEY, owner)}"' for owner in way.owners))
-    parts += [_quoted(part) for part in dict.fromkeys(part for word in way.indexed for part in _parts(word))]
-    where = [f"{FTS} MATCH {values.add(' AND '.join(f'({part})' for part in parts))}"]
-    where += _positions(criteria, place, values, column=f"{FTS}.rowid")
-    where += [_text_contains(word, values) for word in way.indexed]
-    # CROSS JOIN keeps the order: the index first, newest first, until there are enough.
-    texts = f"{FTS} CROSS JOIN classifier_scantext t ON t.id = {FTS}.rowid"
-    return f"{texts} CROSS JOIN classifier_scan s ON s.id = t.scan_id", where, f"{FTS}.rowid"
+
+    first: ClassVar[int] = 4000
+    """If so many texts have all parts of the words, then the words are frequent."""
+
+    def nearest(self, values: Values) -> Texts:
+        """Return those among the next texts with all parts of the words."""
+        texts = self.every(values)
+        last = (
+            f"SELECT {FTS}.rowid FROM {FTS} WHERE {self._found(values)} ORDER BY {FTS}.rowid {self._direction} "
+            f"LIMIT 1 OFFSET {self.most - 1}"
+        )
+        sign, end = ("<=", 2**63 - 1) if self.ascending else (">=", -(2**63))
+        return replace(texts, where=[*texts.where, f"{FTS}.rowid {sign} coalesce(({last}), {end})"])
+
+    def every(self, values: Values, *, limit: int = 0) -> Texts:
+        """Return all: the index has their order, so that a limit is not needed."""
+        where = self._found(values)
+        # CROSS JOIN keeps the order: the index first, newest first, until there are enough.
+        texts = f"{FTS} CROSS JOIN classifier_scantext t ON t.id = {FTS}.rowid"
+        table = f"{texts} CROSS JOIN classifier_scan s ON s.id = t.scan_id"
+        return Texts(table, [where, *self._conditions(values)], f"{FTS}.rowid {self._direction}")
+
+    def sample(self, values: Values) -> str:
+        """Return the query of the number of texts that `nearest` reads, twice."""
+        found = f"SELECT rowid FROM {FTS} WHERE {self._found(values)} LIMIT {self.most}"
+        return f"SELECT count(*), count(*) FROM ({found}) f"
+
+    def _found(self, values: Values) -> str:
+        kinds = {"owner_number": OWNER_KEY, "team_number": TEAM_KEY}
+        parts = [[(kinds[column], number) for column, number in text_keys(self.scope, self.criteria)]]
+        if (owners := self._owners()) is not None:
+            parts.append([(OWNER_KEY, owner) for owner in owners])
+        texts = [" OR ".join(f'"{key_word(*key)}"' for key in part) for part in parts]
+        texts += [_quoted(part) for part in dict.fromkeys(part for word in self.way.indexed for part in _parts(word))]
+        where = [f"{FTS} MATCH {values.add(' AND '.join(f'({text})' for text in texts))}"]
+        return " AND ".join([*where, *self._positions(values, column=f"{FTS}.rowid")])
+
+    @property
+    def _direction(self) -> str:
+        return "ASC" if self.ascending else "DESC"
 
 
-def nearest_texts(
-    key: tuple[str, int], criteria: Criteria, way: Way, values: Values, *, place: Place | None, ascending: bool
-) -> tuple[str, list[str], str]:
-    """Return tables, conditions, and position of those of the next `NEAREST` texts of a key that contain words."""
-    inner = [f"{key[0]} = {values.add(key[1])}", *_positions(criteria, place, values, column="id")]
-    order = "ASC" if ascending else "DESC"
-    texts = f"SELECT * FROM classifier_scantext WHERE {' AND '.join(inner)} ORDER BY id {order} LIMIT {NEAREST}"
-    where = [contains("t.text", word, values) for word in way.indexed]
-    return f"({texts}) t JOIN classifier_scan s ON s.id = t.scan_id", where, "t.id"
+@dataclass(frozen=True, slots=True, eq=False)
+class TrigramSearch(Search):
+    """A search among the texts of one owner or team on PostgreSQL, whose index of words has no order.
+
+    Attributes:
+        key: column and number of the owner or the team.
+    """
+
+    key: tuple[str, int]
+
+    first: ClassVar[int] = 3000
+    """So many texts have enough matches of a frequent word, and to read them takes a few milliseconds."""
+
+    def nearest(self, values: Values) -> Texts:
+        """Return those among the next texts."""
+        texts = f"({self._next(values)}) t JOIN classifier_scan s ON s.id = t.scan_id"
+        return Texts(texts, self._conditions(values), self._order("t."))
+
+    def every(self, values: Values, *, limit: int = 0) -> Texts:
+        """Return all, through the index of words."""
+        where = [f"t.{self.key[0]} = {values.add(self.key[1])}", *self._conditions(values)]
+        where += self._positions(values, column="t.id")
+        # Ordered by the plain key, PostgreSQL would rather read all texts of everybody in their order.
+        order = f"t.id + 0 {'ASC' if self.ascending else 'DESC'}"
+        if not limit:
+            return Texts("classifier_scantext t JOIN classifier_scan s ON s.id = t.scan_id", where, order)
+        texts = f"SELECT t.id, t.scan_id FROM classifier_scantext t WHERE {' AND '.join(where)} ORDER BY {order}"
+        return Texts(f"({texts} LIMIT {limit}) t JOIN classifier_scan s ON s.id = t.scan_id", ["TRUE"], order)
+
+    def sample(self, values: Values) -> str:
+        """Return the query of the number of texts that `nearest` reads, and of those that contain the words."""
+        words = " AND ".join(self._conditions(values))
+        return f"SELECT count(*), count(*) FILTER (WHERE {words}) FROM ({self._next(values)}) t"
+
+    def _next(self, values: Values) -> str:
+        # The condition is no plain equation: PostgreSQL would take the column out of the order, and could then read
+        # the texts of everybody, to leave out those of others.
+        where = [f"{self.key[0]} = ANY(ARRAY[{values.add(self.key[1])}])", *self._positions(values, column="id")]
+        return (
+            f"SELECT * FROM classifier_scantext WHERE {' AND '.join(where)} ORDER BY {self._order()} LIMIT {self.most}"
+        )
+
+    def _order(self, table: str = "") -> str:
+        column, place = f"{table}{self.key[0]}", f"{table}id"
+        return f"{column} DESC, {place} ASC" if self.ascending else f"{column} ASC, {place} DESC"
 
 
-def all_texts(
-    key: tuple[str, int], criteria: Criteria, way: Way, values: Values, *, place: Place | None
-) -> tuple[str, list[str], str]:
-    """Return tables, conditions, and position of the texts of a key that contain words, through PostgreSQL's index."""
-    where = [f"t.{key[0]} = {values.add(key[1])}", *(contains("t.text", word, values) for word in way.indexed)]
-    where += _positions(criteria, place, values, column="t.id")
-    # Ordered by the plain key, PostgreSQL would rather read all texts of everybody in their order.
-    return "classifier_scantext t JOIN classifier_scan s ON s.id = t.scan_id", where, "t.id + 0"
+def searches_of(
+    scope: Scope, criteria: Criteria, way: Way, *, place: Place | None, ascending: bool
+) -> Sequence[Search]:
+    """Return the searches that together find the texts of visible scans; some texts are found by two."""
+    if connection.vendor == "sqlite":
+        return [FtsSearch(scope, criteria, way, place, ascending, FtsSearch.first)]
+    keys = text_keys(scope, criteria)
+    return [TrigramSearch(scope, criteria, way, place, ascending, TrigramSearch.first, key) for key in keys]
+
+
+def frequent(searches: Sequence[Search]) -> tuple[list[Search], float]:
+    """Return the searches of which `nearest` leaves out texts, and the share of the texts that contain the words."""
+    if not searches:
+        return [], 0.0
+    values = Values()
+    parts = [f"SELECT {number}, f.* FROM ({search.sample(values)}) f" for number, search in enumerate(searches)]
+    read = {number: counts for number, *counts in fetch(" UNION ALL ".join(parts), values)}
+    left = [number for number, search in enumerate(searches) if read[number][0] >= search.most]
+    share = sum(read[number][1] for number in left) / max(1, sum(read[number][0] for number in left))
+    return [searches[number] for number in left], share
 
 
 def text_keys(scope: Scope, criteria: Criteria) -> list[tuple[str, int]]:
@@ -130,13 +227,6 @@ def _parts(word: str) -> list[str]:
 def _quoted(part: str) -> str:
     escaped = part.replace('"', '""')
     return f'"{escaped}"'
-
-
-def _text_contains(word: str, values: Values) -> str:
-    if word.isascii():
-        return contains("t.text", word, values)
-    # SQLite's LIKE tells upper from lower case in other letters.
-    return f"t.text REGEXP {values.add(f'(?i){re.escape(word)}')}"
 
 
 def _positions(criteria: Criteria, place: Place | None, values: Values, *, column: str) -> list[str]:
