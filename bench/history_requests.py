@@ -27,6 +27,17 @@ WORDS = (
     "zebra",
     "follow-up P-0",
 )
+FREQUENT = ("cystic", "resection", "Convexity", "P-0", "Ada cystic")
+RARE = (
+    ("result", "failed"),
+    ("result", "not_brain_mri"),
+    ("result", "reviewed-other_disease"),
+    ("finding", "tumor"),
+    ("finding", "pituitary"),
+    ("outcome", "uncertain"),
+    ("state", "cancelled"),
+)
+"""Filters that few scans pass, with frequent words: neither the words nor the filters alone find a page fast."""
 ADMIN = ("scan", "analysis", "user", "team", "workerprocess")
 
 
@@ -55,6 +66,7 @@ def requests_of(person: str, *, number: int, rng: random.Random) -> Iterator[tup
         yield person, "models in use", "/models/in-use/"
         yield person, "API, models in use", "/api/v1/models/in-use/"
         yield person, "models", "/models/"
+        yield person, "disagreements", "/models/disagreements/"
         yield person, "teams", "/teams/"
         yield person, "next unread scan", "/scans/unread/"
         yield person, "notifications", "/notifications/"
@@ -70,6 +82,8 @@ def requests_of(person: str, *, number: int, rng: random.Random) -> Iterator[tup
             some = dict(rng.sample(sorted(parts.items()), rng.randint(2, 4)))
             yield person, f"{name}, several filters", _url(path, some)
             yield person, f"{name}, several filters, deep", _url(path, some | {"cursor": _cursor(rng)})
+        frequent = {"text": rng.choice(FREQUENT)} | dict([rng.choice(RARE)])
+        yield person, "history, frequent word and rare result", _url("/scans/", frequent)
         yield person, "history, text search", _url("/scans/", {"text": rng.choice(WORDS)})
         yield person, "API, text search", _url("/api/v1/scans/", {"text": rng.choice(WORDS)})
 
