@@ -45,6 +45,16 @@ def test_a_restored_installation_equals_the_one_that_was_backed_up(some_scans, s
     assert Scan.objects.get(patient_reference="P-1").image.read().startswith(b"\x89PNG")
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="A copy of SQLite's file has its statistics.")
+def test_a_restored_database_has_statistics(some_scans, settings, tmp_path):
+    first = back_up()
+    empty_installation(settings, tmp_path)
+    restore(first.path)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stats WHERE tablename = 'classifier_scan'")
+        assert cursor.fetchone()[0] > 0
+
+
 def test_only_an_empty_installation_is_restored_into(some_scans, settings):
     path = back_up().path
     with pytest.raises(CommandError, match=r"not empty \(people: 3, teams: 1, scans: 3\)\. Restore into a new one"):
