@@ -301,8 +301,8 @@ def test_texts_of_one_moment_are_listed_in_the_order_of_their_scans(owner):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite compiles no plans.")
-def test_postgresql_compiles_no_plans_and_reads_without_further_processes():
+def test_postgresql_plans_short_statements():
     with connection.cursor() as cursor:
-        for name, value in (("jit", "off"), ("max_parallel_workers_per_gather", "0")):
+        for name, value in (("jit", "off"), ("max_parallel_workers_per_gather", "0"), ("random_page_cost", "1.1")):
             cursor.execute(f"SHOW {name}")
             assert cursor.fetchone() == (value,)
