@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -164,44 +165,60 @@ class _Finder:
         read one by one. Otherwise the text index finds rare words, and words that few scans of a frequent facet have
         are looked for in the scans of that facet, in their order.
         """
-        total, matching = 0, None
-        if self._by_result:
-            counts = self._counts(way)
-            matching = self._matching(counts)
-            total = _sum(counts)
-            self._facets = sorted({facet for found in matching.values() for facet in found})
-            if _sum(matching) <= FEW_SCANS:
-                yield from self._fetched(self._by_facet(matching, way, in_scans=True))
-                return
         searches = searches_of(self._scope, self._criteria, way, place=self._place, ascending=self._ascending)
-        if matching is None and connection.vendor == "sqlite":
+        if not self._by_result:
+            yield from self._text_alone(searches, way)
+            return
+        counts = self._counts(way)
+        matching = self._matching(counts)
+        total, scans = (sum(sum(found.values()) for found in facets.values()) for facets in (counts, matching))
+        self._facets = sorted({facet for found in matching.values() for facet in found})
+        if scans <= FEW_SCANS:
+            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+            return
+        long, share = frequent(searches)
+        # So many rows are read in the facets, and so many texts, for a word in every scan.
+        in_facets, in_texts = sum(map(len, matching.values())) * self._limit, (self._limit + SPARE) * total / scans
+        if in_facets < share * MOST_TEXTS and in_facets < in_texts:
+            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+            return
+        found = self._each(searches, way, nearest=True)
+        yield from found.values()
+        short = [search for search in self._short(found) if search in long]
+        expected = {one: self._expected(len(found[one]), of=one.most) for one in short}
+        # Both the index and the facets read about as many rows if the words are in this share of the texts.
+        if max(expected.values(), default=0) > MOST_TEXTS and share * share * total > self._limit:
+            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+            return
+        yield from self._further(expected, way)
+
+    def _text_alone(self, searches: Sequence[Search], way: Way) -> Iterator[Rows]:
+        if connection.vendor == "sqlite":
             # The index of SQLite has an order: without further conditions it finds all at once.
             yield from self._each(searches, way, nearest=False).values()
             return
         found = self._each(searches, way, nearest=True)
         yield from found.values()
-        searches = self._short(found)
-        more = [replace(one, most=MOST_TEXTS) for one in searches if self._suffice(len(found[one]), of=one.most)]
+        short, _ = frequent(self._short(found))
+        yield from self._further({one: self._expected(len(found[one]), of=one.most) for one in short}, way)
+
+    def _further(self, expected: Mapping[Search, float], way: Way) -> Iterator[Rows]:
+        """Yield the rows of searches for which the first texts do not suffice: of more texts, or through the index."""
+        more = [replace(one, most=MOST_TEXTS) for one, texts in expected.items() if texts <= MOST_TEXTS]
+        rest = [one for one, texts in expected.items() if texts > MOST_TEXTS]
         if more:
-            searches = [one for one in searches if not self._suffice(len(found[one]), of=one.most)]
             found = self._each(more, way, nearest=True)
             yield from found.values()
-            searches += [replace(one, most=one.first) for one in self._short(found)]
-        searches, share = frequent(searches)
-        if not searches:
-            return
-        # Both read about as many rows if the words are in this share of the texts.
-        if matching is not None and share * share * total > self._limit:
-            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
-        else:
-            yield from self._each(searches, way, nearest=False).values()
+            rest += self._short(found)
+        if rest:
+            yield from self._each(rest, way, nearest=False).values()
 
     def _short(self, found: Mapping[Search, Rows]) -> list[Search]:
         return [search for search, rows in found.items() if len(rows) < self._limit + SPARE]
 
-    def _suffice(self, number: int, *, of: int) -> bool:
-        """Return whether `MOST_TEXTS` texts are expected to suffice if so many of the first texts match."""
-        return number * MOST_TEXTS >= (self._limit + SPARE) * of
+    def _expected(self, number: int, *, of: int) -> float:
+        """Return how many texts are expected to suffice if so many of the first match."""
+        return (self._limit + SPARE) * of / number if number else inf
 
     def _each(self, searches: Sequence[Search], way: Way, *, nearest: bool) -> dict[Search, Rows]:
         """Return the rows of each search, in one statement."""
@@ -279,7 +296,3 @@ class _Finder:
             every: Iterable[str] = {facet for facets in found for facet in facets}
             self._facets = sorted(facet for facet in every if self._criteria.matches(Facet.parse(facet)))
         return self._facets
-
-
-def _sum(facets: Facets) -> int:
-    return sum(sum(numbers.values()) for numbers in facets.values())

@@ -19,6 +19,8 @@ MAX_PARTS = 4
 MICROSECONDS = 1_000_000
 POSITIONS = 1024
 """Positions within a microsecond; see `classifier.models.derived.texts`."""
+SCANS = "CROSS JOIN LATERAL (SELECT * FROM classifier_scan x WHERE x.id = t.scan_id OFFSET 0) s"
+"""The scans of texts on PostgreSQL: OFFSET keeps it from reading all scans that are visible and pass the filters."""
 SLACK = 2 * POSITIONS
 """Keys of texts of one moment are not exact; the scan's own time is compared, too."""
 
@@ -155,8 +157,7 @@ class TrigramSearch(Search):
 
     def nearest(self, values: Values) -> Texts:
         """Return those among the next texts."""
-        texts = f"({self._next(values)}) t JOIN classifier_scan s ON s.id = t.scan_id"
-        return Texts(texts, self._conditions(values), self._order("t."))
+        return Texts(f"({self._next(values)}) t {SCANS}", self._conditions(values), self._order("t."))
 
     def every(self, values: Values, *, limit: int = 0) -> Texts:
         """Return all, through the index of words."""
@@ -165,9 +166,9 @@ class TrigramSearch(Search):
         # Ordered by the plain key, PostgreSQL would rather read all texts of everybody in their order.
         order = f"t.id + 0 {'ASC' if self.ascending else 'DESC'}"
         if not limit:
-            return Texts("classifier_scantext t JOIN classifier_scan s ON s.id = t.scan_id", where, order)
+            return Texts(f"classifier_scantext t {SCANS}", where, order)
         texts = f"SELECT t.id, t.scan_id FROM classifier_scantext t WHERE {' AND '.join(where)} ORDER BY {order}"
-        return Texts(f"({texts} LIMIT {limit}) t JOIN classifier_scan s ON s.id = t.scan_id", ["TRUE"], order)
+        return Texts(f"({texts} LIMIT {limit}) t {SCANS}", ["TRUE"], order)
 
     def sample(self, values: Values) -> str:
         """Return the query of the number of texts that `nearest` reads, and of those that contain the words."""
