@@ -95,6 +95,8 @@ def _remove_figures(folder: Path) -> None:
             path.unlink()
             path.with_suffix(".csv").unlink(missing_ok=True)
             shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+    if (folder / EVALUATIONS).is_dir() and not any((folder / EVALUATIONS).iterdir()):
+        (folder / EVALUATIONS).rmdir()
 
 
 def describe_training(records: list[dict[str, Any]]) -> dict[str, Any]:
