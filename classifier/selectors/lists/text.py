@@ -101,7 +101,7 @@ class FtsSearch(Search):
     themselves are compared with the whole words.
     """
 
-    first: ClassVar[int] = 4000
+    first: ClassVar[int] = 1500
     """If so many texts have all parts of the words, then the words are frequent."""
 
     def nearest(self, values: Values) -> Texts:
