@@ -106,6 +106,12 @@ def _licenses(folder: Path) -> dict[str, str]:
 
 def _inside(folder: Path, file: str) -> Path | None:
     """Return the file if it lies in the folder; a path that leads out of it is none."""
-    root = folder.resolve()
+    root = _root(folder)
     path = (root / file).resolve()
     return path if path.is_file() and path.is_relative_to(root) else None
+
+
+@lru_cache(maxsize=8)
+def _root(folder: Path) -> Path:
+    """Return a data folder without links. It stays where it is while the server runs."""
+    return folder.resolve()

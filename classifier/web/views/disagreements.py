@@ -15,8 +15,8 @@ from classifier.web.views.model_images import picture_folders
 from classifier.web.views.models import other_runs
 
 PAGE_LENGTH = 24
-MAX_ROWS = 200
-"""Rows without a picture. Nobody would read more; the evaluation files hold all."""
+MAX_ROWS = 50
+"""Rows without a picture. The API lists more, and the evaluation files hold all."""
 
 
 @require_safe
