@@ -31,7 +31,7 @@ def fetch(app: RunningApp, url: str, *, token: str) -> tuple[int, dict[str, str]
 
 
 def test_reports_that_are_late_are_made_by_one_job_of_the_worker(running_app):
-    token = token_of(running_app, "reader")
+    token = token_of(running_app, "late-reports")
     url = upload(running_app, SAMPLES[0], token=token)[1]["url"]
     assert result(running_app, url, token=token)["analysis"]["state"] == "succeeded"
 
