@@ -68,8 +68,7 @@ def merged(
         values, parts = Values(), []
         if several:
             for one in group:
-                since, until = one.since or criteria.since, one.until or criteria.until
-                where = [*_keys(one, values), *conditions.in_range(since, until, place, values), *residual(values)]
+                where = [*_bounds(one, criteria, place, values), *residual(values)]
                 parts.append(ordered(table, where, values, limit=limit, ascending=ascending))
             inner = " UNION ALL ".join(f"SELECT * FROM ({part}) p{number}" for number, part in enumerate(parts))
         else:
@@ -98,8 +97,7 @@ def walked(
     for group in _chunks(ranges):
         values, parts = Values(), []
         for one in group:
-            since, until = one.since or criteria.since, one.until or criteria.until
-            where = [*_keys(one, values), *conditions.in_range(since, until, place, values), *residual(values)]
+            where = [*_bounds(one, criteria, place, values), *residual(values)]
             parts.append(f"SELECT s.created_at, s.id FROM classifier_scan s WHERE {' AND '.join(where)}")
         yield (
             f"SELECT created_at, id FROM ({' UNION ALL '.join(parts)}) found "
@@ -122,6 +120,12 @@ def ordered(table: str, where: list[str], values: Values, *, limit: int, ascendi
     direction = "ASC" if ascending else "DESC"
     order = order or f"s.created_at {direction}, s.id {direction}"
     return f"SELECT s.created_at, s.id FROM {table} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT {limit}"
+
+
+def _bounds(one: Range, criteria: Criteria, place: Place | None, values: Values) -> list[str]:
+    """Return the conditions of a range itself: its keys, and its times in place of those of the criteria."""
+    since, until = one.since or criteria.since, one.until or criteria.until
+    return [*_keys(one, values), *conditions.in_range(since, until, place, values)]
 
 
 def _keys(one: Range, values: Values) -> list[str]:
