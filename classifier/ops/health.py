@@ -38,10 +38,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 if uploads are accepted and analyzed, else 503 with the failing checks, within `ANSWER_SECONDS`."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    for check in CHECKS:
-        check.begin()
-    found = {check.name: check.passes(deadline=deadline) for check in CHECKS}
+    found = check_components()
     good = all(found.values())
     body = {"status": "ok" if good else "unavailable", "checks": found}
     return JsonResponse(body, status=200 if good else 503)
@@ -71,14 +68,18 @@ class Check:
                 threading.Thread(target=self._run, name=f"health-{self.name}", daemon=True).start()
                 self._looking = True
 
-    def passes(self, *, deadline: float) -> bool:
-        """Return True if the component is available. Return False if the check has not finished by `deadline`.
+    def passes(self, *, asked_at: float) -> bool:
+        """Return the newest result, or False if no check has finished `ANSWER_SECONDS` after `asked_at`.
+
+        Only results older than `FRESH_SECONDS` at `asked_at` are waited for. A newer result counts even if another
+        probe has started the next check meanwhile, so a component that hangs does not make the others look unavailable.
 
         Args:
-            deadline: Latest time to return, on the clock of `time.monotonic`.
+            asked_at: Time of the probe, on the clock of `time.monotonic`; `begin` was called after it.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._looking, timeout=deadline - time.monotonic()):
+            timeout = asked_at + ANSWER_SECONDS - time.monotonic()
+            if not self._changed.wait_for(lambda: self._looked_at >= asked_at - FRESH_SECONDS, timeout=timeout):
                 self._tell(TimeoutError(f"no answer within {ANSWER_SECONDS} s"))
                 return False
             return self._passed
@@ -143,3 +144,11 @@ CHECKS = (
     Check("model", _look_at_model),
     Check("worker", _look_at_worker),
 )
+
+
+def check_components() -> dict[str, bool]:
+    """Return the components by name and whether each is available, within `ANSWER_SECONDS`."""
+    asked_at = time.monotonic()
+    for check in CHECKS:
+        check.begin()
+    return {check.name: check.passes(asked_at=asked_at) for check in CHECKS}
