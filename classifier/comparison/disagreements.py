@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ class Disagreements:
         return len(self.items) - self.first_right - self.second_right - self.both_right - self.unknown
 
 
+@lru_cache(maxsize=64)
 def disagreements_of(first: Evaluation, second: Evaluation) -> Disagreements:
     """Return the images that both models were measured on and answer differently."""
     place = {image: number for number, image in enumerate(second.sample.images)}

@@ -1,5 +1,6 @@
 """The pictures behind a figure: where they lie on this server, and whether their license allows showing them."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,6 +108,9 @@ def _licenses(folder: Path) -> dict[str, str]:
 def _inside(folder: Path, file: str) -> Path | None:
     """Return the file if it lies in the folder; a path that leads out of it is none."""
     root = _root(folder)
+    # To resolve a path takes several times as long as to see that there is no file, and most images are not installed.
+    if not os.path.isfile(os.path.join(root, file)):  # noqa: PTH113, PTH118 - a fifth of the time of a Path
+        return None
     path = (root / file).resolve()
     return path if path.is_file() and path.is_relative_to(root) else None
 

@@ -17,7 +17,7 @@ from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.ranges import Range, Statement, first_keys, merged, ordered, walked
 from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of, latest
 from classifier.selectors.lists.sql import Values, fetch
-from classifier.selectors.lists.text import Search, frequent, searches_of
+from classifier.selectors.lists.text import Search, sampled, searches_of
 from classifier.selectors.lists.ways import Way, ways_of
 
 Facets = dict[Cell, dict[str, int]]
@@ -176,7 +176,7 @@ class _Finder:
         if scans <= FEW_SCANS:
             yield from self._fetched(self._by_facet(matching, way, in_scans=True))
             return
-        long, share = frequent(searches)
+        searches, long, share = sampled(searches)
         # So many rows are read in the facets, and so many texts, for a word in every scan.
         in_facets, in_texts = sum(map(len, matching.values())) * self._limit, (self._limit + SPARE) * total / scans
         if in_facets < share * MOST_TEXTS and in_facets < in_texts:
@@ -199,7 +199,7 @@ class _Finder:
             return
         found = self._each(searches, way, nearest=True)
         yield from found.values()
-        short, _ = frequent(self._short(found))
+        _, short, _ = sampled(self._short(found))
         yield from self._further({one: self._expected(len(found[one]), of=one.most) for one in short}, way)
 
     def _further(self, expected: Mapping[Search, float], way: Way) -> Iterator[Rows]:
@@ -222,6 +222,8 @@ class _Finder:
 
     def _each(self, searches: Sequence[Search], way: Way, *, nearest: bool) -> dict[Search, Rows]:
         """Return the rows of each search, in one statement."""
+        if not searches:
+            return {}
         values, parts = Values(), []
         for number, search in enumerate(searches):
             # Of texts alone, so many that the first and the last moment can be cut off.

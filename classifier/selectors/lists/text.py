@@ -1,5 +1,6 @@
 """Text search: a full-text index of SQLite or PostgreSQL, behind one function."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -71,10 +72,6 @@ class Search:
         """Return all; or the first, at most `limit`, of which nothing else but the time of the upload is asked."""
         raise NotImplementedError
 
-    def sample(self, values: Values) -> str:
-        """Return the query of the number of texts that `nearest` reads, and of those that contain the words."""
-        raise NotImplementedError
-
     def _positions(self, values: Values, *, column: str) -> list[str]:
         return _positions(self.criteria, self.place, values, column=column)
 
@@ -99,7 +96,12 @@ class FtsSearch(Search):
 
     The index has no positions of words within texts, and each word is at most `MAX_PARTS` of its parts. The texts
     themselves are compared with the whole words.
+
+    Attributes:
+        found: keys of all texts with all parts of the words; None if they are not known.
     """
+
+    found: tuple[int, ...] | None = None
 
     first: ClassVar[int] = 1500
     """If so many texts have all parts of the words, then the words are frequent."""
@@ -107,6 +109,8 @@ class FtsSearch(Search):
     def nearest(self, values: Values) -> Texts:
         """Return those among the next texts with all parts of the words."""
         texts = self.every(values)
+        if self.found is not None:
+            return texts
         last = (
             f"SELECT {FTS}.rowid FROM {FTS} WHERE {self._found(values)} ORDER BY {FTS}.rowid {self._direction} "
             f"LIMIT 1 OFFSET {self.most - 1}"
@@ -116,6 +120,11 @@ class FtsSearch(Search):
 
     def every(self, values: Values, *, limit: int = 0) -> Texts:
         """Return all: the index has their order, so that a limit is not needed."""
+        if self.found is not None:
+            # CROSS JOIN: the plan begins with the keys.
+            keys = f"json_each({values.add(json.dumps(self.found))}) k CROSS JOIN classifier_scantext t ON t.id = k.value"
+            table = f"{keys} CROSS JOIN classifier_scan s ON s.id = t.scan_id"
+            return Texts(table, self._conditions(values) or ["TRUE"], f"t.id {self._direction}")
         where = self._found(values)
         # CROSS JOIN keeps the order: the index first, newest first, until there are enough.
         texts = f"{FTS} CROSS JOIN classifier_scantext t ON t.id = {FTS}.rowid"
@@ -123,9 +132,8 @@ class FtsSearch(Search):
         return Texts(table, [where, *self._conditions(values)], f"{FTS}.rowid {self._direction}")
 
     def sample(self, values: Values) -> str:
-        """Return the query of the number of texts that `nearest` reads, twice."""
-        found = f"SELECT rowid FROM {FTS} WHERE {self._found(values)} LIMIT {self.most}"
-        return f"SELECT count(*), count(*) FROM ({found}) f"
+        """Return the query of the keys of texts with all parts of the words, at most `most`."""
+        return f"SELECT rowid FROM {FTS} WHERE {self._found(values)} LIMIT {self.most}"
 
     def _found(self, values: Values) -> str:
         kinds = {"owner_number": OWNER_KEY, "team_number": TEAM_KEY}
@@ -198,16 +206,36 @@ def searches_of(
     return [TrigramSearch(scope, criteria, way, place, ascending, TrigramSearch.first, key) for key in keys]
 
 
-def frequent(searches: Sequence[Search]) -> tuple[list[Search], float]:
-    """Return the searches of which `nearest` leaves out texts, and the share of the texts that contain the words."""
+def sampled(searches: Sequence[Search]) -> tuple[list[Search], list[Search], float]:
+    """Return the searches that can find anything, those of frequent words among them, and the share of the words.
+
+    `nearest` leaves out texts in searches of frequent words alone. Of the texts that were sampled for them, the share
+    contains the words.
+    """
+    if connection.vendor == "sqlite":
+        left = [_known(search) for search in searches if isinstance(search, FtsSearch)]
+        long = [search for search in left if search.found is None]
+        return [search for search in left if search.found != ()], list(long), float(bool(long))
+    return _counted([search for search in searches if isinstance(search, TrigramSearch)])
+
+
+def _known(search: FtsSearch) -> FtsSearch:
+    """Return the search with the keys of its texts if they are few: a second look into the index takes as long."""
+    values = Values()
+    keys = tuple(key for (key,) in fetch(search.sample(values), values))
+    return search if len(keys) >= search.most else replace(search, found=keys)
+
+
+def _counted(searches: list[TrigramSearch]) -> tuple[list[Search], list[Search], float]:
     if not searches:
-        return [], 0.0
+        return [], [], 0.0
     values = Values()
     parts = [f"SELECT {number}, f.* FROM ({search.sample(values)}) f" for number, search in enumerate(searches)]
     read = {number: counts for number, *counts in fetch(" UNION ALL ".join(parts), values)}
-    left = [number for number, search in enumerate(searches) if read[number][0] >= search.most]
-    share = sum(read[number][1] for number in left) / max(1, sum(read[number][0] for number in left))
-    return [searches[number] for number in left], share
+    long = [number for number, search in enumerate(searches) if read[number][0] >= search.most]
+    share = sum(read[number][1] for number in long) / max(1, sum(read[number][0] for number in long))
+    able = [search for number, search in enumerate(searches) if number in long or read[number][1]]
+    return able, [searches[number] for number in long], share
 
 
 def text_keys(scope: Scope, criteria: Criteria) -> list[tuple[str, int]]:
