@@ -176,18 +176,19 @@ class _Finder:
         if scans <= FEW_SCANS:
             yield from self._fetched(self._by_facet(matching, way, in_scans=True))
             return
-        searches, long, share = sampled(searches)
-        # So many rows are read in the facets, and so many texts, for a word in every scan.
-        in_facets, in_texts = sum(map(len, matching.values())) * self._limit, (self._limit + SPARE) * total / scans
-        if in_facets < share * MOST_TEXTS and in_facets < in_texts:
-            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
-            return
-        found = self._each(searches, way, nearest=True)
+        texts = sampled(searches)
+        # So many rows are read in the facets, and so many texts, until enough have a word of this share of the texts.
+        if texts.long and texts.share:
+            enough = self._limit / texts.share
+            in_facets = sum(min(enough, number) for facets in matching.values() for number in facets.values())
+            if in_facets < min(MOST_TEXTS, (self._limit + SPARE) / texts.share * total / scans):
+                yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+                return
+        found = self._each(texts.near, way, nearest=True)
         yield from found.values()
-        short = [search for search in self._short(found) if search in long]
-        expected = {one: self._expected(len(found[one]), of=one.most) for one in short}
+        expected = {one: self._expected(len(found.get(one, ())), of=one.most) for one in self._short(found, texts.long)}
         # Both the index and the facets read about as many rows if the words are in this share of the texts.
-        if max(expected.values(), default=0) > MOST_TEXTS and share * share * total > self._limit:
+        if max(expected.values(), default=0) > MOST_TEXTS and texts.share * texts.share * total > self._limit:
             yield from self._fetched(self._by_facet(matching, way, in_scans=True))
             return
         yield from self._further(expected, way)
@@ -199,8 +200,8 @@ class _Finder:
             return
         found = self._each(searches, way, nearest=True)
         yield from found.values()
-        _, short, _ = sampled(self._short(found))
-        yield from self._further({one: self._expected(len(found[one]), of=one.most) for one in short}, way)
+        long = sampled(self._short(found, searches)).long
+        yield from self._further({one: self._expected(len(found[one]), of=one.most) for one in long}, way)
 
     def _further(self, expected: Mapping[Search, float], way: Way) -> Iterator[Rows]:
         """Yield the rows of searches for which the first texts do not suffice: of more texts, or through the index."""
@@ -209,12 +210,13 @@ class _Finder:
         if more:
             found = self._each(more, way, nearest=True)
             yield from found.values()
-            rest += self._short(found)
+            rest += self._short(found, more)
         if rest:
             yield from self._each(rest, way, nearest=False).values()
 
-    def _short(self, found: Mapping[Search, Rows]) -> list[Search]:
-        return [search for search, rows in found.items() if len(rows) < self._limit + SPARE]
+    def _short(self, found: Mapping[Search, Rows], searches: Iterable[Search]) -> list[Search]:
+        """Return those of the searches that found less than enough."""
+        return [search for search in searches if len(found.get(search, ())) < self._limit + SPARE]
 
     def _expected(self, number: int, *, of: int) -> float:
         """Return how many texts are expected to suffice if so many of the first match."""

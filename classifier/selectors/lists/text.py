@@ -122,7 +122,9 @@ class FtsSearch(Search):
         """Return all: the index has their order, so that a limit is not needed."""
         if self.found is not None:
             # CROSS JOIN: the plan begins with the keys.
-            keys = f"json_each({values.add(json.dumps(self.found))}) k CROSS JOIN classifier_scantext t ON t.id = k.value"
+            keys = (
+                f"json_each({values.add(json.dumps(self.found))}) k CROSS JOIN classifier_scantext t ON t.id = k.value"
+            )
             table = f"{keys} CROSS JOIN classifier_scan s ON s.id = t.scan_id"
             return Texts(table, self._conditions(values) or ["TRUE"], f"t.id {self._direction}")
         where = self._found(values)
@@ -206,16 +208,27 @@ def searches_of(
     return [TrigramSearch(scope, criteria, way, place, ascending, TrigramSearch.first, key) for key in keys]
 
 
-def sampled(searches: Sequence[Search]) -> tuple[list[Search], list[Search], float]:
-    """Return the searches that can find anything, those of frequent words among them, and the share of the words.
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What the next texts say about searches.
 
-    `nearest` leaves out texts in searches of frequent words alone. Of the texts that were sampled for them, the share
-    contains the words.
+    Attributes:
+        near: the searches of which `nearest` finds something.
+        long: those of frequent words: `nearest` leaves out texts.
+        share: the share of the texts of `long` that contains the words.
     """
+
+    near: list[Search]
+    long: list[Search]
+    share: float
+
+
+def sampled(searches: Sequence[Search]) -> Sampled:
+    """Look at the next texts of some searches, as many as `nearest` reads."""
     if connection.vendor == "sqlite":
-        left = [_known(search) for search in searches if isinstance(search, FtsSearch)]
-        long = [search for search in left if search.found is None]
-        return [search for search in left if search.found != ()], list(long), float(bool(long))
+        known = [_known(search) for search in searches if isinstance(search, FtsSearch)]
+        long: list[Search] = [search for search in known if search.found is None]
+        return Sampled([search for search in known if search.found != ()], long, float(bool(long)))
     return _counted([search for search in searches if isinstance(search, TrigramSearch)])
 
 
@@ -226,16 +239,16 @@ def _known(search: FtsSearch) -> FtsSearch:
     return search if len(keys) >= search.most else replace(search, found=keys)
 
 
-def _counted(searches: list[TrigramSearch]) -> tuple[list[Search], list[Search], float]:
+def _counted(searches: list[TrigramSearch]) -> Sampled:
     if not searches:
-        return [], [], 0.0
+        return Sampled([], [], 0.0)
     values = Values()
     parts = [f"SELECT {number}, f.* FROM ({search.sample(values)}) f" for number, search in enumerate(searches)]
     read = {number: counts for number, *counts in fetch(" UNION ALL ".join(parts), values)}
+    near = [search for number, search in enumerate(searches) if read[number][1]]
     long = [number for number, search in enumerate(searches) if read[number][0] >= search.most]
     share = sum(read[number][1] for number in long) / max(1, sum(read[number][0] for number in long))
-    able = [search for number, search in enumerate(searches) if number in long or read[number][1]]
-    return able, [searches[number] for number in long], share
+    return Sampled(list(near), [searches[number] for number in long], share)
 
 
 def text_keys(scope: Scope, criteria: Criteria) -> list[tuple[str, int]]:
