@@ -43,12 +43,13 @@ def measured(*, scans: int) -> dict[str, object]:
     call_command("migrate", verbosity=0)
     from classifier.models import ReportArchive, Scan
     from classifier.reports.archive import make_archives
+    from classifier.selectors.report_selection import Selection
     from classifier.services.report_request import MAX_SCANS, request_archive
 
     user, _ = analyzed_scan()
     for _ in range(scans - 1):
         analyzed_scan(user)
-    request_archive(user, list(Scan.objects.values_list("pk", flat=True)), title="P-0042")
+    request_archive(user, Selection("P-0042", list(Scan.objects.values_list("pk", flat=True))))
     processor, memory, begin = _processor_seconds(), _memory_mib(resource.RUSAGE_SELF), time.perf_counter()
     make_archives(Event())
     seconds, processor = time.perf_counter() - begin, _processor_seconds() - processor

@@ -8,6 +8,7 @@ from django.urls import get_resolver
 
 from classifier.acceptance.limits import Limits
 from classifier.models import Analysis, AssistantProvider, Batch, BatchFile, Scan, Team, Webhook
+from classifier.selectors.report_selection import Selection
 from classifier.selectors.scan import get_scan
 from classifier.services.commissioning import start_commissioning
 from classifier.services.conversation import ask, start_conversation
@@ -36,7 +37,7 @@ def address(owner, team) -> Callable[[str], str]:
     analysis: Analysis = make_analysis(scan, state="succeeded")
     signed = signed_report(scan, owner)
     draft = save_draft(get_scan(owner, make_scan(owner, team=team).pk), by=owner, texts={})
-    archive = request_archive(owner, [scan.pk], title="P-9")
+    archive = request_archive(owner, Selection("P-9", [scan.pk]))
     template = save_template(None, by=owner, name="MR head", team=team, texts={})
     batch = Batch.objects.create(owner=owner, team=team)
     BatchFile.objects.create(batch=batch, number=1, scan=scan)

@@ -10,6 +10,14 @@ from classifier.models.leased_job import LeasedJob, active_index, running_has_le
 MAX_TITLE = 120
 
 
+class LeftOut(models.TextChoices):
+    """Why a scan has no report in a ZIP file. The labels are for people."""
+
+    GONE = "gone", "deleted, or not visible to you"
+    SEALED = "sealed", "sealed until you record your impression"
+    UNMADE = "unmade", "its report could not be created"
+
+
 class ReportArchive(LeasedJob):
     """A request for the reports of many scans, or for one PDF file, and how far it has come.
 
@@ -57,7 +65,7 @@ class ReportArchive(LeasedJob):
     time_zone = models.CharField(max_length=64)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField()
-    left_out = models.JSONField(default=dict, help_text="Identifiers of scans without a report, and why.")
+    left_out = models.JSONField(default=dict, help_text="Identifiers of scans without a report, and why (`LeftOut`).")
     bytes = models.PositiveBigIntegerField(default=0, help_text="Size of the file.")
 
     class Meta:

@@ -15,6 +15,7 @@ import structlog
 from django.db import DatabaseError
 
 from classifier.models import ReportArchive, Scan, User
+from classifier.models.report_archive import LeftOut
 from classifier.reports.archive_pdf import Unmade, summary_page
 from classifier.reports.html import document, scan_report
 from classifier.reports.pdf import JOB_SECONDS, PdfFailed, PdfTimeout, for_jobs
@@ -30,9 +31,6 @@ from classifier.services.report_archive import (
 
 logger = structlog.get_logger(__name__)
 
-GONE = "deleted, or no longer visible to you"
-SEALED = "sealed until you record your impression"
-UNMADE = "its report could not be created"
 NO_SPACE = "The server has too little disk space for these reports. Request fewer, or tell your administrator."
 # What a job leaves free, for uploads.
 MIN_FREE_BYTES = 1000**3
@@ -80,11 +78,11 @@ def _make_reports(claim: ArchiveClaim, parts: Path, stopping: Event) -> None:
             if shutil.disk_usage(parts).free < MIN_FREE_BYTES + size:
                 logger.error("archive_without_space", archive=str(archive.pk), bytes=size)
                 raise Unmade(NO_SPACE)
-            path, reason = _make_report(archive, scan_id, parts, place=place)
-            if path is None:
-                archive.left_out[scan_id] = reason
+            report = _make_report(archive, scan_id, parts, place=place)
+            if isinstance(report, LeftOut):
+                archive.left_out[scan_id] = report.value
             else:
-                size, made = size + path.stat().st_size, True
+                size, made = size + report.stat().st_size, True
         archive.done = place
         if time.monotonic() - checked >= PROGRESS_SECONDS:
             if not report_progress(claim, done=place, made=made) or shorter_archive_waits(claim, done=place):
@@ -94,30 +92,30 @@ def _make_reports(claim: ArchiveClaim, parts: Path, stopping: Event) -> None:
         raise Interrupted
 
 
-def _make_report(archive: ReportArchive, scan_id: str, parts: Path, *, place: int) -> tuple[Path | None, str]:
-    """Make the report of one scan. Return its path, or None and the reason why there is none."""
+def _make_report(archive: ReportArchive, scan_id: str, parts: Path, *, place: int) -> Path | LeftOut:
+    """Make the report of one scan. Return its path, or the reason why there is none."""
     user: User = archive.owner
     try:
         view = scan_report(user, get_scan(user, scan_id))  # type: ignore[arg-type]  # Django takes text for UUIDs
         data = for_jobs.render(document(view), seconds=JOB_SECONDS)
     except Scan.DoesNotExist:
-        return None, GONE
+        return LeftOut.GONE
     except Sealed:
-        return None, SEALED
+        return LeftOut.SEALED
     except (PdfTimeout, PdfFailed) as error:
         logger.error("report_left_out", scan=scan_id, error=repr(error))
-        return None, UNMADE
+        return LeftOut.UNMADE
     except (OSError, DatabaseError):
         # These concern the server, not this scan.
         raise
     except Exception:
         # One damaged scan must not cost the others their reports.
         logger.exception("report_left_out", scan=scan_id)
-        return None, UNMADE
+        return LeftOut.UNMADE
     words = (_number(archive, place), "scan", view.facts["scan"]["short_id"], view.number)
     path = parts / f"{'-'.join(word for word in words if word)}.pdf"
     write(path, data)
-    return path, ""
+    return path
 
 
 def _make_summaries(claim: ArchiveClaim, parts: Path, stopping: Event) -> list[str]:
@@ -168,8 +166,8 @@ def _contents(archive: ReportArchive, missing: list[str]) -> str:
     lines += [f"{name} could not be created." for name in missing]
     lines.append("")
     for place, scan_id in enumerate(archive.scan_ids, start=1):
-        reason = left_out.get(scan_id)
-        lines.append(f"{_number(archive, place)}  scan {scan_id}" + (f"  left out: {reason}" if reason else ""))
+        reason = f"  left out: {LeftOut(left_out[scan_id]).label}" if scan_id in left_out else ""
+        lines.append(f"{_number(archive, place)}  scan {scan_id}{reason}")
     return "\n".join(lines) + "\n"
 
 

@@ -13,12 +13,18 @@ from classifier.models import AcceptanceReport, ReportArchive, Scan, SignedRepor
 from classifier.models.report_archive import MAX_TITLE
 from classifier.queue.notify import notify_archive_workers
 from classifier.selectors.report_archive import report_file_of
+from classifier.selectors.report_selection import Selection
 from classifier.services.errors import Conflict, Invalid
 
 logger = structlog.get_logger(__name__)
 
 Kind = ReportArchive.Kind
 MAX_SCANS = 5000
+NO_SCANS = "There is no scan to report on."
+TOO_MANY_SCANS = (
+    f"A ZIP file holds the reports of at most {MAX_SCANS:,} scans, and these are more. "
+    "Narrow the selection and request several files."
+)
 MAX_ACTIVE_ZIPS = 3
 # A program that asks for the reports of many scans at once has few of them made in the background.
 MAX_ACTIVE_PDFS = 20
@@ -26,26 +32,21 @@ MAX_ACTIVE_PDFS = 20
 MAX_KEPT_BYTES = 4 * 1000**3
 
 
-def request_archive(owner: User, scan_ids: Sequence[UUID], *, title: str) -> ReportArchive:
+def request_archive(owner: User, selection: Selection) -> ReportArchive:
     """Request the reports of scans as one ZIP file.
 
     Args:
         owner: who asks, and may fetch the file.
-        scan_ids: keys of scans that a selector found for `owner`. Sealed ones are left out of the file.
-        title: Description of the contents, for people.
+        selection: the scans that a selector found for `owner`. Sealed ones are left out of the file, too.
 
     Raises:
         Invalid: if there is no scan, or more than `MAX_SCANS`.
         Conflict: if the owner already waits for `MAX_ACTIVE_ZIPS` files, or keeps `MAX_KEPT_BYTES` of them.
     """
-    if not scan_ids:
-        raise Invalid("There is no scan to report on.", code="no_scans")
-    if len(scan_ids) > MAX_SCANS:
-        raise Invalid(
-            f"A ZIP file holds the reports of at most {MAX_SCANS:,} scans, and these are more. "
-            "Narrow the selection and request several files.",
-            code="too_many_scans",
-        )
+    if len(selection.scan_ids) == len(selection.left_out):
+        raise Invalid(NO_SCANS, code="no_scans")
+    if len(selection.scan_ids) > MAX_SCANS:
+        raise Invalid(TOO_MANY_SCANS, code="too_many_scans")
     kept = ReportArchive.objects.filter(owner=owner).aggregate(bytes=Sum("bytes"))["bytes"] or 0
     if kept > MAX_KEPT_BYTES:
         raise Conflict(
@@ -53,8 +54,9 @@ def request_archive(owner: User, scan_ids: Sequence[UUID], *, title: str) -> Rep
             "Download and delete one of them under Reports, then request the next.",
             code="too_many_archives",
         )
-    ids = [str(scan_id) for scan_id in scan_ids]
-    return _requested(owner, kind=Kind.ZIP, title=title, scan_ids=ids, total=len(ids))
+    ids = [str(scan_id) for scan_id in selection.scan_ids]
+    left_out = {str(scan_id): reason.value for scan_id, reason in selection.left_out.items()}
+    return _requested(owner, kind=Kind.ZIP, title=selection.title, scan_ids=ids, left_out=left_out, total=len(ids))
 
 
 def request_report_file(

@@ -10,8 +10,10 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from classifier.models import ReportArchive, Scan, User
+from classifier.models.report_archive import LeftOut
 from classifier.reports import archive as job
 from classifier.reports import archive_zip
+from classifier.selectors.report_selection import Selection
 from classifier.selectors.scan import visible_scans
 from classifier.services.errors import Conflict, Invalid
 from classifier.services.report_archive import (
@@ -38,7 +40,7 @@ def stored(archive: ReportArchive) -> Path:
 
 
 def requested(user: User, scans: list[Scan], *, title: str = "Patient P-1") -> ReportArchive:
-    return request_archive(user, [scan.pk for scan in scans], title=title)
+    return request_archive(user, Selection(title, [scan.pk for scan in scans]))
 
 
 def test_a_zip_file_holds_a_report_of_each_scan_and_says_what_is_missing(owner, scans) -> None:
@@ -67,7 +69,7 @@ def test_a_damaged_scan_costs_the_others_nothing(owner, scans, monkeypatch) -> N
     job.make_archives(Event())
 
     archive.refresh_from_db()
-    assert (archive.state, archive.left_out) == ("succeeded", {str(scans[0].pk): archive_zip.UNMADE})
+    assert (archive.state, archive.left_out) == ("succeeded", {str(scans[0].pk): LeftOut.UNMADE})
     with zipfile.ZipFile(stored(archive)) as file:
         assert f"002-scan-{scans[1].short_id}.pdf" in file.namelist()
 

@@ -19,6 +19,7 @@ from classifier.models.append_only import remove_triggers
 from classifier.ops.backup.create import back_up
 from classifier.ops.backup.restore import restore
 from classifier.reports import archive as archives
+from classifier.selectors.report_selection import Selection
 from classifier.selectors.scan import visible_scans
 from classifier.services import scan as service
 from classifier.services import storage
@@ -90,7 +91,7 @@ def test_orphans_are_swept_and_others_kept(owner, store):
 
 def test_an_archive_of_reports_lies_in_the_store(owner, store, monkeypatch):
     make_analysis(service.submit_scan(owner=owner, file=png_bytes()).scan, state="succeeded")
-    archive = request_archive(owner, [scan.pk for scan in visible_scans(owner)], title="Patient P-1")
+    archive = request_archive(owner, Selection("Patient P-1", [scan.pk for scan in visible_scans(owner)]))
     monkeypatch.setattr(archives.for_jobs, "render", lambda document, *, seconds: b"%PDF")
     archives.make_archives(Event())
     archive.refresh_from_db()

@@ -256,6 +256,28 @@ def test_a_zip_file_of_the_history_does_not_tell_what_is_sealed(team_scan, teamm
     assert ReportArchive.objects.get().scan_ids == [str(team_scan.pk)]
 
 
+def test_a_scan_that_was_uploaded_twice_into_a_batch_has_one_report(scan, owner, browse) -> None:
+    batch = Batch.objects.create(owner=owner)
+    for number in (1, 2):
+        BatchFile.objects.create(batch=batch, number=number, scan=scan)
+
+    browse(owner).post("/reports/archives/", {"batch": str(batch.pk)})
+
+    assert ReportArchive.objects.get().scan_ids == [str(scan.pk)]
+
+
+def test_selected_scans_that_are_gone_are_named_and_the_others_reported(scan, team_scan, teammate, browse) -> None:
+    client = browse(teammate)
+    client.post("/reports/archives/", {"scan": [str(scan.pk), str(team_scan.pk)]})
+
+    archive = ReportArchive.objects.get()
+    assert archive.scan_ids == [str(scan.pk), str(team_scan.pk)]
+    assert archive.left_out == {str(scan.pk): "gone"}
+    page = client.post("/reports/archives/", {"scan": [str(scan.pk)]}, follow=True).content.decode()
+    assert "There is no scan to report on." in page
+    assert ReportArchive.objects.count() == 1
+
+
 def test_more_scans_than_a_zip_file_holds_are_refused_with_a_sentence(scan, owner, browse) -> None:
     stored = [
         Scan(owner=owner, patient_reference="P-9", width=96, height=80, pixels_sha256="0" * 64, source_format="PNG")

@@ -17,9 +17,16 @@ from classifier.models.scan import ScanQuerySet
 from classifier.reports.html import ReportView, document, scan_report, signed_view
 from classifier.reports.pdf import PdfFailed, PdfTimeout
 from classifier.reports.summary import SUMMARY_SCANS, summary_document, summary_of
-from classifier.selectors.report import get_batch_scans, keys_of_patient, scans_of_patient
+from classifier.selectors.report import get_batch_scans, scans_of_patient
 from classifier.selectors.report_archive import report_archives
-from classifier.selectors.scan import get_scan, visible_scans
+from classifier.selectors.report_selection import (
+    Selection,
+    batch_scans,
+    chosen_scans,
+    listed_scans,
+    patient_scans,
+)
+from classifier.selectors.scan import get_scan
 from classifier.services.errors import NotFound, ServiceError
 from classifier.services.report_archive import delete_archive
 from classifier.services.report_request import MAX_SCANS, request_archive, request_summary_file
@@ -83,9 +90,9 @@ def batch_report(request: SignedInRequest, batch_id: UUID, kind: str = "") -> Ht
 @require_POST
 def archive_request(request: SignedInRequest) -> HttpResponse:
     """Request the reports of a patient, a batch, scans of the history, or of chosen scans as one ZIP file."""
-    title, scan_ids, back = _chosen(request)
+    selection, back = _chosen(request)
     try:
-        archive = request_archive(request.user, scan_ids, title=title)
+        archive = request_archive(request.user, selection)
     except ServiceError as error:
         messages.error(request, str(error))
         return redirect(back)
@@ -171,30 +178,26 @@ def _summary_pdf(request: SignedInRequest, scans: Sequence[Scan], page: str, *, 
     return redirect(archive)
 
 
-def _chosen(request: SignedInRequest) -> tuple[str, list[UUID], str]:
-    """Return a title, the keys of the chosen scans, and the page to go back to; of too many scans, one too many."""
+def _chosen(request: SignedInRequest) -> tuple[Selection, str]:
+    """Return the chosen scans and the page to go back to; of too many scans, one too many."""
+    limit = MAX_SCANS + 1
     if request.POST.get("selection") == HISTORY:
         kept = {name: value for name, value in request.POST.items() if value and name not in NO_FILTERS}
         filters = HistoryFilter(request.POST, queryset=Scan.objects.none(), request=request)
         back = f"{reverse('web:history')}?{urlencode(kept)}"
-        return "Scans of the history", filters.scan_list().keys(MAX_SCANS + 1), back
-    reference = " ".join(request.POST.get("patient_reference", "").split())
-    if reference:
-        keys = keys_of_patient(request.user, reference, limit=MAX_SCANS + 1)
-        return f"Patient {reference}", keys, "web:report_list"
+        return listed_scans(filters.scan_list(), limit=limit), back
+    if reference := request.POST.get("patient_reference", "").strip():
+        return patient_scans(request.user, reference, limit=limit), "web:report_list"
     if request.POST.get("batch"):
         try:
-            batch, scans = _batch_or_404(request, UUID(request.POST["batch"]))
-        except ValueError as error:
+            return batch_scans(request.user, UUID(request.POST["batch"]), limit=limit), "web:report_list"
+        except (ValueError, Batch.DoesNotExist) as error:
             raise Http404("There is no such batch.") from error
-        keys = list(scans.values_list("pk", flat=True)[: MAX_SCANS + 1])
-        return f"Batch {str(batch.pk)[:8]}", keys, "web:report_list"
     try:
         wanted = [UUID(value) for value in request.POST.getlist("scan")]
     except ValueError as error:
         raise Http404("There is no such scan.") from error
-    chosen = visible_scans(request.user).with_keys(wanted).values_list("created_at", "pk")
-    return "Selected scans", [key for _, key in sorted(chosen, reverse=True)], "web:history"
+    return chosen_scans(request.user, wanted), "web:history"
 
 
 def _batch_or_404(request: SignedInRequest, batch_id: UUID) -> tuple[Batch, ScanQuerySet]:

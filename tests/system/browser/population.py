@@ -27,6 +27,7 @@ from classifier.models import (
     Scan,
     User,
 )
+from classifier.selectors.report_selection import Selection
 from classifier.selectors.scan import get_scan
 from classifier.services.acceptance import close_commissioning
 from classifier.services.commissioning import start_commissioning
@@ -71,7 +72,7 @@ def populate() -> None:
     add_addendum(signed, by=teammate, text="Follow-up in three months.")
     draft = save_draft(get_scan(owner, states["glioma"].pk), by=owner, texts={"impression": "Glioma likely."})
     template = save_template(None, by=owner, name="MR head", team=team, texts={"findings": "{outcome}"})
-    archive = request_archive(owner, [scan.pk, states["failed"].pk], title="P-0042")
+    archive = request_archive(owner, Selection("P-0042", [scan.pk, states["failed"].pk]))
     token, _ = issue_token(owner, name="PACS export")
 
     batch = Batch.objects.create(owner=owner, team=team, patient_reference="P-0042")
