@@ -1,10 +1,11 @@
 """Reads of files of reports that jobs make, scoped to a person."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from classifier.models import ReportArchive, User
+from classifier.models import Analysis, ReportArchive, User
+from classifier.models.sealing import OPEN
 from classifier.selectors.commissioning import commissionings_of
-from classifier.selectors.scan import open_scans, visible_scans
+from classifier.selectors.scan import visible_scans
 
 Kind = ReportArchive.Kind
 CHANGED = "A scan in this file was deleted, sealed, or is no longer visible to you. Request the file again."
@@ -27,6 +28,8 @@ def why_closed(user: User, archive: ReportArchive) -> str:
         found = commissionings_of(user).filter(pk=archive.commissioning_id)
         return "" if found.exists() else LEFT_TEAM
     inside = [scan_id for scan_id in archive.scan_ids if scan_id not in archive.left_out]
-    # A summary lists sealed scans without their result.
-    scans = visible_scans(user) if archive.kind == Kind.SUMMARY else open_scans(user)
+    scans = visible_scans(user)
+    # A summary lists sealed scans without their result. Of a closed scan without a result there is a report.
+    if archive.kind != Kind.SUMMARY:
+        scans = scans.filter(OPEN | ~Q(current_analysis__state=Analysis.State.SUCCEEDED))
     return "" if scans.with_keys(inside).count() == len(inside) else CHANGED

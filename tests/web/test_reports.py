@@ -256,6 +256,24 @@ def test_a_zip_file_of_the_history_does_not_tell_what_is_sealed(team_scan, teamm
     assert ReportArchive.objects.get().scan_ids == [str(team_scan.pk)]
 
 
+def test_a_zip_file_of_scans_that_wait_is_handed_out_under_the_sealed_first_read(owner, browse, monkeypatch) -> None:
+    owner.sealed_reading_since = timezone.now() - timedelta(days=1)
+    owner.save()
+    failed = make_scan(owner, patient_reference="P-3")
+    make_analysis(failed, state="failed")
+    client = browse(owner)
+    client.post("/reports/archives/", {"patient_reference": "P-3"})
+    monkeypatch.setattr(for_jobs, "render", lambda document, *, seconds: b"%PDF")
+    make_archives(Event())
+    file = reverse("web:report_archive_file", args=[ReportArchive.objects.get().pk])
+
+    assert client.get(file)["Content-Type"] == "application/zip"
+
+    # With a result it is sealed, like the scan itself.
+    make_analysis(failed, state="succeeded")
+    assert "A scan in this file was deleted, sealed" in client.get(file, follow=True).content.decode()
+
+
 def test_a_scan_that_was_uploaded_twice_into_a_batch_has_one_report(scan, owner, browse) -> None:
     batch = Batch.objects.create(owner=owner)
     for number in (1, 2):
