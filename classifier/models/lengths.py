@@ -21,6 +21,9 @@ GIVEN_NAME = 80
 SENTENCE = 300
 """Characters of a sentence for people that says why something failed or was refused."""
 
+IDEMPOTENCY_KEY = 255
+"""Characters of the value that a client chooses so that a repeated request is carried out once."""
+
 EMAIL = 254
 """Characters of an e-mail address, as RFC 5321 limits them."""
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from classifier.models import lengths
 from classifier.models.leased_job import LeasedJob, active_index, running_has_lease
 
 MAX_TITLE = 120
@@ -61,6 +62,10 @@ class ReportArchive(LeasedJob):
     content_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Of a report: hash of its content, so that equal requests share a file."
     )
+    idempotency_key = models.CharField(max_length=lengths.IDEMPOTENCY_KEY, blank=True, editable=False)
+    request_sha256 = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Hash of the request that had the idempotency key."
+    )
     # The reader's, for the times in the reports.
     time_zone = models.CharField(max_length=64)
     done = models.PositiveIntegerField(default=0)
@@ -80,6 +85,11 @@ class ReportArchive(LeasedJob):
                 fields=("owner", "content_sha256"),
                 condition=~Q(content_sha256="") & ~Q(state="failed"),
                 name="report_archive_of_content_once",
+            ),
+            models.UniqueConstraint(
+                fields=("owner", "idempotency_key"),
+                condition=~Q(idempotency_key=""),
+                name="report_archive_idempotency_key_once",
             ),
         )
 

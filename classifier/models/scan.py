@@ -19,7 +19,6 @@ from classifier.models.scan_sample import sample_indexes
 from classifier.models.sealing import SealingQuerySet
 
 MAX_NOTES = 4000
-MAX_IDEMPOTENCY_KEY = 255
 BOOLEAN: models.BooleanField[bool, bool] = models.BooleanField()
 
 
@@ -81,7 +80,7 @@ class Scan(models.Model):
     pixels_sha256 = models.CharField(max_length=64)
     source_format = models.CharField(max_length=8, choices=SourceFormat)
     sample = models.CharField(max_length=40, blank=True, help_text="The bundled sample it was made from.")
-    idempotency_key = models.CharField(max_length=MAX_IDEMPOTENCY_KEY, blank=True, editable=False)
+    idempotency_key = models.CharField(max_length=lengths.IDEMPOTENCY_KEY, blank=True, editable=False)
     reviewed_finding = models.CharField(
         max_length=16,
         choices=READING_CHOICES,

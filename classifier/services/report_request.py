@@ -1,6 +1,7 @@
 """Requests for files of reports, which workers make (`classifier.services.report_archive`)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from django.utils import timezone
 from classifier.models import AcceptanceReport, ReportArchive, Scan, SignedReport, User
 from classifier.models.report_archive import MAX_TITLE
 from classifier.queue.notify import notify_archive_workers
-from classifier.selectors.report_archive import report_file_of
+from classifier.selectors.report_archive import report_archives, report_file_of
 from classifier.selectors.report_selection import Selection
 from classifier.services.errors import Conflict, Invalid
+from classifier.services.idempotency import checked_idempotency_key
 
 logger = structlog.get_logger(__name__)
 
@@ -32,12 +34,47 @@ MAX_ACTIVE_PDFS = 20
 MAX_KEPT_BYTES = 4 * 1000**3
 
 
-def request_archive(owner: User, selection: Selection) -> ReportArchive:
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """A request of a program, which sends it again when it got no answer.
+
+    Attributes:
+        key: The idempotency key that the program chose; "" for none.
+        sha256: Hash of what the program asked for; "" without a key.
+    """
+
+    key: str = ""
+    sha256: str = ""
+
+
+NO_KEY = ClientRequest()
+
+
+def archive_of_request(owner: User, request: ClientRequest) -> ReportArchive | None:
+    """Return the file that the owner requested with the same key before, if there is one.
+
+    Raises:
+        Invalid: if the key cannot be stored.
+        Conflict: if the earlier request asked for something else.
+    """
+    if not checked_idempotency_key(request.key):
+        return None
+    archive = report_archives(owner).filter(idempotency_key=request.key).first()
+    if archive is not None and archive.request_sha256 != request.sha256:
+        raise Conflict(
+            "This Idempotency-Key was used for another file. Use a new key for each request.",
+            code="idempotency_key_reused",
+        )
+    return archive
+
+
+def request_archive(owner: User, selection: Selection, *, request: ClientRequest = NO_KEY) -> ReportArchive:
     """Request the reports of scans as one ZIP file.
 
     Args:
         owner: who asks, and may fetch the file.
         selection: the scans that a selector found for `owner`. Sealed ones are left out of the file, too.
+        request: of a program, which has called `archive_of_request` before.
 
     Raises:
         Invalid: if there is no scan, or more than `MAX_SCANS`.
@@ -56,7 +93,22 @@ def request_archive(owner: User, selection: Selection) -> ReportArchive:
         )
     ids = [str(scan_id) for scan_id in selection.scan_ids]
     left_out = {str(scan_id): reason.value for scan_id, reason in selection.left_out.items()}
-    return _requested(owner, kind=Kind.ZIP, title=selection.title, scan_ids=ids, left_out=left_out, total=len(ids))
+    try:
+        return _requested(
+            owner,
+            kind=Kind.ZIP,
+            title=selection.title,
+            scan_ids=ids,
+            left_out=left_out,
+            total=len(ids),
+            idempotency_key=request.key,
+            request_sha256=request.sha256,
+        )
+    except IntegrityError:
+        # The same request was faster.
+        if (found := archive_of_request(owner, request)) is None:
+            raise
+        return found
 
 
 def request_report_file(

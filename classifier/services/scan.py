@@ -18,7 +18,7 @@ from classifier.input_problems import BLANKED, MARKED
 from classifier.inspection import Problem, blanked, inspect_image
 from classifier.intake import CanonicalImage, RefusedImage, read_image, thumbnail_png
 from classifier.models import Analysis, Event, Scan, Team, User, lengths
-from classifier.models.scan import MAX_IDEMPOTENCY_KEY, MAX_NOTES
+from classifier.models.scan import MAX_NOTES
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
@@ -27,6 +27,7 @@ from classifier.services.analysis import next_analysis
 from classifier.services.batch import Place, record_refusal, record_scan
 from classifier.services.commissioning_cases import record_lost_cases
 from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull, StorageUnavailable
+from classifier.services.idempotency import checked_idempotency_key
 from classifier.services.model import checked_model_name
 from classifier.services.review import delete_statements
 from classifier.services.storage import remove_files
@@ -227,9 +228,11 @@ def _checked_fields(*, patient_reference: str, notes: str, idempotency_key: str 
     notes = notes.replace("\x00", "").replace("\r\n", "\n").strip()
     if len(notes) > MAX_NOTES:
         raise Invalid(f"Notes have at most {MAX_NOTES} characters; these have {len(notes)}.", code="invalid_notes")
-    if len(idempotency_key) > MAX_IDEMPOTENCY_KEY or not idempotency_key.isprintable():
-        raise Invalid(f"An Idempotency-Key has at most {MAX_IDEMPOTENCY_KEY} printable characters.", code="invalid_key")
-    return {"patient_reference": patient_reference, "notes": notes, "idempotency_key": idempotency_key}
+    return {
+        "patient_reference": patient_reference,
+        "notes": notes,
+        "idempotency_key": checked_idempotency_key(idempotency_key),
+    }
 
 
 def _replay(owner: User, *, idempotency_key: str, image: CanonicalImage) -> Submission | None:
