@@ -30,6 +30,9 @@ SPECTACULAR_SETTINGS = {
         "ErrorTypeEnum": "classifier.api.schema.ERROR_TYPES",
         "ReadingEnum": "classifier.models.review.READING_CHOICES",
         "JobStateEnum": "classifier.models.leased_job.LeasedJob.State",
+        "AnalysisStateEnum": "classifier.models.analysis.Analysis.State",
+        "ReportArchiveKindEnum": "classifier.models.report_archive.ReportArchive.Kind",
+        "CodeEnum": "classifier.input_problems.SENTENCES",
         "AnswerEnum": "classifier.models.analysis.Analysis.FINDING_CHOICES",
     },
 }

@@ -111,7 +111,7 @@ rules(Rule(API, per_person=True), "api:report-file", "api:report-file-content")
 rules(Rule(API), "api:scan-list", "api:batch-list", "api:model-list", "api:model-detail", "api:models-in-use")
 # No model disagrees with itself.
 rules(Rule(API, nothing=True), "api:model-disagreements")
-rules(Rule(API), "api:statistics", "api:scan-export")
+rules(Rule(API), "api:statistics", "api:scan-export", "api:report-file-list")
 rules(Rule(API, method="post"), "api:notifications-read")
 rules(Rule(API, method="post", nothing=True), "api:notification-read")
 rules(Rule(API), "api:notification-list")

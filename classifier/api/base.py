@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from classifier.api.preferences import MAX_WAIT_SECONDS
+from classifier.models import lengths
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -23,6 +24,14 @@ PREFERENCE_APPLIED = OpenApiParameter(
     response=[200],
 )
 SEALED = "The result is sealed until the caller has recorded an impression (code `sealed`)."
+
+
+def idempotency_key(description: str) -> OpenApiParameter:
+    """Return the header with which a client sends a request again without having it carried out twice."""
+    # The printable characters of ISO 8859-1: header values cannot hold others.
+    pattern = "^[\\u0020-\\u007e\\u00a1-\\u00ac\\u00ae-\\u00ff]*$"
+    schema = {"type": "string", "maxLength": lengths.IDEMPOTENCY_KEY, "pattern": pattern}
+    return OpenApiParameter("Idempotency-Key", schema, OpenApiParameter.HEADER, description=description)
 
 
 class PrivateView(APIView):

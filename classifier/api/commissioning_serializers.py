@@ -7,24 +7,13 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from classifier.acceptance.limits import BY_KEY, DEFAULT_LEAST_CASES, LIMITS, MAX_CASES, Verdict
-from classifier.api.explanations import TrueOrFalse
-from classifier.api.fields import TextField, WholeNumberField
+from classifier.api.fields import JsonTextField, TrueOrFalse, WholeNumberField
 from classifier.findings import READINGS
 from classifier.models import Commissioning, lengths
 from classifier.selectors.acceptance import acceptance_of, site_calibration_of
 from classifier.selectors.commissioning import progress_of
 
 MAX_NEW_CASES = 500
-
-
-class JsonTextField(TextField):
-    """Text of a JSON body."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return the text. Unlike its base, refuse numbers."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
 
 
 class ShareField(serializers.FloatField):

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED
-from classifier.api.explanations import LOCATION, POLL_AFTER, RETRY_AFTER_SECONDS, ProviderField, TrueOrFalse
-from classifier.api.fields import TextField
+from classifier.api.explanations import LOCATION, POLL_AFTER, RETRY_AFTER_SECONDS, ProviderField
+from classifier.api.fields import TextField, TrueOrFalse
 from classifier.api.preferences import wait_seconds
 from classifier.api.reviews import LISTED, StatementViewSet, created
 from classifier.api.schema import RETRY_AFTER, errors

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED
-from classifier.api.fields import TextField
+from classifier.api.fields import TextField, TrueOrFalse
 from classifier.api.preferences import wait_seconds
 from classifier.api.reviews import LISTED, StatementViewSet, created
 from classifier.api.schema import RETRY_AFTER
@@ -141,16 +141,6 @@ class ProviderField(TextField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
-
-
-class TrueOrFalse(serializers.BooleanField):
-    """`true` or `false`; unlike its base, no text and no number."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        """Return the value."""
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
 
 
 class NewExplanationSerializer(serializers.Serializer[Any]):

@@ -37,6 +37,16 @@ class TextField(serializers.CharField):
         super().__init__(**(defaults | kwargs))
 
 
+class JsonTextField(TextField):
+    """Text of a JSON body."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the text. Unlike its base, refuse numbers."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
 class PatientReferenceField(TextField):
     """The patient reference of an upload."""
 
@@ -67,6 +77,11 @@ class HyphenatedUuidField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "string", "format": "uuid"})
+class JsonUuidField(HyphenatedUuidField):
+    """A UUID of a JSON body, which has no empty text for none."""
+
+
 class IsoDateField(serializers.DateField):
     """A date as `YYYY-MM-DD`."""
 
@@ -85,6 +100,16 @@ class TrueOrFalseField(serializers.BooleanField):
     TRUE_VALUES = {"true", "True", "TRUE"}  # noqa: RUF012 - as the base class has it
     FALSE_VALUES = {"false", "False", "FALSE"}  # noqa: RUF012
     NULL_VALUES: set[Any] = set()  # noqa: RUF012
+
+
+class TrueOrFalse(serializers.BooleanField):
+    """`true` or `false`; unlike its base, no text and no number."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Return the value."""
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
 
 
 @extend_schema_field({"type": "integer", "minimum": 1})

@@ -1,12 +1,21 @@
 """Query parameters, validated strictly: a misspelled filter must not return every scan."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from classifier.api.fields import IsoDateField, OwnTeamField, TextField, TrueOrFalseField, WholeNumberField
+from classifier.api.fields import (
+    IsoDateField,
+    JsonTextField,
+    OwnTeamField,
+    TextField,
+    TrueOrFalse,
+    TrueOrFalseField,
+    WholeNumberField,
+)
 from classifier.findings import FINDING_LABELS, FINDINGS, Outcome
 from classifier.models import Analysis, lengths
 from classifier.models.review import READING_CHOICES
@@ -21,13 +30,9 @@ class QuerySerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: QueryDict) -> Any:
         """Return the values by name. Raise `ValidationError` for an unknown, repeated or invalid parameter."""
-        known = ", ".join(self.fields)
-        errors: dict[str, list[str]] = {}
+        errors = _unknown(data, self.fields, what="query parameter")
         for name, values in data.lists():
-            if name not in self.fields:
-                sentence = f"There is no such query parameter. Available: {known}."
-                errors[name] = [ErrorDetail(sentence, code="unknown_parameter")]
-            elif len(values) > 1:
+            if name in self.fields and len(values) > 1:
                 errors[name] = [ErrorDetail("Give this query parameter only once.", code="repeated_parameter")]
         if errors:
             raise ValidationError(errors)
@@ -79,6 +84,32 @@ class ScanFilterQuery(QuerySerializer):
 
 class ScanQuery(ScanFilterQuery, PageQuery):
     """Filters and pages of `GET scans/`."""
+
+
+class ScanFilters(serializers.Serializer[Any]):
+    """The filters of `GET scans/` in a JSON body."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields of the query, of which texts and truth values are of the types of JSON."""
+        fields = ScanFilterQuery().get_fields()
+        for name, field in fields.items():
+            if isinstance(field, TextField):
+                fields[name] = JsonTextField(max_length=field.max_length, help_text=field.help_text)
+            elif isinstance(field, TrueOrFalseField):
+                fields[name] = TrueOrFalse(required=False, help_text=field.help_text)
+        return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the values by name. Raise `ValidationError` for an unknown or invalid filter."""
+        if isinstance(data, Mapping) and (errors := _unknown(data, self.fields, what="filter")):
+            raise ValidationError(errors)
+        return super().to_internal_value(data)
+
+
+def _unknown(given: Iterable[str], known: Mapping[str, Any], *, what: str) -> dict[str, list[str]]:
+    """Return an error for each name that is not known."""
+    sentence = f"There is no such {what}. Available: {', '.join(known)}."
+    return {name: [ErrorDetail(sentence, code="unknown_parameter")] for name in given if name not in known}
 
 
 class SaliencyQuery(QuerySerializer):

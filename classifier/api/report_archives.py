@@ -5,18 +5,37 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
-from rest_framework import serializers, status
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
+from rest_framework.viewsets import GenericViewSet
 
 from classifier import report_files
-from classifier.api.base import PrivateView
+from classifier.api.base import PrivateView, idempotency_key
+from classifier.api.pagination import CursorPages
+from classifier.api.queries import PageQuery
+from classifier.api.report_archive_serializers import (
+    NEW_REPORT_ARCHIVE,
+    ReportArchiveDetailSerializer,
+    ReportArchiveSerializer,
+    hash_of,
+    new_report_archive,
+)
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import ReportArchive, User
 from classifier.selectors.report_archive import report_archives
-from classifier.services.report_archive import KEPT, delete_archive
+from classifier.services.report_archive import delete_archive
+from classifier.services.report_request import (
+    MAX_ACTIVE_ZIPS,
+    MAX_KEPT_BYTES,
+    MAX_SCANS,
+    NO_KEY,
+    ClientRequest,
+    archive_of_request,
+    request_archive,
+)
 
 # A report takes about a second.
 RETRY_AFTER_SECONDS = "2"
@@ -27,6 +46,24 @@ LOCATION = OpenApiParameter(
     description="URL of the job that makes the file.",
     response=[202],
 )
+LOCATION_OF_REQUEST = OpenApiParameter(
+    "Location",
+    {"type": "string", "format": "uri"},
+    OpenApiParameter.HEADER,
+    description="URL of the job that makes the file.",
+    response=[200, 202],
+)
+DISPOSITION = OpenApiParameter(
+    "Content-Disposition",
+    str,
+    OpenApiParameter.HEADER,
+    description="`attachment` with the name of the file.",
+    response=[200],
+)
+IDEMPOTENCY_KEY = idempotency_key(
+    "A value that the client chooses for this request. As long as its job exists, a repeated request with the same "
+    "value returns that job instead of starting a second."
+)
 POLL_AFTER = OpenApiParameter(
     "Retry-After",
     {"type": "integer"},
@@ -36,64 +73,67 @@ POLL_AFTER = OpenApiParameter(
 )
 
 
-class ReportArchiveSerializer(serializers.ModelSerializer[ReportArchive]):
-    """A job that makes a file of reports."""
+class NewestRequested(CursorPages):
+    """Pages of jobs, newest first."""
 
-    url = serializers.SerializerMethodField(help_text="URL of the job.")
-    kind = serializers.ChoiceField(choices=ReportArchive.Kind.choices, read_only=True)
-    state = serializers.ChoiceField(choices=ReportArchive.State.choices, read_only=True)
-    left_out = serializers.SerializerMethodField(
-        help_text="How many scans have no report in the file. `contents.txt` in a ZIP file says which and why."
+    ordering = ("-created_at", "-pk")
+
+
+class ReportArchiveViewSet(PrivateView, GenericViewSet[ReportArchive]):
+    """The caller's jobs, and requests for ZIP files."""
+
+    serializer_class = ReportArchiveSerializer
+    queryset = ReportArchive.objects.none()  # For the schema; every request reads through the selector.
+    pagination_class = NewestRequested
+    filterset_class = None
+    parser_classes = (JSONParser,)
+
+    @extend_schema(
+        operation_id="report_files_list",
+        parameters=[PageQuery, RETRY_AFTER],
+        responses={200: ReportArchiveSerializer(many=True)} | errors(400, status_404="The cursor is not valid."),
     )
-    file = serializers.SerializerMethodField(help_text="URL of the file; null until `state` is `succeeded`.")
-    expires_at = serializers.SerializerMethodField(help_text="When job and file are removed; null before it has ended.")
+    def list(self, request: Request) -> Response:
+        """List the caller's jobs that make files of reports, newest first."""
+        PageQuery(data=request.query_params).is_valid(raise_exception=True)
+        page = self.paginate_queryset(report_archives(_caller(request))) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
-    class Meta:
-        model = ReportArchive
-        fields = (
-            "id",
-            "url",
-            "kind",
-            "title",
-            "state",
-            "done",
-            "total",
-            "left_out",
-            "bytes",
-            "file",
-            "failure_message",
-            "created_at",
-            "finished_at",
-            "expires_at",
-        )
-        read_only_fields = fields
-        extra_kwargs = {  # noqa: RUF012 - as Django REST framework documents it
-            "done": {"help_text": "How many reports are finished."},
-            "total": {"help_text": "How many reports the file will hold; 1 for a PDF file."},
-            "failure_message": {"help_text": "Why there is no file; empty otherwise."},
+    @extend_schema(
+        operation_id="report_files_create",
+        request=NEW_REPORT_ARCHIVE,
+        parameters=[IDEMPOTENCY_KEY, LOCATION_OF_REQUEST, POLL_AFTER, RETRY_AFTER],
+        responses={
+            200: OpenApiResponse(
+                ReportArchiveDetailSerializer, description="The Idempotency-Key was used for this request before."
+            ),
+            202: OpenApiResponse(ReportArchiveDetailSerializer, description="The job is queued."),
         }
+        | errors(
+            *(413, 415),
+            status_400="A field is invalid, no scan is selected (`no_scans`), or more than "
+            f"{MAX_SCANS:,} are (`too_many_scans`).",
+            status_403="The session has no CSRF token.",
+            status_404="The batch does not exist, or the caller is not allowed to see it.",
+            status_409=f"The caller already waits for {MAX_ACTIVE_ZIPS} ZIP files, or keeps more than "
+            f"{MAX_KEPT_BYTES // 1000**3} GB of files (`too_many_archives`); or the Idempotency-Key was used for "
+            "another request (`idempotency_key_reused`).",
+        ),
+    )
+    def create(self, request: Request) -> Response:
+        """Request the reports of up to 5,000 scans as one ZIP file, which a job makes in the background.
 
-    def get_url(self, row: ReportArchive) -> str:
-        """Return the absolute URL of the job."""
-        return reverse("api:report-file", args=[row.pk], request=self.context["request"])
-
-    def get_left_out(self, row: ReportArchive) -> int:
-        """Return the number of scans without a report."""
-        return len(row.left_out)
-
-    @extend_schema_field(serializers.URLField(allow_null=True))
-    def get_file(self, row: ReportArchive) -> str | None:
-        """Return the absolute URL of the file, if it is ready."""
-        if row.state != ReportArchive.State.SUCCEEDED:
-            return None
-        return reverse("api:report-file-content", args=[row.pk], request=self.context["request"])
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_expires_at(self, row: ReportArchive) -> str | None:
-        """Return when the job is removed, in ISO 8601."""
-        return (
-            None if row.finished_at is None else serializers.DateTimeField().to_representation(row.finished_at + KEPT)
-        )
+        The body selects the scans with exactly one of `scans`, `batch`, `patient_reference`, and `filters`. Sealed
+        scans, and scans that the caller cannot see, are left out of the file: `left_out_scans` of the job names them.
+        """
+        user = _caller(request)
+        body = new_report_archive(request.data, context=self.get_serializer_context())
+        key = request.headers.get("Idempotency-Key", "")
+        asked = ClientRequest(key, hash_of(body)) if key else NO_KEY
+        if (earlier := archive_of_request(user, asked)) is not None:
+            return job_response(request, earlier)
+        archive = request_archive(user, body.selection(user), request=asked)
+        return job_response(request, archive, status_code=status.HTTP_202_ACCEPTED)
 
 
 class ReportArchiveView(PrivateView):
@@ -102,7 +142,7 @@ class ReportArchiveView(PrivateView):
     @extend_schema(
         operation_id="report_files_retrieve",
         parameters=[POLL_AFTER, RETRY_AFTER],
-        responses={200: ReportArchiveSerializer} | errors(404),
+        responses={200: ReportArchiveDetailSerializer} | errors(404),
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Return the state of a job of the caller, and how far it has come."""
@@ -129,7 +169,7 @@ class ReportArchiveFileView(PrivateView):
 
     @extend_schema(
         operation_id="report_files_file",
-        parameters=[RETRY_AFTER],
+        parameters=[DISPOSITION, RETRY_AFTER],
         responses={
             (200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The file."),
             (200, "application/zip"): OpenApiResponse(OpenApiTypes.BINARY, description="The file."),
@@ -148,19 +188,23 @@ class ReportArchiveFileView(PrivateView):
 
 def own_archive(request: Request, pk: UUID) -> ReportArchive:
     """Return a job of the caller. Raise `Http404` for any other."""
-    assert isinstance(request.user, User)
     try:
-        return report_archives(request.user).select_related("owner").get(pk=pk)
+        return report_archives(_caller(request)).select_related("owner").get(pk=pk)
     except ReportArchive.DoesNotExist as error:
         raise Http404 from error
 
 
 def job_response(request: Request, archive: ReportArchive, *, status_code: int = status.HTTP_200_OK) -> Response:
-    """Return a job as a response, with `Retry-After` until it has finished."""
-    data = ReportArchiveSerializer(archive, context={"request": request}).data
+    """Return a job as a response, with `Location` for a request of it, and with `Retry-After` until it has finished."""
+    data = ReportArchiveDetailSerializer(archive, context={"request": request}).data
     response = Response(data, status=status_code)
     if not archive.is_finished:
         response["Retry-After"] = RETRY_AFTER_SECONDS
-    if status_code == status.HTTP_202_ACCEPTED:
+    if request.method == "POST" or status_code == status.HTTP_202_ACCEPTED:
         response["Location"] = data["url"]
     return response
+
+
+def _caller(request: Request) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from classifier import report_files
 from classifier.api.base import PrivateView
 from classifier.api.errors import Unavailable
-from classifier.api.report_archives import LOCATION, POLL_AFTER, ReportArchiveSerializer, job_response
+from classifier.api.report_archive_serializers import ReportArchiveDetailSerializer
+from classifier.api.report_archives import LOCATION, POLL_AFTER, job_response
 from classifier.api.report_serializers import (
     ReportChangeSerializer,
     ReportSerializer,
@@ -77,7 +78,7 @@ class ReportPdfView(ReportFileView):
         parameters=[LOCATION, POLL_AFTER, RETRY_AFTER],
         responses={
             (200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description=FILE_OF),
-            (202, "application/json"): OpenApiResponse(ReportArchiveSerializer, description=LATE),
+            (202, "application/json"): OpenApiResponse(ReportArchiveDetailSerializer, description=LATE),
         }
         | errors(
             404,

@@ -16,7 +16,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from classifier import scan_files
 from classifier.api.analysis_serializers import AnalysisSerializer, NewAnalysisSerializer
-from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED, PrivateView
+from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED, PrivateView, idempotency_key
 from classifier.api.pagination import NewestFirst
 from classifier.api.preferences import wait_seconds
 from classifier.api.queries import QuerySerializer, SaliencyQuery, ScanQuery
@@ -37,12 +37,8 @@ from classifier.services.scan import delete_scan, submit_scan
 
 # An analysis takes about a second, so an earlier request would only repeat the answer.
 RETRY_AFTER_SECONDS = "1"
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    # The printable characters of ISO 8859-1: header values cannot hold others.
-    {"type": "string", "maxLength": 255, "pattern": "^[\\u0020-\\u007e\\u00a1-\\u00ac\\u00ae-\\u00ff]*$"},
-    OpenApiParameter.HEADER,
-    description="A value that the client chooses for this upload. A repeated request with the same value returns the "
+IDEMPOTENCY_KEY = idempotency_key(
+    "A value that the client chooses for this upload. A repeated request with the same value returns the "
     "first scan instead of storing a second.",
 )
 LOCATION = OpenApiParameter(

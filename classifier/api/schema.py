@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import serializers
@@ -70,6 +71,17 @@ def errors(*statuses: int, **descriptions: str) -> dict[int, OpenApiResponse]:
     texts = {status: DESCRIPTIONS[HTTPStatus(status)] for status in statuses}
     texts |= {int(name.removeprefix("status_")): text for name, text in descriptions.items()}
     return {status: OpenApiResponse(ErrorSerializer, description=text) for status, text in texts.items()}
+
+
+class ClosedObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Say of the filters in a body that there are no others."""
+
+    target_class = "classifier.api.queries.ScanFilters"
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        """Return the schema of the filters."""
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}
 
 
 class ApiSchema(AutoSchema):

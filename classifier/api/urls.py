@@ -24,7 +24,7 @@ from classifier.api.export import ScanExportView
 from classifier.api.mending import MendViewSet
 from classifier.api.models import ModelDetailView, ModelListView, ModelsInUseView
 from classifier.api.notifications import NotificationViewSet
-from classifier.api.report_archives import ReportArchiveFileView, ReportArchiveView
+from classifier.api.report_archives import ReportArchiveFileView, ReportArchiveView, ReportArchiveViewSet
 from classifier.api.report_explanation import ReportExplanationView
 from classifier.api.reports import ReportHtmlView, ReportPdfView, ReportView, ScanReportsView
 from classifier.api.reviews import DiagnosisViewSet, ImpressionViewSet, ReviewViewSet
@@ -100,6 +100,7 @@ urlpatterns = [
     path("v1/scans/<uuid:pk>/report.pdf", ReportPdfView.as_view(), name="scan-report-pdf"),
     path("v1/scans/<uuid:pk>/report.html", ReportHtmlView.as_view(), name="scan-report-html"),
     path("v1/scans/<uuid:pk>/reports/", ScanReportsView.as_view(), name="scan-reports"),
+    path("v1/report-files/", ReportArchiveViewSet.as_view(LISTED_AND_CREATED), name="report-file-list"),
     path("v1/report-files/<uuid:pk>/", ReportArchiveView.as_view(), name="report-file"),
     path("v1/report-files/<uuid:pk>/file", ReportArchiveFileView.as_view(), name="report-file-content"),
     path("v1/reports/<uuid:pk>/", ReportView.as_view(), name="report-detail"),

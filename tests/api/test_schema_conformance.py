@@ -7,6 +7,7 @@ that valid requests reach the code behind the validation and must succeed.
 import json
 import re
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from uuid import UUID
 
 import hypothesis
@@ -24,8 +25,9 @@ from schemathesis.core import NotSet
 from schemathesis.transport.serialization import Binary
 
 from classifier.acceptance.limits import AT_PREVALENCE, Limits
+from classifier.api.queries import ScanFilters
 from classifier.findings import READINGS
-from classifier.models import AssistantProvider, Commissioning, ReportArchive, Scan, lengths
+from classifier.models import AssistantProvider, Batch, BatchFile, Commissioning, ReportArchive, Scan, lengths
 from classifier.selectors.scan import get_scan
 from classifier.services.report import save_draft
 from classifier.services.report_archive import archive_name
@@ -81,6 +83,7 @@ def scans(owner, team) -> list[Scan]:
 @pytest.fixture
 def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
     """Return a function that replaces valid but random references of a request by real ones."""
+    as_owner = SimpleNamespace(user=owner)
     AssistantProvider.objects.create(
         name="local", kind="compatible", model="m", url="http://127.0.0.1:9/v1", enabled=True, image_allowed=True
     )
@@ -114,6 +117,21 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             team=team, title="t", model_name="xception", model_version="1", limits=limits, started_by=owner
         )
 
+    def select_scans(body: dict) -> None:
+        """Let a valid selection have scans."""
+        if isinstance(body.get("scans"), list) and body["scans"] and all(map(is_uuid, body["scans"])):
+            body["scans"][0] = str(scans[0].pk)
+        if is_uuid(body.get("batch")):
+            batch = Batch.objects.create(owner=owner)
+            BatchFile.objects.create(batch=batch, number=1, scan=scans[0])
+            body["batch"] = str(batch.pk)
+        reference = body.get("patient_reference")
+        if isinstance(reference, str) and 0 < len(reference) <= lengths.PATIENT_REFERENCE and "\x00" not in reference:
+            body["patient_reference"] = "P-1"
+        if "filters" in body and ScanFilters(data=body["filters"], context={"request": as_owner}).is_valid():
+            # The values were checked; some of them leave no scan.
+            body["filters"] = {"patient_reference": "P-1"}
+
     def refer(case: schemathesis.Case) -> None:
         if is_uuid(case.path_parameters.get("id")):
             case.path_parameters["id"] = str(real_id(case))
@@ -123,7 +141,8 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
                 case.path_parameters["id"] = str(report_file(UUID(case.path_parameters["id"])).pk)
             if case.path.startswith("/api/v1/reports/"):
                 case.path_parameters["id"] = str(draft_of_another_scan())
-        for values in (case.query, case.body):
+        body = case.body if isinstance(case.body, dict) else {}
+        for values in (case.query, body, body.get("filters")):
             if not isinstance(values, dict):
                 continue
             if re.fullmatch("[1-9][0-9]*", str(values.get("team"))):
@@ -152,6 +171,8 @@ def refer(owner, team, scans) -> Callable[[schemathesis.Case], None]:
             if is_date(case.body.get("confirmed_on")):
                 # Dates in the future are refused.
                 case.body["confirmed_on"] = "2026-01-02"
+            if case.path == "/api/v1/report-files/":
+                select_scans(case.body)
             if isinstance(case.body.get("image"), bytes | Binary):
                 case.body["image"] = IMAGE
 
