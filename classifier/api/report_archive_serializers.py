@@ -117,10 +117,11 @@ class ReportArchiveDetailSerializer(ReportArchiveSerializer):
 
     @extend_schema_field(LeftOutSerializer(many=True))
     def get_left_out_scans(self, row: ReportArchive) -> list[dict[str, str]]:
-        """Return the scans without a report."""
+        """Return the scans without a report, in the order of the file: PostgreSQL keeps no order of keys in JSON."""
         return [
-            {"scan": scan_id, "code": reason, "sentence": LeftOut(reason).label}
-            for scan_id, reason in row.left_out.items()
+            {"scan": scan_id, "code": row.left_out[scan_id], "sentence": LeftOut(row.left_out[scan_id]).label}
+            for scan_id in row.scan_ids
+            if scan_id in row.left_out
         ]
 
 

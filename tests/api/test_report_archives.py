@@ -127,6 +127,7 @@ def test_what_is_not_visible_or_sealed_is_left_out_and_named(scans, team_scan, t
 
     ready = client.get(answer["Location"]).json()
     sealed = {"scan": str(team_scan.pk), "code": "sealed", "sentence": "sealed until you record your impression"}
+    # In the order of the request, whatever order the database keeps keys in.
     assert ready["left_out_scans"] == [*expected, sealed]
     content = b"".join(client.get(ready["file"]).streaming_content)
     with zipfile.ZipFile(io.BytesIO(content)) as file:
