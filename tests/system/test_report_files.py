@@ -1,9 +1,15 @@
 """Reports as PDF files in real processes: a request never waits for long, and a worker makes what is late."""
 
+import contextlib
 import http.client
 import json
+import os
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,7 +19,6 @@ from devtools.running import RunningApp
 
 pytestmark = [pytest.mark.processes, pytest.mark.real_weights]
 
-# More than the web process makes at once: some of them cannot be ready in the time of a request.
 REQUESTS = 16
 SECONDS = 120
 
@@ -30,12 +35,58 @@ def fetch(app: RunningApp, url: str, *, token: str) -> tuple[int, dict[str, str]
         connection.close()
 
 
+def parent_of(pid: int) -> int:
+    """Return the parent process, and 0 for one that has ended."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def web_pdf_processes(app: RunningApp) -> list[int]:
+    """The processes that make PDF files for the web process."""
+    web = app.children()["gunicorn"]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"classifier.reports.pdf_child" not in (folder / "cmdline").read_bytes():
+                continue
+            ancestor = pid = int(folder.name)
+            while ancestor > 1 and ancestor != web:
+                ancestor = parent_of(ancestor)
+            if ancestor == web:
+                found.append(pid)
+    return found
+
+
+@contextlib.contextmanager
+def slow_pdf_processes(app: RunningApp) -> Iterator[None]:
+    """Keep the processes that make PDF files for the web process at a standstill, on a machine of any speed."""
+    ended = threading.Event()
+
+    def keep_stopped() -> None:
+        while not ended.wait(0.01):
+            for pid in web_pdf_processes(app):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+
+    thread = threading.Thread(target=keep_stopped)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        for pid in web_pdf_processes(app):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 def test_reports_that_are_late_are_made_by_one_job_of_the_worker(running_app):
     token = token_of(running_app, "late-reports")
     url = upload(running_app, SAMPLES[0], token=token)[1]["url"]
     assert result(running_app, url, token=token)["analysis"]["state"] == "succeeded"
 
-    with ThreadPoolExecutor(REQUESTS) as threads:
+    with slow_pdf_processes(running_app), ThreadPoolExecutor(REQUESTS) as threads:
         answers = list(threads.map(lambda _: fetch(running_app, f"{url}report.pdf", token=token), range(REQUESTS)))
 
     assert {status for status, _, _ in answers} <= {200, 202}
