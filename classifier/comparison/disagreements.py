@@ -88,7 +88,7 @@ def _is_right(answer: str, truth: str) -> bool:
 
 def picture_of(evaluation: Evaluation, item: Disagreement, *, folders: Sequence[Path]) -> Picture | None:
     """Return the picture of an image; None if it is not installed, or its license does not allow showing it."""
-    found = picture(evaluation, item.number, folders=folders)
+    found = picture(evaluation, item.number, folders=folders) if folders else None
     return found if found is not None and found.path is not None else None
 
 

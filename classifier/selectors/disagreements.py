@@ -12,7 +12,7 @@ from classifier.selectors.lists.find import find_scans
 from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import visible_scans
 
-NEWEST = 500
+NEWEST = 300
 """Newest scans with a reading that are searched: the page shows recent ones."""
 
 

@@ -147,14 +147,17 @@ def test_each_filter_alone_lists_what_the_plain_query_says(crowd, name):
 
 
 @pytest.mark.parametrize(
-    ("few_scans", "few_read", "first", "most"),
-    [(2000, 500, 3, 3), (0, 500, 3, 3), (0, 0, 3, 3), (0, 500, 3, 20_000), (0, 500, 3000, 20_000)],
-    ids=["few scans", "facets", "facets of much that was read", "more texts", "first texts"],
+    ("few_scans", "few_read", "first", "most", "ample"),
+    [
+        *((2000, 500, 3, 3, 2.5), (0, 500, 3, 3, 2.5), (0, 0, 3, 3, 2.5), (0, 500, 3, 20_000, 2.5)),
+        *((0, 500, 3000, 20_000, 2.5), (0, 500, 20, 20_000, 0.01), (0, 500, 20, 20_000, 1000)),
+    ],
+    ids=["few scans", "facets", "much that was read", "more texts", "first texts", "short window", "wide window"],
 )
 def test_words_are_found_with_filters_in_each_of_the_ways_of_a_search(
-    crowd, monkeypatch, few_scans, few_read, first, most
+    crowd, monkeypatch, few_scans, few_read, first, most, ample
 ):
-    for name, value in (("FEW_SCANS", few_scans), ("FEW_READ", few_read), ("MOST_TEXTS", most)):
+    for name, value in (("FEW_SCANS", few_scans), ("FEW_READ", few_read), ("MOST_TEXTS", most), ("AMPLE", ample)):
         monkeypatch.setattr(find, name, value)
     for search in (FtsSearch, TrigramSearch):
         monkeypatch.setattr(search, "first", first)

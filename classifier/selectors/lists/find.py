@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from math import inf
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -14,17 +13,15 @@ from classifier.models.scan_index import Facet
 from classifier.selectors.lists import conditions
 from classifier.selectors.lists.cells import facet_cells, time_cells
 from classifier.selectors.lists.criteria import Criteria, Place
-from classifier.selectors.lists.ranges import Range, Statement, first_keys, merged, ordered, walked
+from classifier.selectors.lists.ranges import Range, Statement, first_keys
 from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of, latest
 from classifier.selectors.lists.sql import Values, fetch
-from classifier.selectors.lists.text import Search, sampled, searches_of
+from classifier.selectors.lists.statements import SPARE, Rows, Statements
+from classifier.selectors.lists.text import Search, cut_off, sampled, searches_of
 from classifier.selectors.lists.ways import Way, ways_of
 
 Facets = dict[Cell, dict[str, int]]
 """Numbers of scans by facet."""
-
-Rows = list[tuple[Any, ...]]
-"""Time of the upload and key of scans."""
 
 
 def find_scans(
@@ -49,47 +46,48 @@ def find_scans(
     return first_keys(chain.from_iterable(finder.rows()), limit=limit, ascending=ascending)
 
 
-SPARE = 16
-"""Positions do not order texts of one microsecond: so many more are read, and those of the scans cut them off."""
-
 FEW_READ = 500
 """So many scans that a person has read are looked up one by one."""
 
 FEW_SCANS = 2000
 """So many scans are read one by one rather than a text index."""
 
+AMPLE = 2.5
+"""So many times the texts that are expected to suffice: a second reading is rare."""
+
 MOST_TEXTS = 10_000
 """To read more texts one by one takes longer than to ask the text index."""
 
 
 class _Finder:
-    """Builds the statements of one list."""
+    """Chooses the statements of one list, and runs them."""
 
     def __init__(self, scope: Scope, criteria: Criteria, place: Place | None, *, limit: int, ascending: bool) -> None:
         self._scope, self._criteria, self._place = scope, criteria, place
         self._limit, self._ascending = limit, ascending
-        self._facets: list[str] | None = None
+        self._statements = Statements(scope, criteria, place, limit=limit, ascending=ascending)
 
     def rows(self) -> Iterator[Rows]:
         """Yield rows that, merged, begin with the scans that are wanted."""
+        for rows in self._rows():
+            self._statements.remember(rows)
+            yield rows
+
+    def _rows(self) -> Iterator[Rows]:
         criteria = self._criteria
         for way in ways_of(criteria.words):
-            self._facets = None
+            self._statements.facets = None
             if criteria.patient_reference:
                 yield from self._fetched(self._patient(criteria.patient_reference, way))
             elif way.indexed:
                 yield from self._text(way)
             elif way.exact:
                 yield from self._fetched(self._patient(way.exact[0], way))
-            elif way.owners is not None or self._by_result:
+            elif way.owners is not None or self._statements.by_result:
                 yield from self._fetched(self._by_facet(self._matching(self._counts(way)), way))
             else:
                 ranges = [Range(cell) for cell in time_cells(self._scope, criteria)]
-                yield from self._fetched(self._merged(ranges, way, by_range=True))
-
-    @property
-    def _by_result(self) -> bool:
-        return bool(self._criteria.facets or self._criteria.open_only or self._criteria.sealed_only)
+                yield from self._fetched(self._statements.merged(ranges, way, by_range=True))
 
     def _fetched(self, statements: Iterable[Statement]) -> Iterator[Rows]:
         for sql, values in statements:
@@ -115,7 +113,7 @@ class _Finder:
             for since, until in self._times(cell)
             for facet in found
         ]
-        yield from self._merged(ranges, way, by_range=True, in_scans=in_scans)
+        yield from self._statements.merged(ranges, way, by_range=True, in_scans=in_scans)
         sealed = {cell: found for cell, found in matching.items() if cell.sealed_since is not None and found}
         if criteria.open_only and not criteria.sealed_only and sealed:
             yield from self._read(sealed, way, in_scans=in_scans)
@@ -126,9 +124,9 @@ class _Finder:
         read = f"SELECT scan_id FROM classifier_impression WHERE reader_id = {values.add(self._scope.user.pk)}"
         if len(fetch(f"{read} LIMIT {FEW_READ}", values)) < FEW_READ:
             values = Values()
-            self._facets = sorted({facet for found in sealed.values() for facet in found})
+            self._statements.facets = sorted({facet for found in sealed.values() for facet in found})
             reader = f"i.reader_id = {values.add(self._scope.user.pk)}"
-            yield self._one(
+            yield self._statements.one(
                 *("classifier_impression i JOIN classifier_scan s ON s.id = i.scan_id", [reader], way, values),
                 in_scans=in_scans,
             )
@@ -138,7 +136,7 @@ class _Finder:
             for cell, found in sealed.items()
             for facet in found
         ]
-        yield from self._merged(ranges, way, by_range=True, in_scans=in_scans, read=True)
+        yield from self._statements.merged(ranges, way, by_range=True, in_scans=in_scans, read=True)
 
     def _times(self, cell: Cell) -> Iterator[tuple[datetime | None, datetime | None]]:
         """Yield since and until of what a cell contributes; nothing if it contributes nothing."""
@@ -156,7 +154,7 @@ class _Finder:
 
     def _patient(self, reference: str, way: Way) -> Iterator[Statement]:
         ranges = [Range(cell, reference=reference) for cell in time_cells(self._scope, self._criteria)]
-        yield from self._merged(ranges, way, by_range=False, in_scans=True)
+        yield from self._statements.merged(ranges, way, by_range=False, in_scans=True)
 
     def _text(self, way: Way) -> Iterator[Rows]:
         """Yield the scans whose texts contain the words of a way.
@@ -166,13 +164,13 @@ class _Finder:
         are looked for in the scans of that facet, in their order.
         """
         searches = searches_of(self._scope, self._criteria, way, place=self._place, ascending=self._ascending)
-        if not self._by_result:
+        if not self._statements.by_result:
             yield from self._text_alone(searches, way)
             return
         counts = self._counts(way)
         matching = self._matching(counts)
         total, scans = (sum(sum(found.values()) for found in facets.values()) for facets in (counts, matching))
-        self._facets = sorted({facet for found in matching.values() for facet in found})
+        self._statements.facets = sorted({facet for found in matching.values() for facet in found})
         if scans <= FEW_SCANS:
             yield from self._fetched(self._by_facet(matching, way, in_scans=True))
             return
@@ -181,8 +179,15 @@ class _Finder:
         if texts.long and texts.share:
             enough = self._limit / texts.share
             in_facets = sum(min(enough, number) for facets in matching.values() for number in facets.values())
-            if in_facets < min(MOST_TEXTS, (self._limit + SPARE) / texts.share * total / scans):
-                yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+            enough_texts = (self._limit + SPARE) / texts.share * total / scans
+            window = texts.end_of(AMPLE * enough_texts)
+            if window is not None and any(cell.sealed_since is not None for cell in matching):
+                # Of sealed results only those that have been read count: how many texts suffice is not known.
+                enough_texts, window = inf, None
+            elif window is not None:
+                in_facets = min(in_facets, AMPLE * enough)
+            if in_facets < min(MOST_TEXTS, enough_texts):
+                yield from self._in_facets(matching, way, window=window)
                 return
         found = self._each(texts.near, way, nearest=True)
         yield from found.values()
@@ -193,6 +198,16 @@ class _Finder:
             return
         yield from self._further(expected, way)
 
+    def _in_facets(self, matching: Facets, way: Way, *, window: datetime | None) -> Iterator[Rows]:
+        """Yield the scans of facets in which the words are found: those in a window first, if it may suffice."""
+        if window is not None:
+            self._statements.window = window
+            yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+            self._statements.window = None
+            if self._statements.found_in(window):
+                return
+        yield from self._fetched(self._by_facet(matching, way, in_scans=True))
+
     def _text_alone(self, searches: Sequence[Search], way: Way) -> Iterator[Rows]:
         if connection.vendor == "sqlite":
             # The index of SQLite has an order: without further conditions it finds all at once.
@@ -200,7 +215,7 @@ class _Finder:
             return
         found = self._each(searches, way, nearest=True)
         yield from found.values()
-        long = sampled(self._short(found, searches)).long
+        long = cut_off(self._short(found, searches))
         yield from self._further({one: self._expected(len(found[one]), of=one.most) for one in long}, way)
 
     def _further(self, expected: Mapping[Search, float], way: Way) -> Iterator[Rows]:
@@ -229,74 +244,11 @@ class _Finder:
         values, parts = Values(), []
         for number, search in enumerate(searches):
             # Of texts alone, so many that the first and the last moment can be cut off.
-            limit = 0 if self._by_result else self._limit + 2 * SPARE
+            limit = 0 if self._statements.by_result else self._limit + 2 * SPARE
             texts = search.nearest(values) if nearest else search.every(values, limit=limit)
-            sql, _ = self._one(texts.table, texts.where, way, values, order=texts.order)
+            sql, _ = self._statements.one(texts.table, texts.where, way, values, order=texts.order)
             parts.append(f"SELECT {number}, * FROM ({sql}) k{number}")
         found: dict[Search, Rows] = {search: [] for search in searches}
         for number, *row in fetch(" UNION ALL ".join(parts), values):
             found[searches[number]].append(tuple(row))
         return found
-
-    def _merged(
-        self, ranges: list[Range], way: Way, *, by_range: bool, in_scans: bool = False, read: bool = False
-    ) -> Iterator[Statement]:
-        def residual(values: Values) -> list[str]:
-            also = [conditions.is_among_read(self._scope, values)] if read else []
-            return [*also, *self._residual(way, values, by_range=by_range, in_scans=in_scans)]
-
-        # PostgreSQL would rather read and sort all rows of many ranges than walk through them.
-        walks = in_scans and self._by_result and connection.vendor == "sqlite"
-        yield from (walked if walks else merged)(
-            ranges, self._criteria, self._place, residual=residual, limit=self._limit, ascending=self._ascending
-        )
-
-    def _one(
-        self, table: str, where: list[str], way: Way, values: Values, *, order: str = "", in_scans: bool = False
-    ) -> Statement:
-        """Return the statement of a selection that no range of an index of scans describes."""
-        where = [
-            *where,
-            conditions.visible(self._scope, self._criteria, values),
-            *conditions.in_range(self._criteria.since, self._criteria.until, self._place, values),
-            *self._residual(way, values, by_range=False, in_scans=in_scans),
-        ]
-        limit = self._limit + SPARE if order else self._limit
-        return ordered(table, where, values, limit=limit, ascending=self._ascending, order=order), values
-
-    def _residual(self, way: Way, values: Values, *, by_range: bool, in_scans: bool = False) -> list[str]:
-        """Return the conditions that the ranges do not say.
-
-        Args:
-            way: how the words occur.
-            values: takes the parameters.
-            by_range: whether the ranges say facets, and the times from which results are sealed.
-            in_scans: whether the words are looked for here.
-        """
-        criteria, parts = self._criteria, []
-        if not by_range:
-            if criteria.facets:
-                parts.append(f"s.facet IN ({values.all(self._matching_facets()) or 'NULL'})")
-            if criteria.open_only:
-                parts.append(conditions.is_open(self._scope, values))
-        if criteria.sealed_only:
-            parts.append(f"NOT {conditions.is_open(self._scope, values)}")
-        if criteria.state:
-            parts.append(conditions.has_state(criteria.state, values))
-        if way.owners is not None:
-            parts.append(f"s.owner_id IN ({values.all(list(way.owners)) or 'NULL'})")
-        parts += [f"lower(s.patient_reference) = {values.add(word.lower())}" for word in way.exact]
-        if in_scans:
-            parts += [conditions.has_word(word, values) for word in way.indexed]
-        if criteria.attention_before is not None:
-            parts.append(conditions.needs_attention(self._scope, criteria.attention_before, values))
-        if criteria.unread:
-            parts.append(conditions.is_unread(self._scope, values))
-        return parts
-
-    def _matching_facets(self) -> list[str]:
-        if self._facets is None:
-            found = facets_of(facet_cells(self._scope, self._criteria)).values()
-            every: Iterable[str] = {facet for facets in found for facet in facets}
-            self._facets = sorted(facet for facet in every if self._criteria.matches(Facet.parse(facet)))
-        return self._facets

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.db import connection
@@ -162,7 +163,7 @@ class TrigramSearch(Search):
 
     key: tuple[str, int]
 
-    first: ClassVar[int] = 3000
+    first: ClassVar[int] = 2000
     """So many texts have enough matches of a frequent word, and to read them takes a few milliseconds."""
 
     def nearest(self, values: Values) -> Texts:
@@ -181,17 +182,20 @@ class TrigramSearch(Search):
         return Texts(f"({texts} LIMIT {limit}) t {SCANS}", ["TRUE"], order)
 
     def sample(self, values: Values) -> str:
-        """Return the query of the number of texts that `nearest` reads, and of those that contain the words."""
+        """Return the query of what `nearest` reads: texts, those that contain the words, first and last key."""
         words = " AND ".join(self._conditions(values))
-        return f"SELECT count(*), count(*) FILTER (WHERE {words}) FROM ({self._next(values)}) t"
+        return f"SELECT count(*), count(*) FILTER (WHERE {words}), min(id), max(id) FROM ({self._next(values)}) t"
 
-    def _next(self, values: Values) -> str:
+    def number(self, values: Values) -> str:
+        """Return the query of the number of texts that `nearest` reads, whatever they contain."""
+        return f"SELECT count(*) FROM ({self._next(values, columns='id')}) t"
+
+    def _next(self, values: Values, *, columns: str = "*") -> str:
         # The condition is no plain equation: PostgreSQL would take the column out of the order, and could then read
         # the texts of everybody, to leave out those of others.
         where = [f"{self.key[0]} = ANY(ARRAY[{values.add(self.key[1])}])", *self._positions(values, column="id")]
-        return (
-            f"SELECT * FROM classifier_scantext WHERE {' AND '.join(where)} ORDER BY {self._order()} LIMIT {self.most}"
-        )
+        texts = f"SELECT {columns} FROM classifier_scantext WHERE {' AND '.join(where)}"
+        return f"{texts} ORDER BY {self._order()} LIMIT {self.most}"
 
     def _order(self, table: str = "") -> str:
         column, place = f"{table}{self.key[0]}", f"{table}id"
@@ -216,18 +220,36 @@ class Sampled:
         near: the searches of which `nearest` finds something.
         long: those of frequent words: `nearest` leaves out texts.
         share: the share of the texts of `long` that contains the words.
+        spans: of each search that found texts, their number, and the least and the greatest of their keys; empty if
+            they are not known.
+        ascending: whether the oldest come first.
     """
 
-    near: list[Search]
-    long: list[Search]
+    near: Sequence[Search]
+    long: Sequence[Search]
     share: float
+    spans: Sequence[tuple[int, int, int]] = ()
+    ascending: bool = False
+
+    def end_of(self, number: float) -> datetime | None:
+        """Return the time at which so many next texts end if they lie as close as those that were read.
+
+        None if it is not known.
+        """
+        if not self.spans:
+            return None
+        reach = int(number / sum(texts / max(1, last - first) for texts, first, last in self.spans))
+        key = min(first for _, first, _ in self.spans) + reach
+        if not self.ascending:
+            key = max(last for _, _, last in self.spans) - reach
+        return datetime.fromtimestamp(_clamped(key) / POSITIONS / MICROSECONDS, UTC)
 
 
 def sampled(searches: Sequence[Search]) -> Sampled:
     """Look at the next texts of some searches, as many as `nearest` reads."""
     if connection.vendor == "sqlite":
         known = [_known(search) for search in searches if isinstance(search, FtsSearch)]
-        long: list[Search] = [search for search in known if search.found is None]
+        long = [search for search in known if search.found is None]
         return Sampled([search for search in known if search.found != ()], long, float(bool(long)))
     return _counted([search for search in searches if isinstance(search, TrigramSearch)])
 
@@ -248,7 +270,16 @@ def _counted(searches: list[TrigramSearch]) -> Sampled:
     near = [search for number, search in enumerate(searches) if read[number][1]]
     long = [number for number, search in enumerate(searches) if read[number][0] >= search.most]
     share = sum(read[number][1] for number in long) / max(1, sum(read[number][0] for number in long))
-    return Sampled(list(near), [searches[number] for number in long], share)
+    spans = [(texts, first, last) for texts, _, first, last in read.values() if texts]
+    return Sampled(near, [searches[number] for number in long], share, spans, searches[0].ascending)
+
+
+def cut_off(searches: Sequence[Search]) -> list[Search]:
+    """Return the searches, on PostgreSQL, of which `nearest` leaves out texts."""
+    values = Values()
+    counts = [f"SELECT {n}, ({s.number(values)})" for n, s in enumerate(searches) if isinstance(s, TrigramSearch)]
+    read = fetch(" UNION ALL ".join(counts), values) if counts else []
+    return [searches[number] for number, texts in read if texts >= searches[number].most]
 
 
 def text_keys(scope: Scope, criteria: Criteria) -> list[tuple[str, int]]:
