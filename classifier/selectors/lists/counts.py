@@ -19,7 +19,7 @@ def count_results(scope: Scope) -> tuple[Counter[str], Counter[str]]:
 
     Results that are not answers, such as "waiting", are open to everybody.
     """
-    facets = facets_of(scope.cells())
+    facets = scope.facets(scope.cells())
     found, opened = Counter[str](), Counter[str]()
     sealed = [cell for cell in facets if cell.sealed_since is not None]
     for cell, numbers in facets.items():

@@ -14,7 +14,7 @@ from classifier.selectors.lists import conditions
 from classifier.selectors.lists.cells import facet_cells, time_cells
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.ranges import Range, Statement, first_keys
-from classifier.selectors.lists.scope import Cell, Scope, earliest, facets_of, latest
+from classifier.selectors.lists.scope import Cell, Scope, earliest, latest
 from classifier.selectors.lists.sql import Values, fetch
 from classifier.selectors.lists.statements import SPARE, Rows, Statements
 from classifier.selectors.lists.text import Search, cut_off, sampled, searches_of
@@ -102,7 +102,7 @@ class _Finder:
     def _counts(self, way: Way) -> Facets:
         """Return the facets of each cell with the number of scans of the months of the list."""
         cells = facet_cells(self._scope, self._criteria, owners=way.owners)
-        return facets_of(cells, months=conditions.months(self._criteria, self._place))
+        return self._scope.facets(cells, months=conditions.months(self._criteria, self._place))
 
     def _by_facet(self, matching: Facets, way: Way, *, in_scans: bool = False) -> Iterator[Statement]:
         """Yield the statements of the scans with some facets. `in_scans` looks for the words in each of them."""

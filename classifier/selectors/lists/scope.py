@@ -51,6 +51,19 @@ class Scope:
         return Cell(team=team.pk, sealed_since=earliest(self.sealed_since, team.sealed_reading_since))
 
     @cached_property
+    def _facets(self) -> dict[tuple[Cell, ...], dict[Cell, dict[str, int]]]:
+        return {}
+
+    def facets(self, cells: Iterable[Cell], *, months: tuple[str, str] = ("", "")) -> dict[Cell, dict[str, int]]:
+        """Return what `facets_of` returns; of all months, it is read once for a page."""
+        if months != ("", ""):
+            return facets_of(cells, months=months)
+        key = tuple(cells)
+        if key not in self._facets:
+            self._facets[key] = facets_of(key)
+        return self._facets[key]
+
+    @cached_property
     def own_teams(self) -> list[Team]:
         """The teams of the person's own scans, those that the person has left included, in one query."""
         sql = (

@@ -11,7 +11,7 @@ from classifier.selectors.lists import conditions
 from classifier.selectors.lists.cells import facet_cells
 from classifier.selectors.lists.criteria import Criteria, Place
 from classifier.selectors.lists.ranges import Range, Statement, merged, ordered, walked
-from classifier.selectors.lists.scope import Scope, facets_of
+from classifier.selectors.lists.scope import Scope
 from classifier.selectors.lists.sql import Values
 from classifier.selectors.lists.ways import Way
 
@@ -131,7 +131,7 @@ class Statements:
 
     def _matching_facets(self) -> list[str]:
         if self.facets is None:
-            found = facets_of(facet_cells(self._scope, self._criteria)).values()
+            found = self._scope.facets(facet_cells(self._scope, self._criteria)).values()
             every: Iterable[str] = {facet for facets in found for facet in facets}
             self.facets = sorted(facet for facet in every if self._criteria.matches(Facet.parse(facet)))
         return self.facets

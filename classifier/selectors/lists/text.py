@@ -163,7 +163,7 @@ class TrigramSearch(Search):
 
     key: tuple[str, int]
 
-    first: ClassVar[int] = 2000
+    first: ClassVar[int] = 1500
     """So many texts have enough matches of a frequent word, and to read them takes a few milliseconds."""
 
     def nearest(self, values: Values) -> Texts:
