@@ -47,3 +47,14 @@ def test_it_has_no_end_without_texts():
 def test_one_text_says_that_they_lie_close_and_any_number_is_a_time():
     assert sampled((1, key(NOW), key(NOW))).end_of(10) <= NOW
     assert sampled(span(1, days=3000)).end_of(1e12).year < 2000
+
+
+@pytest.mark.parametrize(("ago", "days"), [(5, 25), (-3, 20)], ids=["some", "none"])
+def test_texts_of_sealed_scans_do_not_count(ago, days):
+    end = sampled(span(100, days=10)).end_of(200, before=NOW - timedelta(days=ago))
+    assert abs(end - (NOW - timedelta(days=days))) < timedelta(seconds=1)
+
+
+def test_sealed_scans_come_last_if_the_oldest_come_first():
+    found = sampled(span(100, days=10), ascending=True)
+    assert found.end_of(50, before=NOW - timedelta(days=9)) == found.end_of(50)

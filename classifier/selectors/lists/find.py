@@ -180,12 +180,13 @@ class _Finder:
             enough = self._limit / texts.share
             in_facets = sum(min(enough, number) for facets in matching.values() for number in facets.values())
             enough_texts = (self._limit + SPARE) / texts.share * total / scans
-            window = texts.end_of(AMPLE * enough_texts)
-            if window is not None and any(cell.sealed_since is not None for cell in matching):
-                # Of sealed results only those that have been read count: how many texts suffice is not known.
-                enough_texts, window = inf, None
-            elif window is not None:
+            # Of sealed results only those that have been read count: how many texts suffice is not known.
+            sealed_since = earliest(*(cell.sealed_since for cell in matching))
+            window = texts.end_of(AMPLE * enough_texts, before=sealed_since)
+            if window is not None:
                 in_facets = min(in_facets, AMPLE * enough)
+            if sealed_since is not None:
+                enough_texts = inf
             if in_facets < min(MOST_TEXTS, enough_texts):
                 yield from self._in_facets(matching, way, window=window)
                 return

@@ -231,17 +231,20 @@ class Sampled:
     spans: Sequence[tuple[int, int, int]] = ()
     ascending: bool = False
 
-    def end_of(self, number: float) -> datetime | None:
+    def end_of(self, number: float, *, before: datetime | None = None) -> datetime | None:
         """Return the time at which so many next texts end if they lie as close as those that were read.
 
-        None if it is not known.
+        None if it is not known. If the newest come first, texts from `before` on do not count.
         """
         if not self.spans:
             return None
         reach = int(number / sum(texts / max(1, last - first) for texts, first, last in self.spans))
         key = min(first for _, first, _ in self.spans) + reach
         if not self.ascending:
-            key = max(last for _, _, last in self.spans) - reach
+            begin = max(last for _, _, last in self.spans)
+            if before is not None:
+                begin = min(begin, int(before.timestamp() * MICROSECONDS) * POSITIONS)
+            key = begin - reach
         return datetime.fromtimestamp(_clamped(key) / POSITIONS / MICROSECONDS, UTC)
 
 
