@@ -2,9 +2,10 @@
 
 `python -m bench.history [--quick] [--servers] [--scans N] [--data DIR]` seeds an installation (`manage.py seed`), or
 takes the one that `--data` holds, and asks for its pages as several people would: the first page and deep ones, with
-one filter and with many at once. Requests go through the whole application within this process, one at a time. Between
-them runs the smallest request there is, so that a busy machine shows. Then files are uploaded and claimed from the
-queue, there and in an empty installation by turns. `--servers` does it on PostgreSQL.
+one filter and with many at once. Requests go through the whole application within this process, one at a time, after
+it has prepared for them as a web process does (`brainscan.warm_up`). Between them runs the smallest request there is,
+so that a busy machine shows. Then files are uploaded and claimed from the queue, there and in an empty installation by
+turns. `--servers` does it on PostgreSQL.
 """
 
 import argparse
@@ -133,7 +134,10 @@ def measured(*, scans: int, requests: int) -> dict[str, Any]:
 def _measure(number: int) -> tuple[dict[str, Kind], Kind]:
     from django.db import connection
 
+    from brainscan.warm_up import warm_up
+
     clients = dict(_clients())
+    warm_up()
     rng = random.Random(7)
     kinds: dict[str, Kind] = {}
     reference = Kind()

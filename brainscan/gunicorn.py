@@ -20,7 +20,9 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the process that reads uploads, so that the first one does not wait for its imports."""
+    """Prepare for the first request, and start the process that reads uploads: neither waits for imports then."""
+    from brainscan.warm_up import warm_up
     from classifier.intake import start_reader
 
     start_reader()
+    warm_up()
