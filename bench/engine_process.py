@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.machine import memory
+from classifier.inference.appearance import appearance_statistics
 from classifier.inference.engines.base import EngineOutput
 from classifier.inference.preprocessing import Float32Array, UInt8Array, to_input
 
@@ -50,7 +51,7 @@ class EngineProcess:
         return float(self._ask("analyze", turn))
 
     def outputs(self) -> EngineOutput:
-        """Return what the network says of all images."""
+        """Return what the network says of all images, doubtful ones computed again."""
         return EngineOutput(*self._ask("outputs", None))
 
     def memory(self) -> dict[str, float]:
@@ -105,8 +106,14 @@ class _Subject:
         return np.array(self.pixels[chosen])
 
     def outputs(self, _: None) -> tuple[Float32Array, ...]:
-        steps = range(0, len(self.pixels), 16)
-        parts = [self._predict(to_input(self.pixels[i : i + 16], parameters=self.parameters)) for i in steps]
+        from classifier.inference import second_look
+
+        parts = []
+        for start in range(0, len(self.pixels), 16):
+            batch = to_input(self.pixels[start : start + 16], parameters=self.parameters)
+            appearance = appearance_statistics(batch, parameters=self.parameters)
+            detector = self.analyzer.detector
+            parts.append(second_look.predict(self.analyzer.engine, batch, detector=detector, appearance=appearance))
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
     def memory(self, _: None) -> dict[str, float]:

@@ -5,14 +5,14 @@ import sys
 import pytest
 
 from classifier.findings import FINDINGS
-from classifier.inference.registry import ModelError, list_models, load_card
+from classifier.inference.registry import LEAD_ERROR, SCORE_ERROR, ModelError, Rounding, list_models, load_card
 
 
 def change(folder, **sections):
     path = folder / "card.json"
     card = json.loads(path.read_text())
     for name, value in sections.items():
-        card[name] = card[name] | value if isinstance(value, dict) else value
+        card[name] = card.get(name, {}) | value if isinstance(value, dict) else value
     path.write_text(json.dumps(card))
 
 
@@ -61,6 +61,19 @@ def test_a_wrong_card_is_refused_even_unverified(own_tiny_folder, sections):
     change(own_tiny_folder, **sections)
     with pytest.raises(ModelError, match="incomplete or wrong"):
         load_card(own_tiny_folder, verify=False)
+
+
+@pytest.mark.parametrize(
+    ("stated", "used"),
+    [
+        ({"lead": 0.1, "score": 0.01}, Rounding(LEAD_ERROR, SCORE_ERROR)),
+        ({"lead": 0.9, "score": 0.01}, Rounding(0.9, SCORE_ERROR)),
+        ({"lead": 0.1, "score": 0.2}, Rounding(LEAD_ERROR, 0.2)),
+    ],
+)
+def test_a_card_widens_the_bounds_on_rounding_and_does_not_narrow_them(own_tiny_folder, stated, used):
+    change(own_tiny_folder, rounding=stated)
+    assert load_card(own_tiny_folder).rounding == used
 
 
 def test_a_missing_or_broken_card_is_told_apart(tmp_path):
