@@ -43,8 +43,9 @@ AXES = 128
 """Directions in which the features of brain MR images usually vary; a residual outside of them counts as distance."""
 
 ROUNDING_IMAGES = 256
-ROUNDING_MARGIN = 1.25
-"""Factor from the largest error that was measured to the bound that the card states."""
+ROUNDING_MARGIN = 4.0
+"""Factor from the largest error that was measured to the bound that the card states: on thousands of images the
+largest error was up to 3.9 times that of the few hundred that are measured here (decision 4)."""
 
 STATISTICS_ROWS = 2400
 STATISTICS_NAME = "ood.npz"
