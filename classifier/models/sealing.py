@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 
 if TYPE_CHECKING:
+    from classifier.models.scan import Scan
+    from classifier.models.team import Team
     from classifier.models.user import User
 
 
@@ -102,3 +104,9 @@ def sealed_condition(user: "User", *, path: str = "") -> Q:
         sealed |= Q(**{f"{created_at}__gte": user.sealed_reading_since})
     scan_id = OuterRef(f"{path}pk" if not path else f"{path.removesuffix('__')}_id")
     return sealed & ~Q(Exists(Impression.objects.filter(scan=scan_id, reader=user)))
+
+
+def is_sealed_for(scan: "Scan", user: "User", *, team: "Team | None") -> bool:
+    """Return whether a scan would be closed to `user`, who has not read it, if it were shared with `team`."""
+    settings = (user.sealed_reading_since, None if team is None else team.sealed_reading_since)
+    return any(since is not None and scan.created_at >= since for since in settings)

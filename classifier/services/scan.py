@@ -19,6 +19,7 @@ from classifier.inspection import Problem, blanked, inspect_image
 from classifier.intake import CanonicalImage, RefusedImage, read_image, thumbnail_png
 from classifier.models import Analysis, Event, Scan, Team, User, lengths
 from classifier.models.scan import MAX_NOTES
+from classifier.models.sealing import is_sealed_for
 from classifier.permissions import CHANGE_REFUSED, can_change
 from classifier.queue.finished import publish_finished
 from classifier.queue.notify import notify_workers
@@ -184,10 +185,25 @@ def update_scan(scan: Scan, *, by: User, patient_reference: str, notes: str) -> 
 
 
 def move_scan(scan: Scan, *, by: User, team: Team | None) -> Scan:
-    """Move a scan to another of the owner's teams, or to none. Owner only."""
+    """Move a scan to another of the owner's teams, or to none. Owner only.
+
+    Args:
+        scan: As loaded for `by`, so that a closed one is known to be closed.
+        by: The owner.
+        team: The team; None shares it with nobody.
+
+    Raises:
+        NotAllowed: If `by` is not the owner, or not a member of the team.
+        Conflict: If only the present team keeps the result closed to the owner: moving the scan would open it.
+    """
     _require_can_change(scan, by=by)
     if team == scan.team:
         return scan
+    if scan.closed and not is_sealed_for(scan, by, team=team):
+        raise Conflict(
+            "This result is sealed, and the change would open it. Record your own impression of the scan first.",
+            code="sealed",
+        )
     if team is not None and not by.memberships.filter(team=team).exists():
         raise NotAllowed("You are not a member of this team.")
     scan.team = team

@@ -12,6 +12,7 @@ from classifier.selectors.history import ScanFilter, dashboard
 from classifier.selectors.lists.scope import scope_of
 from classifier.selectors.scan import get_scan, open_scans, scan_analyses, visible_scans
 from classifier.services.review import record_impression
+from classifier.services.scan import move_scan
 from tests.factories import make_analysis, make_scan
 
 
@@ -114,3 +115,30 @@ def test_the_map_of_an_earlier_analysis_stays_closed(team_scan: Scan, reader: Us
 
     assert browse(team_scan.owner).get(url).status_code == 200
     assert browse(reader).get(url).status_code != 200
+
+
+def test_a_team_seal_is_not_opened_by_moving_the_scan(team_scan: Scan, team: Team, owner: User, browse) -> None:
+    team.sealed_reading_since = timezone.now() - timedelta(hours=1)
+    team.save()
+    url = f"/scans/{team_scan.pk}/edit/"
+    values = {"patient_reference": "P-9", "notes": "", "team": ""}
+
+    refused = browse(owner).post(url, values)
+
+    assert refused.status_code == 400
+    assert "the change would open it" in refused.content.decode()
+    stored = get_scan(owner, team_scan.pk)
+    assert (stored.team, stored.sealed, stored.patient_reference) == (team, True, team_scan.patient_reference)
+    assert browse(owner).post(url, values | {"team": team.pk}).status_code == 302
+    record_impression(stored, by=owner, finding="glioma", certainty="low")
+    assert browse(owner).post(url, values).status_code == 302
+    assert get_scan(owner, team_scan.pk).team is None
+
+
+def test_a_scan_that_stays_sealed_can_be_moved(team_scan: Scan, owner: User) -> None:
+    owner.sealed_reading_since = timezone.now() - timedelta(hours=1)
+    owner.save()
+
+    move_scan(get_scan(owner, team_scan.pk), by=owner, team=None)
+
+    assert get_scan(owner, team_scan.pk).sealed

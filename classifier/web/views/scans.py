@@ -162,14 +162,14 @@ def scan_edit(request: SignedInRequest, scan_id: UUID) -> HttpResponse:
         form = given_back(form) if form.is_bound else form
     elif form.is_valid():
         try:
+            # First, because it can be refused: then nothing of the form is stored.
+            move_scan(shown, by=request.user, team=form.cleaned_data["team"])
             update_scan(
                 shown,
                 by=request.user,
                 patient_reference=form.cleaned_data["patient_reference"],
                 notes=form.cleaned_data["notes"],
             )
-            if form.cleaned_data["team"] != shown.team:
-                move_scan(shown, by=request.user, team=form.cleaned_data["team"])
         except ServiceError as error:
             form.add_error(None, str(error))
         else:
