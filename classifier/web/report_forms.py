@@ -81,11 +81,22 @@ class AddendumForm(StyledForm):
     seen = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
 
+class PatientForm(StyledForm):
+    """The patient reference whose scans are listed in one table."""
+
+    patient_reference = forms.CharField(
+        label="Patient reference",
+        error_messages={"required": "Enter a patient reference."},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
 class VerifyForm(StyledForm):
     """The number or hash of a printed report."""
 
     code = forms.CharField(
         label="Report number or SHA-256",
         max_length=200,
+        error_messages={"required": "Enter the number or the hash of a report."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

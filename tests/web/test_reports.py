@@ -131,6 +131,12 @@ def test_verifying_shows_an_outsider_only_who_signed_and_when(scan, owner, outsi
     assert "No signed report here" in unknown
 
 
+def test_verifying_nothing_asks_for_a_number(owner, browse) -> None:
+    page = browse(owner).get(reverse("web:report_verify"), {"code": ""}).content.decode()
+    assert "Enter the number or the hash of a report." in page
+    assert "No signed report here" not in page
+
+
 def test_the_page_to_print_carries_its_style_and_the_policy_allows_it(scan, owner, browse) -> None:
     answer = browse(owner).get(reverse("web:scan_report_file", args=[scan.pk, "html"]))
     assert "'sha256-" in answer["Content-Security-Policy"]
@@ -199,6 +205,18 @@ def test_the_scans_of_a_patient_or_batch_stand_in_one_table(kind, scan, owner, b
     assert scan.short_id in page
     assert "Probably meningioma (91%)" in page
     assert "1 scan, 0 with a signed report" in page
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [("P-2", "You can see no scan with this patient reference."), (" ", "Enter a patient reference.")],
+)
+def test_a_patient_reference_without_scans_is_said_at_its_field(reference, sentence, scan, owner, browse) -> None:
+    answer = browse(owner).get(reverse("web:patient_report"), {"patient_reference": reference})
+    page = answer.content.decode()
+    assert answer.status_code == 404
+    assert sentence in page
+    assert 'aria-invalid="true"' in page
 
 
 def test_a_server_that_cannot_make_pdf_files_says_what_to_do(scan, owner, browse, monkeypatch) -> None:

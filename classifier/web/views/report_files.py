@@ -32,7 +32,8 @@ from classifier.services.report_archive import delete_archive
 from classifier.services.report_request import MAX_SCANS, request_archive, request_summary_file
 from classifier.web.filters import HistoryFilter
 from classifier.web.http import SignedInRequest, scan_or_404
-from classifier.web.views.reports import signed_report_or_404
+from classifier.web.report_forms import PatientForm
+from classifier.web.views.reports import list_page, signed_report_or_404
 
 HISTORY = "history"
 NO_FILTERS = ("selection", "csrfmiddlewaretoken")
@@ -66,12 +67,15 @@ def report_file(request: SignedInRequest, report_id: UUID, kind: str) -> HttpRes
 @require_safe
 def patient_report(request: SignedInRequest, kind: str = "") -> HttpResponse:
     """Show the scans of a patient in one table, or return it as a file."""
-    reference = " ".join(request.GET.get("patient_reference", "").split())
-    if not reference:
-        raise Http404("Enter a patient reference.")
+    form = PatientForm(request.GET)
+    reference = " ".join(form.cleaned_data["patient_reference"].split()) if form.is_valid() else ""
     scans = scans_of_patient(request.user, reference, limit=SUMMARY_SCANS + 1)
     if not scans:
-        raise Http404("There is no scan with this patient reference.")
+        if kind:
+            raise Http404("There is no scan with this patient reference.")
+        if reference:
+            form.add_error("patient_reference", "You can see no scan with this patient reference. Check its spelling.")
+        return list_page(request, form, status=404)
     pdf_url = f"{reverse('web:patient_report_file', args=['pdf'])}?{urlencode({'patient_reference': reference})}"
     choice = {"patient_reference": reference}
     return _summary(request, scans, title=f"Patient {reference}", kind=kind, choice=choice, pdf_url=pdf_url)

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.assistant.report_section import choices
-from classifier.models import Report, Scan, SignedReport, lengths
+from classifier.models import Report, Scan, SignedReport
 from classifier.models.report import TEXTS
 from classifier.reports.html import draft_view, fragment, signed_view
 from classifier.reports.pdf import for_pages
@@ -33,7 +33,7 @@ from classifier.services.report_template import filled_texts
 from classifier.text_changes import changes
 from classifier.web.http import SignedInRequest, scan_or_404
 from classifier.web.kept_entry import given_back, take_entry
-from classifier.web.report_forms import AddendumForm, ReportForm, VerifyForm
+from classifier.web.report_forms import AddendumForm, PatientForm, ReportForm, VerifyForm
 
 # Newer ones are what people look for; the scan's page leads to the rest.
 LISTED = 50
@@ -42,14 +42,19 @@ LISTED = 50
 @require_safe
 def report_list(request: SignedInRequest) -> HttpResponse:
     """List the user's drafts, the newest signed reports, and the user's ZIP files."""
+    return list_page(request, PatientForm())
+
+
+def list_page(request: SignedInRequest, patient_form: PatientForm, *, status: int = 200) -> HttpResponse:
+    """Return the list of reports with the form that leads to the scans of a patient."""
     context = {
         "drafts": draft_reports(request.user)[:LISTED],
         "signed": signed_reports(request.user)[:LISTED],
         "archives": report_archives(request.user)[:LISTED],
         "listed": LISTED,
-        "max_patient_reference": lengths.PATIENT_REFERENCE,
+        "patient_form": patient_form,
     }
-    return render(request, "reports/list.html", context)
+    return render(request, "reports/list.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
