@@ -33,6 +33,11 @@ class SideBySide:
         return any(not analysis.is_finished for analysis in self.analyses)
 
     @property
+    def has_answer(self) -> bool:
+        """Whether any of the analyses succeeded."""
+        return any(analysis.state == Analysis.State.SUCCEEDED for analysis in self.analyses)
+
+    @property
     def state(self) -> str:
         """A value that changes with the analyses, by which a page knows whether it is up to date."""
         return "-".join(f"{str(analysis.pk)[:8]}.{analysis.state}" for analysis in self.analyses)

@@ -47,6 +47,20 @@ def test_all_models_are_asked_and_the_shown_result_stays(two_models, browse, own
     assert f"{scan.get_absolute_url()}models/?seen=" in page
 
 
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("succeeded", "Only xception has analyzed this scan."),
+        ("failed", "No model has analyzed this scan."),
+        ("cancelled", "No model has analyzed this scan."),
+    ],
+)
+def test_an_analysis_that_failed_analyzed_nothing(state, sentence, two_models, browse, owner):
+    scan = make_scan(owner)
+    make_analysis(scan, state=state, finished_at=timezone.now())
+    assert sentence in page_of(browse(owner), scan)
+
+
 def test_a_double_click_asks_once(two_models, owner):
     scan = make_scan(owner)
     make_analysis(scan, state="succeeded", model_version="2.1.0")
