@@ -60,7 +60,7 @@ def summary_of(user: User, scans: Sequence[Scan], *, title: str, is_cut: bool = 
             "uploaded_at": scan.created_at,
             "team": "" if scan.team is None else scan.team.name,
             "result": wording.sentence(scan.current_analysis),
-            "said": "" if scan.sealed else said.get(scan.pk, ""),
+            "said": "" if scan.closed else said.get(scan.pk, ""),
             "model": _model(scan),
             "report": numbers.get(scan.pk, ""),
         }

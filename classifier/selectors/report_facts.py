@@ -45,7 +45,9 @@ def scan_facts(user: User, scan: Scan) -> Facts:
 
     Returns:
         `scan`, `analysis` (None before the first), `input_problems`, `reviews`, `diagnoses`, and `model` (None without
-        an analysis). Two calls return equal facts unless a row or the card changed in between.
+        an analysis). What others say of a scan that is closed to the user is left out, even while its current analysis
+        has no result to seal; `statements_closed` is then there and true. Two calls return equal facts unless a row or
+        the card changed in between.
 
     Raises:
         ValueError: if the result is closed to the user. Callers check that and answer with a sentence.
@@ -69,8 +71,9 @@ def scan_facts(user: User, scan: Scan) -> Facts:
         },
         "analysis": None if analysis is None else _analysis_facts(analysis, card),
         "input_problems": _input_problems(scan),
-        "reviews": _reviews(scan),
-        "diagnoses": [_diagnosis(row) for row in scan.diagnoses.select_related("recorded_by")],
+        "reviews": [] if scan.closed else _reviews(scan),
+        "diagnoses": [] if scan.closed else [_diagnosis(row) for row in scan.diagnoses.select_related("recorded_by")],
+        **({"statements_closed": True} if scan.closed else {}),
         "model": None if analysis is None else _model_facts(analysis, card),
         "limits": list(LIMITS),
     }

@@ -107,6 +107,9 @@ def sign_report(report: Report, *, by: User, seen: int, seen_facts: str) -> Sign
         except Scan.DoesNotExist as error:
             raise NotAllowed(REPORT_REFUSED) from error
         require_open(scan, by=by)
+        if scan.closed:
+            # Without a result, but the report would leave out what others have said.
+            raise Sealed
         if draft.version != seen:
             raise Conflict("The draft was saved in another window. Read it again before you sign.", code="stale")
         if not draft.impression:

@@ -10,8 +10,11 @@ from classifier.models import Scan, Team, User
 from classifier.selectors.analysis import get_analysis, wait_until_finished
 from classifier.selectors.history import ScanFilter, dashboard
 from classifier.selectors.lists.scope import scope_of
+from classifier.selectors.report_facts import facts_hash, scan_facts
 from classifier.selectors.scan import get_scan, open_scans, scan_analyses, visible_scans
-from classifier.services.review import record_impression
+from classifier.services.errors import Conflict
+from classifier.services.report import save_draft, sign_report
+from classifier.services.review import record_diagnosis, record_impression, submit_review
 from classifier.services.scan import move_scan
 from tests.factories import make_analysis, make_scan
 
@@ -142,3 +145,35 @@ def test_a_scan_that_stays_sealed_can_be_moved(team_scan: Scan, owner: User) -> 
     move_scan(get_scan(owner, team_scan.pk), by=owner, team=None)
 
     assert get_scan(owner, team_scan.pk).sealed
+
+
+@pytest.mark.parametrize("state", ["queued", "failed"])
+def test_reports_do_not_tell_reviews_while_a_newer_analysis_has_no_result(
+    team_scan: Scan, reader: User, owner: User, browse, api, state
+) -> None:
+    analysis = get_analysis(owner, team_scan.current_analysis_id)
+    submit_review(analysis, by=owner, verdict="agree", certainty="high", comment="Dural tail")
+    today = timezone.localdate()
+    record_diagnosis(
+        get_scan(owner, team_scan.pk), by=owner, finding="meningioma", source="histology", confirmed_on=today
+    )
+    make_analysis(team_scan, state=state)
+    reference = team_scan.patient_reference
+    client = browse(reader)
+
+    for url in (
+        f"/scans/{team_scan.pk}/",
+        f"/scans/{team_scan.pk}/report.html",
+        f"/reports/patient/?patient_reference={reference}",
+    ):
+        page = client.get(url, follow=True).content.decode()
+        assert team_scan.short_id in page
+        for words in ("Agreed", "Dural tail", "meningioma (", "<strong>Meningioma</strong>", "No review is recorded"):
+            assert words not in page, url
+    program = api(reader).get(f"/api/v1/scans/{team_scan.pk}/report.html").content.decode()
+    assert "Dural tail" not in program
+    assert "Closed to you until you record your own impression" in program
+    draft = save_draft(get_scan(reader, team_scan.pk), by=reader, texts={"impression": "A mass."})
+    with pytest.raises(Conflict):
+        sign_report(draft, by=reader, seen=1, seen_facts=facts_hash(scan_facts(reader, get_scan(reader, team_scan.pk))))
+    assert "Dural tail" in browse(owner).get(f"/scans/{team_scan.pk}/report.html").content.decode()
