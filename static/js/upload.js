@@ -19,6 +19,7 @@
   let total = 0;
   let uploaded = 0;
   let paused = false;
+  let edits = 0; // How often a field was changed.
   let next = Number(nextNumber);
 
   input.addEventListener("change", take);
@@ -46,10 +47,11 @@
   });
   // Continue once a field was corrected.
   form.addEventListener("change", (event) => {
-    if (event.target === input || mistakes.hidden) return;
+    if (event.target === input) return;
+    edits += 1;
+    if (mistakes.hidden) return;
     mistakes.hidden = true;
-    const fields = new FormData(form);
-    for (const job of waiting) job.fields = fields;
+    for (const job of waiting) fill(job);
     resume();
   });
   // Polling must not leave the page for the sign-in form while files wait.
@@ -79,14 +81,14 @@
     const empty = document.querySelector("[data-after-upload]");
     if (empty) empty.textContent = empty.dataset.afterUpload;
     added += 1;
-    const fields = new FormData(form);
     const alone = files.length === 1 && total === 0 && !unsent.has(files[0]);
     files.forEach((file, position) => {
       const row = new UploadRow(file);
       list.append(row.element);
       // Slices of two series often have the same name and size: a number in flight is another file's.
       const number = unsent.numberOf(file, inFlight) ?? next++;
-      const job = { file, row, fields, number, alone, key: `${form.elements.upload_key.value}-${added}-${position}` };
+      const job = { file, row, number, alone, key: `${form.elements.upload_key.value}-${added}-${position}` };
+      fill(job);
       total += 1;
       const refusal = refusalOf(file, position, number);
       if (refusal) row.refuse(refusal);
@@ -96,6 +98,11 @@
     count();
     list.firstElementChild.scrollIntoView({ block: "nearest" });
     sendNext();
+  }
+
+  function fill(job) {
+    job.fields = new FormData(form);
+    job.edits = edits;
   }
 
   // Returns why a file is not sent at all, or "".
@@ -158,6 +165,12 @@
       return;
     }
     if (request.status === 422) {
+      // The fields were corrected while the file was being sent.
+      if (job.edits !== edits) {
+        fill(job);
+        waiting.unshift(job);
+        return;
+      }
       pause(job, "Waiting until the fields above are corrected");
       mistakes.textContent = request.responseText;
       mistakes.hidden = false;

@@ -123,6 +123,26 @@ def test_signing_in_beside_the_waiting_files(open_page, sign_up):
     expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
 
 
+def test_a_field_is_corrected_while_a_file_is_being_sent(open_page, sign_up):
+    page = open_page()
+    sign_up(page)
+    slow = []
+
+    def hold(route):
+        # Only once: the second field is corrected before the server has refused the first request.
+        if not slow:
+            slow.append(True)
+            page.fill("#id_patient_reference", "P-0042")
+            page.dispatch_event("#id_patient_reference", "change")
+        route.continue_()
+
+    page.fill("#id_patient_reference", "P" * 65)
+    page.route("**/scans/upload/", hold)
+    page.set_input_files("#id_image", [MENINGIOMA, SAMPLES / "notumor-1.jpg"])
+    expect(page.locator(".row-status")).to_have_text([RESULT, RESULT])
+    expect(page.locator("[data-mistakes]")).to_be_hidden()
+
+
 def test_a_reload_keeps_the_batch(open_page, sign_up, letter):
     page = open_page()
     sign_up(page)
