@@ -18,6 +18,7 @@ from classifier.acceptance.limits import Limits
 from classifier.findings import Outcome
 from classifier.models import (
     Analysis,
+    ApiToken,
     AssistantProvider,
     Batch,
     BatchFile,
@@ -74,6 +75,7 @@ def populate() -> None:
     template = save_template(None, by=owner, name="MR head", team=team, texts={"findings": "{outcome}"})
     archive = request_archive(owner, Selection("P-0042", [scan.pk, states["failed"].pk]))
     token, _ = issue_token(owner, name="PACS export")
+    ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
 
     batch = Batch.objects.create(owner=owner, team=team, patient_reference="P-0042")
     for number, name in enumerate(("meningioma", "failed", "uncertain"), start=1):
