@@ -36,6 +36,15 @@ def test_a_first_visit_says_what_to_do(browse, owner):
     assert b"Nothing here yet." in browse(owner).get("/").content
 
 
+def test_recent_scans_are_fetched_often_only_while_one_waits(browse, scan, owner):
+    client = browse(owner)
+    assert "every 15s" in client.get("/?part=recent").content.decode()
+    make_analysis(scan, state="running")
+    page = client.get("/").content.decode()
+    assert "every 2s" in page
+    assert "every 15s" not in page
+
+
 def test_recent_scans_are_shown_to_those_who_may_see_them(browse, team_scan, teammate, outsider):
     assert team_scan.get_absolute_url().encode() in browse(teammate).get("/").content
     assert team_scan.get_absolute_url().encode() not in browse(outsider).get("/").content

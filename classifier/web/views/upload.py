@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from classifier.intake import MAX_BYTES, RefusedImage
-from classifier.models import Batch, Scan
+from classifier.models import Batch
 from classifier.selectors.batch import next_number, visible_batches
 from classifier.selectors.lists.scan_list import ScanList
 from classifier.selectors.lists.scope import scope_of
@@ -31,7 +31,7 @@ FULL_BATCH = f"One upload has at most {MAX_BATCH_FILES} files. Open the page “
 def upload(request: SignedInRequest) -> HttpResponse:
     """Show the drop zone, the samples, and the latest scans. `batch` continues an upload of several files."""
     if request.GET.get("part") == "recent":
-        return render(request, "web/_recent.html", {"recent": _recent(request)})
+        return render(request, "web/_recent.html", _recent(request))
     begun = _begun_batch(request, request.GET.get("batch", ""))
     fresh = {"upload_key": uuid.uuid4().hex, "batch": uuid.uuid4(), "team": request.GET.get("team")}
     if begun is not None:
@@ -111,8 +111,11 @@ def _uuid(word: str) -> uuid.UUID | None:
         return None
 
 
-def _recent(request: SignedInRequest) -> list[Scan]:
-    return ScanList(scope_of(request.user)).load(RECENT_SCANS)
+def _recent(request: SignedInRequest) -> dict[str, Any]:
+    """Return the variables of `web/_recent.html`."""
+    scans = ScanList(scope_of(request.user)).load(RECENT_SCANS)
+    analyses = [scan.current_analysis for scan in scans]
+    return {"recent": scans, "recent_is_active": any(row is not None and not row.is_finished for row in analyses)}
 
 
 def _page(request: SignedInRequest, form: UploadForm) -> dict[str, Any]:
@@ -120,7 +123,7 @@ def _page(request: SignedInRequest, form: UploadForm) -> dict[str, Any]:
     return {
         "form": form,
         "samples": list_samples(),
-        "recent": _recent(request),
+        **_recent(request),
         "batch_id": batch_id,
         "batch_url": reverse("web:batch", args=[batch_id]),
         "next_number": next_number(batch_id),
