@@ -47,7 +47,7 @@ def batch_scans(user: User, batch_id: UUID, *, limit: int) -> Selection:
     batch, scans = get_batch_scans(user, batch_id)
     # A repeated upload of the same scan is a file of its own; a batch has few files.
     keys = dict.fromkeys(scans.values_list("pk", flat=True))
-    return Selection(f"Batch {str(batch.pk)[:8]}", list(keys)[:limit])
+    return Selection(f"Upload {str(batch.pk)[:8]}", list(keys)[:limit])
 
 
 def chosen_scans(user: User, wanted: Iterable[UUID]) -> Selection:

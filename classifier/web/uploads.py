@@ -15,7 +15,7 @@ from classifier.services.scan import submit_scan
 
 # Enough for the slices of a study; one request must end before the browser times out.
 MAX_FILES = 50
-TOO_MANY_FILES = f"You can upload at most {MAX_FILES} files at once. Upload this file with the next batch."
+TOO_MANY_FILES = f"You can upload at most {MAX_FILES} files at once. Upload this file separately."
 
 
 class BoundedUpload(FileUploadHandler):

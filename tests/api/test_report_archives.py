@@ -92,7 +92,7 @@ def test_scans_are_selected_as_on_the_pages(form, scans, owner, api) -> None:
     make_analysis(make_scan(owner, patient_reference="P-8"), state="succeeded")
     body, title, wanted = {
         "scans": ({"scans": keys([*scans, scans[0]])}, "Selected scans", scans),
-        "batch": ({"batch": str(batch.pk)}, f"Batch {str(batch.pk)[:8]}", scans[::-1]),
+        "batch": ({"batch": str(batch.pk)}, f"Upload {str(batch.pk)[:8]}", scans[::-1]),
         "patient_reference": ({"patient_reference": " p-7"}, "Patient p-7", scans),
         "filters": ({"filters": {"patient_reference": "P-7", "mine": True}}, "Scans of the history", scans[::-1]),
     }[form]

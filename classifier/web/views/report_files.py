@@ -86,7 +86,7 @@ def batch_report(request: SignedInRequest, batch_id: UUID, kind: str = "") -> Ht
     """Show the scans of a batch in one table, or return it as a file."""
     batch, scans = _batch_or_404(request, batch_id)
     pdf_url = reverse("web:batch_report_file", args=[batch.pk, "pdf"])
-    title = f"Batch {str(batch.pk)[:8]}"
+    title = f"Upload {str(batch.pk)[:8]}"
     shown = list(scans[: SUMMARY_SCANS + 1])
     return _summary(request, shown, title=title, kind=kind, choice={"batch": str(batch.pk)}, pdf_url=pdf_url)
 
