@@ -11,9 +11,9 @@ REFUSAL_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "empty": "The file is empty; export the image again and upload the new file.",
         "too_large": (
             f"The file is larger than {MAX_BYTES // 2**20} MB; "
-            "upload one slice at a time, as a JPEG, PNG or DICOM image."
+            "upload one slice at a time, as a JPEG, PNG, or DICOM image."
         ),
-        "wrong_type": "The file is {kind}; upload the slice as a JPEG, PNG or DICOM image.",
+        "wrong_type": "The file is {kind}; upload the slice as a JPEG, PNG, or DICOM image.",
         "too_many_pixels": (
             f"The image has more than {MAX_PIXELS // 10**6} million pixels; "
             "export it at a smaller size and upload it again."

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         """Classify one file after the other; a bad file gets its line and the others go on."""
         files = list(_files(options["paths"]))
         if not files:
-            raise CommandError("No image found. Name files, or folders with JPEG, PNG or DICOM files.")
+            raise CommandError("No image found. Name files, or folders with JPEG, PNG, or DICOM files.")
         if options["saliency"]:
             _make_folder(options["saliency"])
         start_reader()  # its imports run while the model is loaded
