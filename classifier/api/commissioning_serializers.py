@@ -92,7 +92,8 @@ class ProgressSerializer(serializers.Serializer[Any]):
     waiting = serializers.IntegerField()
     succeeded = serializers.IntegerField()
     withheld = serializers.IntegerField(
-        help_text="Of these, cases whose answer the input check withholds; the report leaves them out."
+        help_text="Of these, cases with a problem for which the input check withholds answers. The report leaves them "
+        "out, unless the model refuses the image. After the closing: those that the report left out."
     )
     failed = serializers.IntegerField()
     moved = serializers.IntegerField(help_text="Cases whose scan was moved out of the team.")

@@ -5,6 +5,7 @@ from collections import Counter
 from classifier.acceptance.cases import CaseResult
 from classifier.acceptance.report import Circumstances, MeasuredModel
 from classifier.events import Kind
+from classifier.findings import Outcome
 from classifier.inference.ood import Statistics
 from classifier.input_problems import blocking
 from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase, SiteCalibration
@@ -22,16 +23,24 @@ def site_calibration_of(commissioning: Commissioning) -> SiteCalibration | None:
     return SiteCalibration.objects.filter(commissioning=commissioning).first()
 
 
-def measured_cases(commissioning: Commissioning) -> tuple[list[CaseResult], Circumstances]:
+def measured_cases(
+    commissioning: Commissioning, *, count_refused: bool = True
+) -> tuple[list[CaseResult], Circumstances]:
     """Return the analyzed cases, and what else is known of them.
 
-    Left out are answers that no reader would get: those that the input check withholds.
+    Left out are answers that no reader would get: those that the input check withholds. It withholds no refusal, so
+    refused images are counted whatever it found.
+
+    Args:
+        commissioning: The commissioning.
+        count_refused: False leaves out every image with such a problem, so that the numbers before the closing do not
+            reveal which of them are refused.
     """
     cases = list(cases_of(commissioning).select_related("analysis", "scan").order_by("pk"))
     truths = truths_of(commissioning, cases)
     done = [case for case in cases if case.analysis.state == Analysis.State.SUCCEEDED]
     own = [case for case in done if case.analysis.model_version == commissioning.model_version]
-    measured = [case for case in own if not blocking(case.scan.input_codes)]
+    measured = [case for case in own if not _is_withheld(case, count_refused=count_refused)]
     results = [_result(case, truths[case.pk]) for case in measured]
     progress = progress_of(commissioning)
     found = [truths[case.pk] for case in measured]
@@ -72,6 +81,11 @@ def measured_model(commissioning: Commissioning) -> MeasuredModel:
         thresholds=None if card is None else card.thresholds,
         statistics=statistics,
     )
+
+
+def _is_withheld(case: CommissioningCase, *, count_refused: bool) -> bool:
+    refused = case.analysis.outcome == Outcome.NOT_BRAIN_MRI
+    return bool(blocking(case.scan.input_codes)) and not (refused and count_refused)
 
 
 def _result(case: CommissioningCase, truth: Truth) -> CaseResult:

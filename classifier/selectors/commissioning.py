@@ -9,7 +9,7 @@ from classifier.acceptance.limits import Limits
 from classifier.events import Kind
 from classifier.inference.registry import ModelCard, ModelError
 from classifier.input_problems import blocking, codes
-from classifier.models import Analysis, Commissioning, CommissioningCase, Event, Team, User
+from classifier.models import AcceptanceReport, Analysis, Commissioning, CommissioningCase, Event, Team, User
 from classifier.selectors.model import model_card
 
 
@@ -21,7 +21,8 @@ class Progress:
         cases: Cases whose scan belongs to the team.
         waiting: Shadow analyses that are queued or running.
         succeeded: Those that have an answer.
-        withheld: Of these, those whose answer the input check withholds; the report leaves them out.
+        withheld: Of these, those whose image has a problem for which the input check withholds answers. Once the
+            commissioning is closed, those that the report left out.
         failed: Those that failed or were canceled.
         moved: Cases whose scan was moved out of the team.
         lost: Cases whose scan was deleted.
@@ -82,7 +83,14 @@ def progress_of(commissioning: Commissioning) -> Progress:
 
 
 def _withheld(commissioning: Commissioning) -> int:
-    """Count the analyzed cases with a problem of their image that withholds answers. It reveals no answer."""
+    """Count the analyzed cases with a problem of their image that withholds answers. It reveals no answer.
+
+    The report of a closed commissioning says how many it left out: refusals are never withheld, and images may have
+    been confirmed since.
+    """
+    report = AcceptanceReport.objects.filter(commissioning=commissioning).first()
+    if report is not None:
+        return int(report.content["counts"]["withheld"])
     checked = cases_of(commissioning).filter(
         analysis__state=Analysis.State.SUCCEEDED, scan__input_accepted_at__isnull=True
     )

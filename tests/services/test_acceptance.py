@@ -10,8 +10,8 @@ from classifier.acceptance.limits import Limits
 from classifier.acceptance.signature import read_signed
 from classifier.events import Kind
 from classifier.models import AcceptanceReport, Analysis, Event, Scan
-from classifier.selectors.acceptance import acceptance_of
-from classifier.selectors.commissioning import open_commissionings
+from classifier.selectors.acceptance import acceptance_of, measured_cases
+from classifier.selectors.commissioning import open_commissionings, progress_of
 from classifier.services import acceptance as module
 from classifier.services.acceptance import close_commissioning, public_key
 from classifier.services.commissioning import start_commissioning
@@ -132,6 +132,17 @@ def test_answers_that_the_input_check_withholds_are_not_measured(measured, owner
     content = close_commissioning(measured, by=owner).content
     assert (content["counts"]["analyzed"], content["counts"]["withheld"]) == (29, 1)
     assert "1 case whose answer the input check withholds" in " ".join(content["not_known"])
+
+
+def test_a_refusal_counts_whatever_the_input_check_finds(measured, owner, team) -> None:
+    turned = make_scan(owner, team=team, patient_reference="P-30", input_problems=[{"code": "turned", "detail": "1"}])
+    make_shadow_case(measured, turned, answer="not_brain_mri", truth="notumor")
+    before, about = measured_cases(measured, count_refused=False)
+    assert (len(before), about.withheld) == (30, 1), "A count before the closing reveals that the image is refused."
+    content = close_commissioning(measured, by=owner).content
+    refused = next(row for row in content["figures"] if row["key"] == "refused")
+    assert (refused["hits"], refused["images"], content["counts"]["withheld"]) == (1, 31, 0)
+    assert progress_of(measured).withheld == 0
 
 
 def test_other_versions_and_removed_models_are_reported(measured, owner, two_models) -> None:

@@ -206,11 +206,11 @@ def _close(request: SignedInRequest, shown: Commissioning) -> HttpResponse:
 
 def _basis(shown: Commissioning, progress: Progress) -> str:
     """Return the sentences that say which cases the report counts, and why it leaves others out."""
-    results, about = measured_cases(shown)
+    results, about = measured_cases(shown, count_refused=False)
     with_truth = sum(bool(result.truth) for result in results)
     left_out = [
         (about.without_truth, "without known truth"),
-        (about.withheld, "whose answer the input check withholds"),
+        (about.withheld, "whose answer the input check withholds (unless the model refuses the image)"),
         (about.failed, "whose analysis failed"),
         (about.other_version, "analyzed by another version"),
     ]
