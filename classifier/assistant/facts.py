@@ -18,13 +18,13 @@ def facts_of(analysis: Analysis) -> Facts:
         analysis: as loaded for the reader; a sealed one has no facts.
     """
     card = card_of(analysis)
-    has_result = bool(analysis.outcome)
+    has_result, has_site = bool(analysis.outcome), analysis.site_calibration_id is not None
     return Facts(
         result=analysis,
         failure=analysis.failure_message,
         shown=analysis.saliency_finding,
         place=_place(analysis),
-        figures=result_figures(card, analysis) if has_result and card is not None else (),
+        figures=result_figures(card, analysis, site_calibrated=has_site) if has_result and card is not None else (),
         limits=model_limits(card) if has_result and card is not None else (),
         model=f"{analysis.model_name} {analysis.model_version}".strip(),
     )

@@ -16,11 +16,20 @@ from classifier.wording import Result, interval, percent
 SMALLEST_GROUP = 5
 
 
-def model_figures(card: ModelCard) -> list[dict[str, str]]:
+SITE_CALIBRATION = {
+    "on": "Site calibration",
+    "text": "The result was given with the site calibration of the team. The figures above were measured with the "
+    "calibration of the model's card, so shares of answers differ; the team's acceptance report has its own.",
+}
+"""What is said below the figures of the card if its calibration was not used."""
+
+
+def model_figures(card: ModelCard, *, site_calibrated: bool = False) -> list[dict[str, str]]:
     """Return what was measured, each as `{"on": …, "text": …}`: own patients first, then other hospitals.
 
     Args:
         card: the card of the version that ran.
+        site_calibrated: whether a site calibration replaced that of the card.
 
     Returns:
         An empty list if the card has no figures.
@@ -34,26 +43,27 @@ def model_figures(card: ModelCard) -> list[dict[str, str]]:
         figures.append({"on": "Other hospitals", "text": _elsewhere(elsewhere["hospitals"])})
         if elsewhere["hospitals"].get("erased"):
             figures.append({"on": "Tumor digitally removed", "text": _erased(elsewhere["hospitals"]["erased"])})
-    return figures
+    return [*figures, SITE_CALIBRATION] if figures and site_calibrated else figures
 
 
-def result_figures(card: ModelCard, result: Result) -> list[dict[str, str]]:
+def result_figures(card: ModelCard, result: Result, *, site_calibrated: bool = False) -> list[dict[str, str]]:
     """Return what was measured of results like this one, each as `{"on": …, "text": …}`; own patients come first.
 
     Args:
         card: the card of the version that ran.
         result: a succeeded analysis.
+        site_calibrated: whether its probabilities and thresholds are those of a site calibration.
     """
     own, elsewhere = _evaluation(card), _newest(card, "hospitals")
     figures = []
     if own is not None:
-        figures.append({"on": _own_patients(own), "text": _own_results(own, result)})
+        figures.append({"on": _own_patients(own), "text": _own_results(own, result, site_calibrated)})
     if elsewhere is not None:
         hospitals = elsewhere["hospitals"]
         figures.append({"on": "Other hospitals", "text": _elsewhere_results(hospitals, result)})
         if result.finding in (*TUMORS, TUMOR) and hospitals.get("erased"):
             figures.append({"on": "Tumor digitally removed", "text": _erased(hospitals["erased"])})
-    return figures
+    return [*figures, SITE_CALIBRATION] if figures and site_calibrated else figures
 
 
 def finding_counts(card: ModelCard) -> list[dict[str, Any]]:
@@ -124,7 +134,7 @@ def _own_patients(measured: Mapping[str, Any]) -> str:
     return f"Patients held out of training (protocol {measured['protocol']})"
 
 
-def _own_results(evaluation: Mapping[str, Any], result: Result) -> str:
+def _own_results(evaluation: Mapping[str, Any], result: Result, site_calibrated: bool) -> str:
     texts = []
     if result.outcome == Outcome.NOT_BRAIN_MRI:
         refusal = evaluation["refusal"]
@@ -141,7 +151,10 @@ def _own_results(evaluation: Mapping[str, Any], result: Result) -> str:
             "the true one."
         )
     elif result.finding in FINDINGS:
-        texts += [_of_finding(evaluation, result.finding), _of_probability(evaluation, result.confidence)]
+        texts.append(_of_finding(evaluation, result.finding))
+        if not site_calibrated:
+            # The groups hold probabilities of the card's calibration: those of another one compare with none of them.
+            texts.append(_of_probability(evaluation, result.confidence))
         if result.finding in TUMORS:
             texts.append(_of_place(evaluation, result.finding))
     else:

@@ -219,7 +219,9 @@ def _model_facts(analysis: Analysis, card: ModelCard | None) -> Facts:
         "version": analysis.model_version or ("" if card is None else card.version),
         "title": "" if card is None else str(card.details.get("title", "")),
         "installed": card is not None,
-        "figures": [] if card is None else model_figures(card),
+        "figures": []
+        if card is None
+        else model_figures(card, site_calibrated=analysis.site_calibration_id is not None),
         "limits": [] if card is None else model_limits(card),
     }
 

@@ -11,7 +11,7 @@ from classifier.assistant.place import evidence_place
 from classifier.evidence import AnswerRule
 from classifier.findings import ANSWERS, FINDING_LABELS, FINDINGS, TUMOR, TUMORS, Outcome
 from classifier.inference.registry import load_card
-from classifier.selectors.model_figures import model_limits, result_figures
+from classifier.selectors.model_figures import model_figures, model_limits, result_figures
 from classifier.wording import ResultData, percent, probability, sentence
 from tests.conftest import MODELS
 from tests.model_folders import make_model_folder
@@ -168,6 +168,15 @@ def test_probabilities_are_compared_with_the_nearest_measured_group(card):
         said = text(result, figures=result_figures(card, result))
         assert f"In the group of {group['images']:,} images" in said
         assert f"right for {percent(group['accuracy'], digits=1)}" in said
+
+
+def test_figures_of_the_card_are_marked_beside_a_site_calibration(card):
+    result = classified("glioma")
+    said = text(result, figures=result_figures(card, result, site_calibrated=True))
+    assert "In the group of" not in said, "The groups hold probabilities of the card's calibration."
+    assert "Site calibration: The result was given with the site calibration of the team." in said
+    assert model_figures(card, site_calibrated=True)[-1]["on"] == "Site calibration"
+    assert "Site calibration" not in text(result, figures=result_figures(card, result))
 
 
 def load(card):
