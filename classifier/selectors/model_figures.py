@@ -244,8 +244,8 @@ def _elsewhere(hospitals: Mapping[str, Any]) -> str:
 
 def _erased(erased: Mapping[str, Any]) -> str:
     return (
-        f"In {erased['pairs']} slices the tumor was digitally removed. The network reports a tumor in "
-        f"{_share(erased['original_called_tumor'])} of the original slices and in "
+        f"In {erased['pairs']} slices the tumor was digitally removed. The network gives a tumor a probability of at "
+        f"least 50% in {_share(erased['original_called_tumor'])} of the original slices and in "
         f"{_share(erased['still_called_tumor'])} of the slices without their tumor."
     )
 

@@ -120,7 +120,7 @@ class HospitalFigures:
         sensitivity: Share of tumors that are called a tumor.
         specificity: Share of other images that are not called a tumor.
         missed: Of 100 images with a tumor, the number answered with "no tumor seen".
-        alarms: Of 100 images without a tumor, the number reported as a tumor.
+        alarms: Of 100 images without a tumor, the number called a tumor.
         prevalence: Percentage of images with a tumor, for the next two figures.
         false_omission: Share of images with a tumor among those not called a tumor.
         false_discovery: Share of images without a tumor among those called a tumor.
@@ -156,7 +156,7 @@ def hospital_figures(card: ModelCard, prevalence: int = DEFAULT_PREVALENCE) -> H
     )
     counterfactual = (
         f"In {erased['pairs']} slices that the network had never seen, the tumor was digitally removed. "
-        f"The network reports a tumor in {_share(erased['original_called_tumor'])} of the original slices and in "
+        f"The network calls {_share(erased['original_called_tumor'])} of the original slices a tumor, and "
         f"{_share(erased['still_called_tumor'])} of the slices without their tumor."
         if erased
         else ""

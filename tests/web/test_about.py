@@ -66,7 +66,11 @@ def test_about_tells_what_happens_at_other_hospitals(browse, owner, models):
     assert "0.95 (0.90–0.98)" in page
     words = " ".join(page.split())
     assert "Of 100 images with a tumor, 2 are missed" in words
-    assert "Of 100 images without a tumor, 20 are reported as a tumor." in words
+    # What is called a tumor is measured by the probability, whatever is answered.
+    assert "an image is called a tumor if the probability of a tumor is at least 50%, even if" in words
+    assert "Of 100 images without a tumor, 20 are called a tumor." in words
+    assert "as a tumor" not in words
+    assert "Of the images not called a tumor, 1.4% have one." in words
     assert "volunteers, healthy, skull stripped" in page
     assert "10.0% of the slices without their tumor" in page
     # At 10% prevalence 0.01 / 0.73 of the negatives have a tumor.
