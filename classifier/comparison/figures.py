@@ -68,7 +68,7 @@ OF_PREDICTIONS: tuple[Stated, ...] = (
 """What predictions give, for an evaluation of which only the figures were kept."""
 
 OF_THRESHOLDS: tuple[Stated, ...] = (
-    (_TEST, _stated("coverage", "Images with an answer"), ("abstention", "coverage")),
+    (_TEST, _stated("coverage", "Images with a reported finding"), ("abstention", "coverage")),
     (_TEST, _stated("selective_accuracy", "Accuracy where a finding is reported"), ("abstention", "accuracy")),
     (_TEST, _stated("possible_coverage", "True finding among the possible ones"), ("possible", "coverage")),
 )

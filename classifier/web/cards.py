@@ -14,9 +14,10 @@ SHARES = {
     "accuracy": "Accuracy",
     "selective_accuracy": "Accuracy where a finding is reported",
     "coverage": "Images with a reported finding",
-    "ece": "Expected calibration error",
     "brain_mri_refused": "Brain MR images wrongly refused",
 }
+OF_OTHER_SCANNERS = "other_scanner_tumor_sensitivity"
+"""An evaluation with this figure also counted the refused images among the tumors of other scanners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,12 @@ def _measurement(entry: dict[str, Any]) -> Measurement:
     figures = []
     for key, label in SHARES.items():
         if isinstance(value := entry.get(key), int | float):
+            if key == "brain_mri_refused" and entry.get(OF_OTHER_SCANNERS) is not None:
+                label = f"{label}, tumors of other scanners included"
             figures.append((label, _share(value) + _interval(entry, key)))
+    if isinstance(error := entry.get("ece"), int | float):
+        # A mean distance, with three decimals as on the page of the model.
+        figures.append(("Expected calibration error", f"{error:.3f}"))
     return Measurement(
         protocol=str(entry.get("protocol", "")),
         on=str(entry.get("on", "")),

@@ -39,6 +39,19 @@ def test_about_shows_each_evaluation_with_its_protocol(browse, owner, models):
     assert "95.1% (95% CI 94.0–96.0)" in page
 
 
+@pytest.mark.django_db
+def test_about_names_the_images_of_each_figure(browse, owner, models):
+    entry = {"protocol": "patient", "accuracy": 0.9, "images": 1379, "brain_mri_refused": 0.0109, "ece": 0.0434}
+    refused = '<th scope="row">Brain MR images wrongly refused</th> <td class="end">1.1%</td>'
+    change(models, metrics=[entry])
+    assert refused in " ".join(browse(owner).get("/about/").content.decode().split())
+    # `evaluate` also counts the images of other scanners, which are none of the 1,379.
+    change(models, metrics=[entry | {"other_scanner_tumor_sensitivity": 0.9}])
+    page = " ".join(browse(owner).get("/about/").content.decode().split())
+    assert refused.replace("refused</th>", "refused, tumors of other scanners included</th>") in page
+    assert '<th scope="row">Expected calibration error</th> <td class="end">0.043</td>' in page
+
+
 HOSPITALS = {
     "all": {
         "images": 200, "patients": 9, "sensitivity": 0.9, "specificity": 0.8, "said_no_tumor_of_tumors": 0.02,
