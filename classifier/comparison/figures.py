@@ -16,10 +16,13 @@ from classifier.comparison.measures import (
     TEST_PART,
     Measure,
     Part,
+    Score,
+    Share,
     parts_of,
 )
 from classifier.comparison.resampling import Resampling, interval
 from classifier.findings import FINDINGS
+from classifier.reading_agreement import wilson_interval
 from classifier.training.predictions import TEST
 
 
@@ -145,9 +148,20 @@ def _figures(part: Part, sample: Sample) -> list[Figure]:
     for measure in part.measures:
         score = measure.score(sample)
         if score is not None:
-            low, high = interval(score.draws(draws)) or (None, None)
+            low, high = _interval(score, draws)
             made.append(Figure(part, measure, score.value, low, high, len(sample), draws.groups))
     return made
+
+
+def _interval(score: Score, draws: Resampling) -> tuple[float, float] | tuple[None, None]:
+    """Return the interval of a score; that of a share that holds for all or for no image is the score interval.
+
+    Resampling sees no chance where all patients agree: it would call 6 of 6 patients certain.
+    """
+    if isinstance(score, Share) and score.value in (0.0, 1.0):
+        patients = len(set(draws.index[score.keep].tolist()))
+        return wilson_interval(int(score.value) * patients, patients)
+    return interval(score.draws(draws)) or (None, None)
 
 
 def stated_figures(evaluation: Evaluation) -> tuple[Figure, ...]:

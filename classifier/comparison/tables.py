@@ -106,7 +106,7 @@ def to_latex(columns: Sequence[Column], *, caption: str) -> str:
     found = {figure.key: figure for column in columns for figure in column.figures}
     known = [{figure.key: figure for figure in column.figures} for column in columns]
     lines = [
-        r"% Needs \usepackage{booktabs,graphicx}. Intervals: 95%, resampled by patient.",
+        r"% Needs \usepackage{booktabs,graphicx}. 95% intervals by patient; score intervals of 0% and 100%.",
         r"\begin{table}",
         rf"\caption{{{escape(caption)}}}",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",

@@ -43,6 +43,15 @@ def test_every_interval_holds_its_figure(shipped):
         assert figure.low <= figure.value <= figure.high
 
 
+def test_a_share_on_which_all_patients_agree_is_not_called_certain(evaluate):
+    rows = [prediction(f"{n}.png", "notumor", f"p{n % 6}", NONE, part="check") for n in range(72)]
+    found = {figure.key: figure for figure in figures_of(evaluate(rows))}
+    specificity, refused = found["hospitals", "specificity"], found["hospitals", "refused"]
+    # The score interval of 6 of 6 patients begins at 6 / (6 + 1.96²).
+    assert (specificity.low, specificity.high) == (pytest.approx(0.6097, abs=1e-4), 1.0)
+    assert (refused.low, refused.high) == (0.0, pytest.approx(0.3903, abs=1e-4))
+
+
 def test_areas_within_patients_do_not_compare_patients(evaluate):
     """Each patient's tumor scores higher than the same patient's other slice, but lower than the other patient's."""
     rows = [
