@@ -115,8 +115,10 @@ def to_latex(columns: Sequence[Column], *, caption: str) -> str:
         " & ".join(["Figure", *(escape(column.heading) for column in columns)]) + r" \\",
     ]
     for label in dict.fromkeys(figure.part.label for figure in found.values()):
-        lines += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{\textit{{{escape(label)}}}}} \\"]
-        for figure in (figure for figure in found.values() if figure.part.label == label):
+        figures = [figure for figure in found.values() if figure.part.label == label]
+        heading = rf"\textit{{{escape(label)}}}, {escape(counted(figures[0]))}"
+        lines += [r"\midrule", rf"\multicolumn{{{len(columns) + 1}}}{{l}}{{{heading}}} \\"]
+        for figure in figures:
             cells = [formatted(table[figure.key]) if figure.key in table else "not measured" for table in known]
             lines.append(" & ".join(map(escape, (figure.measure.label, *cells))) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table}", ""])
@@ -126,6 +128,14 @@ def formatted(figure: Figure) -> str:
     """Return a figure with its interval: "86.7% (80.2–92.7)", "0.964 (0.934–0.986)"."""
     is_share = figure.measure.is_share
     return with_interval(figure.value, figure.low, figure.high, digits=1 if is_share else 3, is_share=is_share)
+
+
+def counted(figure: Figure) -> str:
+    """Return what a figure was measured on: "1,379 images, 148 patients"."""
+    images = f"{figure.images:,} image{'' if figure.images == 1 else 's'}"
+    if not figure.patients:
+        return images
+    return f"{images}, {figure.patients:,} patient{'' if figure.patients == 1 else 's'}"
 
 
 def amount(value: float, *, is_share: bool) -> str:

@@ -15,7 +15,7 @@ from classifier.comparison.differences import Difference
 from classifier.comparison.evaluations import Evaluation
 from classifier.comparison.figures import Figure
 from classifier.comparison.measures import HOSPITALS
-from classifier.comparison.tables import amount, formatted
+from classifier.comparison.tables import amount, counted, formatted
 from classifier.findings import FINDING_LABELS, FINDINGS
 from classifier.selectors.comparison import ComparedModel, Costs
 from classifier.selectors.model_figures import SMALLEST_GROUP
@@ -61,7 +61,7 @@ def figure_rows(models: Sequence[ComparedModel], *, protocol: str, by_set: bool 
             continue
         for position, (key, figure) in enumerate(figures.items()):
             cells = tuple(formatted(table[key]) if key in table else NOT_MEASURED for table in known)
-            rows.append(Row(figure.measure.label, cells, "" if position else figure.part.label, _count(figure)))
+            rows.append(Row(figure.measure.label, cells, "" if position else figure.part.label, counted(figure)))
     return rows
 
 
@@ -188,11 +188,6 @@ def refusal_rows(evaluation: Evaluation) -> list[Row]:
         Row(f"{name[:1].upper()}{name[1:]}", (f"{row['images']:,}", percent(row["refused"], digits=1)))
         for name, row in families.items()
     ]
-
-
-def _count(figure: Figure) -> str:
-    images = f"{figure.images:,} images"
-    return f"{images}, {figure.patients:,} patients" if figure.patients else images
 
 
 def _lines(found: Sequence[tuple[str, Curves]], key: str) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def test_latex_has_a_column_for_each_model_and_says_what_is_missing():
     assert r"\begin{tabular}{lrr}" in table
     assert r"a\_b 1" in table
     assert r"\caption{A \& B}" in table
-    assert r"\multicolumn{3}{l}{\textit{Test images}} \\" in table
+    assert r"\multicolumn{3}{l}{\textit{Test images}, 1,379 images, 148 patients} \\" in table
     assert r"Accuracy & 86.7\% (80.2--92.7) & not measured \\" in table
     assert table.count("{tabular}") == 2
 
