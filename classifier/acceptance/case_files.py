@@ -1,5 +1,6 @@
 """Read a CSV file of cases with their truth. A bad row costs only itself, and a sentence names it."""
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +76,8 @@ class CaseFile:
 def read_case_file(content: bytes) -> CaseFile:
     """Read a CSV file with the columns `file` and `finding`, and optionally `patient`.
 
-    Commas, semicolons and tabs separate columns. The text is UTF-8, or what Windows programs write.
+    Commas, semicolons and tabs separate columns. The text is UTF-8, or what Windows programs write: UTF-16 with a byte
+    order mark, or code page 1252.
 
     Raises:
         UnreadableCaseFile: If it is too large, empty, or has no such header.
@@ -114,6 +116,8 @@ def read_case_file(content: bytes) -> CaseFile:
 
 
 def _text(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace").replace("\x00", "")
     try:
         return content.decode("utf-8-sig").replace("\x00", "")
     except UnicodeDecodeError:

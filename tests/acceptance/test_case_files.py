@@ -10,6 +10,9 @@ def test_rows_are_read_whatever_program_wrote_them() -> None:
         b"file,finding,patient\na.png,glioma,P-1\nb.png,no tumor,\n",
         b"\xef\xbb\xbfFile;Finding;Patient\r\na.png;Glioma;P-1\r\nb.png;NoTumor;\r\n",
         b"finding\tpatient\tfile\nglioma\tP-1\ta.png\nno_tumor\t\tb.png\n\n",
+        # “Unicode text” of a spreadsheet, and what a Windows shell writes.
+        "file\tfinding\tpatient\r\na.png\tglioma\tP-1\r\nb.png\tno tumor\t\r\n".encode("utf-16"),
+        b"\xfe\xff" + "file,finding,patient\na.png,glioma,P-1\nb.png,notumor,".encode("utf-16-be"),
     ):
         parsed = read_case_file(content)
         assert [(row.number, row.file, row.finding, row.patient) for row in parsed.rows] == [
