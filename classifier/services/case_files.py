@@ -66,14 +66,21 @@ def add_case_file(
         else:
             cases.append(NewCase(found, truth=row.finding, name=row.file[:NAME_LENGTH], row=row.number))
     added = add_cases(commissioning, by=by, cases=cases)
-    unused = [name for name in files if name not in used | unclear]
+    unreadable = {problem.name.rpartition("/")[2] for problem in parsed.problems}
+    unused = [name[:NAME_LENGTH] for name in files if name not in used | unclear]
     return Added(
         added.number,
         (
             *sorted((*problems, *added.problems), key=lambda problem: problem.row),
-            *(CaseProblem(name[:NAME_LENGTH], "no row names this image. It was not stored.") for name in unused),
+            *(CaseProblem(name, _not_stored(is_named=name in unreadable)) for name in unused),
         ),
     )
+
+
+def _not_stored(*, is_named: bool) -> str:
+    """Return why an image was not stored, as the end of a sentence."""
+    reason = "the row that names this image cannot be used" if is_named else "no row names this image"
+    return f"{reason}. It was not stored."
 
 
 def _other_patient(row: CaseRow, scan: Scan) -> str:

@@ -185,6 +185,18 @@ def test_a_file_of_cases_finds_stores_and_refuses(commissioning, owner, team, te
     assert [problem.row for problem in again.problems] == [2, 3, 4, 5, 6, 7, 8, 0]
 
 
+def test_an_image_whose_row_cannot_be_used_is_not_said_to_have_none(commissioning, owner) -> None:
+    names = ("cyst.png", "twice.png", "stray.png")
+    images = [(name, io.BytesIO(png_bytes())) for name in names]
+    rows = b"file,finding\nexport/cyst.png,cyst\ntwice.png,glioma\ntwice.png,glioma\n"
+    added = add_case_file(commissioning, by=owner, content=rows, images=images)
+    assert added.number == 1
+    assert [(problem.name, problem.reason) for problem in added.problems if not problem.row] == [
+        ("cyst.png", "the row that names this image cannot be used. It was not stored."),
+        ("stray.png", "no row names this image. It was not stored."),
+    ]
+
+
 def test_images_of_one_name_get_no_truth_of_each_other(commissioning, owner) -> None:
     rows = b"file,finding\nleft/1.png,glioma\nright/1.png,notumor\n"
     images = [("1.png", io.BytesIO(png_bytes())), ("1.png", io.BytesIO(png_bytes()))]
