@@ -93,10 +93,10 @@ def _has_shape(report: dict[str, Any]) -> bool:
         for figure in report["figures"]:
             texts += [figure["key"], figure["label"]]
             values = [figure[name] for name in ("value", "low", "high")]
-            known = all(isinstance(value, int | float) for value in values)
+            known = all(isinstance(value, int | float) and 0 <= value <= 1 for value in values)
             if not known and values[0] is not None:
                 return False
     except (KeyError, TypeError):
         return False
-    numbers = prevalence is None or isinstance(prevalence, int | float)
+    numbers = prevalence is None or (isinstance(prevalence, int | float) and 0 < prevalence < 1)
     return numbers and all(isinstance(text, str) for text in texts) and all(isinstance(n, int) for n in counts)

@@ -57,10 +57,13 @@ def test_a_changed_report_is_refused() -> None:
         content_of(counts={}),
         content_of(figures=[{"key": "sensitivity"}]),
         content_of(figures=[FIGURE | {"value": "high"}]),
+        content_of(figures=[FIGURE | {"value": 1e300}]),
+        content_of(figures=[FIGURE | {"low": -0.1}]),
+        content_of(limits={"prevalence": -5}),
         content_of(model="compact"),
         content_of(verdict={}),
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_what_is_no_report_is_refused_with_a_sentence(content) -> None:
     with pytest.raises(UnusableReport):
