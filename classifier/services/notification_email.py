@@ -41,13 +41,25 @@ def send_due_emails(*, site: str) -> int:
             again = None if pause is None else timezone.now() + timedelta(minutes=pause)
             given_up = timezone.now() if again is None else None
             Notification.objects.filter(pk=row.pk).update(email_due_at=again, email_given_up_at=given_up)
-            logger.warning("notification_email_failed", notification=row.pk, error=repr(error), given_up=again is None)
+            logger.warning(
+                "notification_email_failed", notification=row.pk, error=mail_failure(error), given_up=again is None
+            )
             if again is not None:
                 break  # The mail server is probably away; the others would fail alike.
         else:
             Notification.objects.filter(pk=row.pk).update(email_due_at=None)
             sent += 1
     return sent
+
+
+def mail_failure(error: smtplib.SMTPException | OSError) -> str:
+    """Return why an e-mail was not sent, for the log: without its address, which the answer of a server repeats."""
+    name = type(error).__name__
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return " ".join([name, *(str(code) for code, _ in error.recipients.values())])
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{name} {error.smtp_code}"
+    return repr(error)
 
 
 def retry_emails(*, by: User) -> int:

@@ -1,15 +1,22 @@
 """The behavior of django-allauth in this installation."""
 
 import re
+import smtplib
 from typing import Any, ClassVar
 
+import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from classifier.models import User, lengths
+from classifier.services.notification_email import mail_failure
 from classifier.web.kept_entry import forget_entry_of_others
+from classifier.web.views.errors import email_not_sent
+
+logger = structlog.get_logger(__name__)
 
 # Letters that look alike in two alphabets would let one person impersonate another.
 USER_NAME = re.compile(r"[A-Za-z0-9@.+_-]+")
@@ -57,3 +64,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def format_email_subject(self, subject: str) -> str:
         """Return the subject of the template, without the host name as a prefix."""
         return subject
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send an e-mail about an account. Answer with a page that says so if the mail server does not accept it.
+
+        The page is the same whether or not an account has the address.
+        """
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (smtplib.SMTPException, OSError) as error:
+            logger.warning("account_email_failed", template=template_prefix, error=mail_failure(error))
+            raise ImmediateHttpResponse(email_not_sent(self.request)) from error

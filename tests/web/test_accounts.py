@@ -1,10 +1,13 @@
 """The pages of accounts use the product's templates and state what people need to know."""
 
 import re
+import smtplib
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.cache import cache
 
 from classifier.models import Scan, User
 from classifier.notification_choices import EMAIL, PAGE, wants
@@ -139,6 +142,33 @@ def test_the_mail_to_a_person_with_an_account_uses_our_templates(browse, owner, 
     assert response.url == "/accounts/confirm-email/"
     is_ours(mailoutbox[0], "BrainScan: you already have an account")
     assert "http://testserver/accounts/password/reset/" in mailoutbox[0].body
+
+
+@pytest.mark.parametrize("address", ["owner@hospital.example", "nobody@hospital.example"])
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionRefusedError(111, "Connection refused"), smtplib.SMTPRecipientsRefused({"a@b.example": (550, b"")})],
+)
+def test_a_password_reset_says_that_the_mail_server_is_away(browse, owner, monkeypatch, caplog, address, error):
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", Mock(side_effect=error))
+    response = browse().post("/accounts/password/reset/", {"email": address})
+    assert response.status_code == 503
+    assert "The e-mail could not be sent" in response.content.decode()
+    assert "account_email_failed" in caplog.text
+    assert "b.example" not in caplog.text
+
+
+def test_an_account_whose_confirmation_was_not_sent_gets_it_when_its_owner_signs_in(
+    browse, mailoutbox, settings, monkeypatch
+):
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    with monkeypatch.context() as away:
+        away.setattr("django.core.mail.EmailMessage.send", Mock(side_effect=TimeoutError("timed out")))
+        assert browse().post("/accounts/signup/", fields_of("anna")).status_code == 503
+    cache.clear()  # The time until another e-mail to the same address may be sent.
+    response = browse().post("/accounts/login/", {"login": "anna", "password": PASSWORD})
+    assert response.url == "/accounts/confirm-email/"
+    is_ours(mailoutbox[0], "BrainScan: confirm your e-mail address")
 
 
 def test_an_address_is_confirmed_with_the_link_in_the_mail(browse, owner, mailoutbox, settings):

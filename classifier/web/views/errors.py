@@ -54,6 +54,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def email_not_sent(request: HttpRequest) -> HttpResponse:
+    """Return 503 for a form whose e-mail the mail server did not accept."""
+    return _page(request, "503_email.html", status=503, user=_user(request))
+
+
 def _user(request: HttpRequest) -> User | None:
     """Return the signed-in user; None if there is none, or the database does not answer."""
     try:
