@@ -35,12 +35,13 @@ pytestmark = pytest.mark.django_db
 
 @dataclass
 class Receiver:
-    """A program that gets messages, and answers with `status`."""
+    """A program that gets messages, and answers with `status`; or never completely, if it `drips`."""
 
     url: str = ""
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    drips: bool = False
 
 
 @pytest.fixture
@@ -51,6 +52,12 @@ def receiver(settings) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.got.append(({key.lower(): value for key, value in self.headers.items()}, body))
+            while made.drips:
+                try:
+                    self.wfile.write(b"X")
+                except OSError:
+                    return
+                time.sleep(0.05)
             self.send_response(made.status)
             for key, value in made.headers.items():
                 self.send_header(key, value)
@@ -278,3 +285,17 @@ def test_failing_webhooks_need_attention(receiver, browse, owner):
     client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "retry"})
     client.post(f"/profile/webhooks/{webhook.pk}/", {"action": "on"})
     assert "Failing webhooks" not in client.get("/attention/").content.decode()
+
+
+def test_a_receiver_that_answers_byte_by_byte_holds_up_no_thread(receiver, owner, monkeypatch):
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.5)
+    receiver.drips = True
+    webhook = create_webhook(owner, url=receiver.url, events=[Kind.MODEL_CHANGED])
+    send_ping(webhook)
+    started = time.monotonic()
+    try:
+        assert sending.send_due_messages() == 0
+    finally:
+        receiver.drips = False
+    assert time.monotonic() - started < 5
+    assert webhook.deliveries.get().error == "The receiver did not answer in time."

@@ -3,8 +3,12 @@
 import ipaddress
 import json
 import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -24,6 +28,8 @@ MOST_AT_ONCE = 100
 RUN_SECONDS = 30.0
 """A run starts no further message after this time, so that slow receivers do not hold up a worker's thread."""
 TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
+ANSWER_SECONDS = 15.0
+"""A connection is closed after this time: `TIMEOUT` starts again with each byte that a receiver sends."""
 # A worker that dies while it sends leaves the row to others after this time.
 LEASE = timedelta(minutes=2)
 PAUSES = (1, 5, 15, 60, 240, 720, 1440)
@@ -84,8 +90,11 @@ def send(row: WebhookDelivery) -> int:
     try:
         # Without the environment's proxy, which could reach what was not checked.
         with (
+            _time_limit() as trace,
             httpx2.Client(timeout=TIMEOUT, trust_env=False) as client,
-            client.stream("POST", url, content=body, headers=headers, extensions={"sni_hostname": host}) as response,
+            client.stream(
+                "POST", url, content=body, headers=headers, extensions={"sni_hostname": host, "trace": trace}
+            ) as response,
         ):
             status = response.status_code
     except httpx2.TimeoutException:
@@ -95,6 +104,40 @@ def send(row: WebhookDelivery) -> int:
     if not 200 <= status < 300:
         raise Refused(f"The receiver answered with status {status}.", status=status)
     return status
+
+
+@contextmanager
+def _time_limit() -> Iterator[Callable[[str, dict[str, Any]], None]]:
+    """Close the connection of a request after `ANSWER_SECONDS`. Yield the function that the request reports to.
+
+    Raises:
+        Refused: if the time was over.
+    """
+    opened: list[socket.socket] = []
+    is_over = threading.Event()
+
+    def trace(event: str, info: dict[str, Any]) -> None:
+        # TLS takes the place of the socket that was connected.
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            opened.append(info["return_value"].get_extra_info("socket"))
+
+    def end() -> None:
+        is_over.set()
+        for connection in opened:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(ANSWER_SECONDS, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield trace
+    except httpx2.HTTPError:
+        if is_over.is_set():
+            raise Refused("The receiver did not answer in time.") from None
+        raise
+    finally:
+        timer.cancel()
 
 
 def _address(host: str, port: int, *, internal: bool) -> str:
