@@ -23,7 +23,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """PATH."""
         parser.add_argument(
-            "path", nargs="?", type=Path, help="a new file or an existing folder (default: DATA_DIR/backups)"
+            "path",
+            nargs="?",
+            type=Path,
+            help="an existing folder, or a new file that ends in .tar (default: DATA_DIR/backups)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

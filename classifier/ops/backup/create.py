@@ -28,6 +28,7 @@ from classifier.services.secrets import fingerprint
 logger = structlog.get_logger(__name__)
 
 LAST_BACKUP = "last_backup.json"
+SUFFIX = ".tar"
 PARTIAL = ".partial"
 # Names in one query. SQLite limits the parameters of a statement.
 QUERY_SIZE = 400
@@ -139,11 +140,14 @@ def _sorted_out(names: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _target(destination: Path | None, now: datetime) -> Path:
-    name = f"brainscan-{now:%Y%m%d-%H%M%S}.tar"
+    name = f"brainscan-{now:%Y%m%d-%H%M%S}{SUFFIX}"
     if destination is None:
         destination = Path(settings.DATA_DIR) / "backups"
         with contextlib.suppress(OSError):
             destination.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not destination.is_dir() and destination.suffix != SUFFIX:
+        # A missing folder must not become a file that the next backup refuses to replace.
+        raise BackupError(f"There is no folder {destination}. Create it, or name a file that ends in {SUFFIX}.")
     target = destination / name if destination.is_dir() else destination
     if target.exists():
         raise BackupError(f"{target} already exists. Choose another name.")

@@ -83,6 +83,12 @@ def test_an_existing_file_is_not_replaced(some_scans, tmp_path):
         back_up(tmp_path / "nowhere" / "backup.tar")
 
 
+def test_a_missing_folder_does_not_become_a_file(some_scans, tmp_path):
+    with pytest.raises(CommandError, match=r"There is no folder .*/backups\. Create it, or name a file that ends in"):
+        call_command("backup", tmp_path / "backups")
+    assert not (tmp_path / "backups").exists()
+
+
 def test_a_backup_that_fails_leaves_nothing_behind(some_scans, tmp_path, monkeypatch):
     def fail(names):
         raise OSError(28, "No space left on device")
