@@ -50,6 +50,8 @@ class Command(BaseCommand):
         try:
             user.full_clean(exclude=["password"])
         except ValidationError as error:
-            raise CommandError(f"{name!r} cannot be a user name: {' '.join(error.messages)}") from error
+            # An invalid user name also makes the address invalid that is derived from it.
+            reasons = error.message_dict.get("username", error.messages)
+            raise CommandError(f"{name!r} cannot be a user name: {' '.join(reasons)}") from error
         user.save()
         return user
