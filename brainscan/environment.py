@@ -5,6 +5,7 @@ An invalid value stops the start with a message that names the variable; nothing
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,9 @@ MAX_SOCKET_PATH = 100
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("postgres", "postgresql", "sqlite")
+HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
+ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+TOKEN = re.compile(r"[A-Za-z0-9_-]*")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -69,6 +73,33 @@ def url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def host_names(value: str) -> list[str]:
+    """Return host names that are separated by commas, for `ALLOWED_HOSTS`; at least one."""
+    names = _words(value)
+    if not names or not all(HOST_NAME.fullmatch(name) for name in names):
+        raise ImproperlyConfigured("use host names separated by commas, without https:// and without a port")
+    return names
+
+
+def origins(value: str) -> list[str]:
+    """Return origins that are separated by commas."""
+    names = _words(value)
+    if not all(ORIGIN.fullmatch(name) for name in names):
+        raise ImproperlyConfigured("use origins like https://scans.example.org separated by commas, without a path")
+    return names
+
+
+def token(value: str) -> str:
+    """Return a token that can be sent in a header."""
+    if not TOKEN.fullmatch(value.strip()):
+        raise ImproperlyConfigured("use only letters from a to z, digits, - and _")
+    return value.strip()
+
+
+def _words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
 def time_zone(value: str) -> str:
     """Return the name of a time zone that exists."""
     if value not in available_timezones():
@@ -88,6 +119,8 @@ def setting(name: str, default: T, read: Callable[[str], T]) -> T:
     try:
         return read(value)
     except ImproperlyConfigured as error:
+        if read is token:
+            raise ImproperlyConfigured(f"{name} is invalid: {error}.") from error
         # A URL may contain a password, so the message repeats only its beginning.
         shown = value.partition("://")[0][:20] if name.endswith("_URL") else value
         raise ImproperlyConfigured(f"{name} is invalid: {error}. Received: {shown!r}") from error

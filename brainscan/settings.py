@@ -21,14 +21,17 @@ from brainscan.environment import (
     embedded_secret_key,
     env,
     flag,
+    host_names,
     kombu_url,
     media_storage,
     number,
     one_of,
+    origins,
     setting,
     socket_url,
     sqlite_database,
     time_zone,
+    token,
     url,
 )
 from brainscan.schedule import beat_schedule
@@ -57,8 +60,8 @@ if not SECRET_KEY:
             "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     SECRET_KEY = embedded_secret_key(DATA_DIR)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = setting("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], host_names)
+CSRF_TRUSTED_ORIGINS = setting("CSRF_TRUSTED_ORIGINS", list[str](), origins)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -253,7 +256,7 @@ SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if setting("BEHIND_PROXY", False, flag) else None
 SECURE_REFERRER_POLICY = "same-origin"
 # The secret in `Authorization: Bearer …` that lets a program read /metrics. Empty: only this machine and staff may.
-METRICS_TOKEN = env.str("METRICS_TOKEN", "").strip()
+METRICS_TOKEN = setting("METRICS_TOKEN", "", token)
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "classifier.web.views.errors.csrf_failure"
 CONTENT_SECURITY_POLICY = csp_settings.CONTENT_SECURITY_POLICY

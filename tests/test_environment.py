@@ -27,7 +27,10 @@ def manage(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DEBUG", "maybe"), ("PORT", "99999"), ("PORT", ""), ("BATCH_SIZE", "0"), ("REDIS_URL", "garbage")],
+    [
+        *(("DEBUG", "maybe"), ("PORT", "99999"), ("PORT", ""), ("BATCH_SIZE", "0"), ("REDIS_URL", "garbage")),
+        *(("ALLOWED_HOSTS", "https://scans.example.org"), ("CSRF_TRUSTED_ORIGINS", "scans.example.org")),
+    ],
 )
 def test_an_invalid_value_is_named_without_a_traceback(name, value, tmp_path):
     done = manage("check", **({"DATA_DIR": str(tmp_path)} | {name: value}))
@@ -70,6 +73,38 @@ def test_switches(word, meaning):
 def test_numbers_out_of_range(value):
     with pytest.raises(ImproperlyConfigured, match="from 1 to 10"):
         environment.number(minimum=1, maximum=10)(value)
+
+
+@pytest.mark.parametrize("value", ["", ",", "https://scans.example.org", "scans.example.org:80", "a b", "a/b", "ä.org"])
+def test_host_names_have_no_scheme_and_no_port(value):
+    with pytest.raises(ImproperlyConfigured, match="host names"):
+        environment.host_names(value)
+
+
+def test_host_names_are_those_that_django_understands():
+    names = ["*", ".scans.example.org", "localhost", "127.0.0.1", "[::1]", "web_1", "host.example.org."]
+    assert environment.host_names(", ".join(names)) == names
+
+
+@pytest.mark.parametrize("value", ["scans.example.org", "https://scans.example.org/", "ftp://scans.example.org", "*"])
+def test_origins_have_a_scheme_and_no_path(value):
+    with pytest.raises(ImproperlyConfigured, match="origins"):
+        environment.origins(value)
+
+
+def test_origins_are_those_that_django_understands():
+    assert environment.origins("") == []
+    origins = ["https://scans.example.org", "http://localhost:8000", "https://*.example.org", "http://[::1]:8000"]
+    assert environment.origins(", ".join(origins)) == origins
+
+
+def test_an_invalid_token_is_not_repeated(monkeypatch):
+    monkeypatch.setenv("METRICS_TOKEN", "sécret")
+    with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN is invalid: use only letters") as caught:
+        environment.setting("METRICS_TOKEN", "", environment.token)
+    assert "cret" not in str(caught.value)
+    monkeypatch.setenv("METRICS_TOKEN", " abc-1_Z ")
+    assert environment.setting("METRICS_TOKEN", "", environment.token) == "abc-1_Z"
 
 
 def test_a_time_zone_exists():
