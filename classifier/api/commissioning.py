@@ -5,7 +5,6 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,6 +18,7 @@ from classifier.api.commissioning_serializers import (
     SignedReportSerializer,
     SwitchSerializer,
 )
+from classifier.api.parsers import JSONParser
 from classifier.api.reports import caller
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.models import Commissioning, Team

@@ -7,12 +7,12 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.base import PrivateView
+from classifier.api.parsers import JSONParser
 from classifier.api.scan_serializers import ScanSerializer
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.inspection import Margins

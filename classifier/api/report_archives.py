@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -15,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from classifier import report_files
 from classifier.api.base import PrivateView, idempotency_key
 from classifier.api.pagination import CursorPages
+from classifier.api.parsers import JSONParser
 from classifier.api.queries import PageQuery
 from classifier.api.report_archive_serializers import (
     NEW_REPORT_ARCHIVE,

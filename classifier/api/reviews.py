@@ -6,12 +6,12 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from classifier.api.base import SEALED, PrivateView
+from classifier.api.parsers import JSONParser
 from classifier.api.review_serializers import (
     NEW_REVIEW,
     DiagnosisSerializer,

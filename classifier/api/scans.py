@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.mixins import ListModelMixin
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -18,6 +18,7 @@ from classifier import scan_files
 from classifier.api.analysis_serializers import AnalysisSerializer, NewAnalysisSerializer
 from classifier.api.base import PREFER, PREFERENCE_APPLIED, SEALED, PrivateView, idempotency_key
 from classifier.api.pagination import NewestFirst
+from classifier.api.parsers import JSONParser
 from classifier.api.preferences import wait_seconds
 from classifier.api.queries import QuerySerializer, SaliencyQuery, ScanQuery
 from classifier.api.scan_serializers import ScanSerializer, SubmittedScanSerializer, UploadSerializer

@@ -5,13 +5,13 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from classifier.acceptance.side_by_side import MAX_REPORTS, side_by_side
 from classifier.acceptance.signature import SignedFile, UnusableReport, read_signed
 from classifier.api.base import PrivateView
+from classifier.api.parsers import JSONParser
 from classifier.api.schema import RETRY_AFTER, errors
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -15,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from classifier.api.base import PrivateView
 from classifier.api.fields import TextField
 from classifier.api.pagination import CursorPages
+from classifier.api.parsers import JSONParser
 from classifier.api.queries import PageQuery
 from classifier.api.schema import RETRY_AFTER, errors
 from classifier.integrations.webhooks.messages import KEPT

@@ -102,3 +102,12 @@ def test_an_invalid_field_of_an_upload_is_named(api, owner, fields, code):
     response = api(owner).post(SCANS, body, format="multipart")
     assert error_of(response) == (400, "validation_error", code)
     assert response.json()["errors"][0]["attr"] == next(iter(fields))
+
+
+@pytest.mark.parametrize(
+    "url", ["analyses/{analysis}/reviews/", "scans/{scan}/explanations/", "scans/{scan}/analyses/", "report-files/"]
+)
+def test_json_that_is_nested_too_deeply_is_a_bad_request(api, owner, scan, url):
+    path = "/api/v1/" + url.format(scan=scan.pk, analysis=scan.current_analysis.pk)
+    response = api(owner).post(path, "[" * 100_000, content_type="application/json")
+    assert error_of(response) == (400, "client_error", "parse_error")
