@@ -9,6 +9,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.response import Response
 
+from classifier.api.middleware import SERVER_ERROR
 from classifier.intake import RefusedImage
 from classifier.services.errors import Conflict, NotAllowed, NotFound, ServiceError, StorageFull, StorageUnavailable
 
@@ -73,6 +74,10 @@ class ExceptionHandler(StandardHandler):
             logger.error("database_away", error=repr(exc))
             return Unavailable()
         return super().convert_known_exceptions(exc)
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> APIException:
+        """Return the API's exception for an error of the server, with a sentence for people."""
+        return exc if isinstance(exc, APIException) else APIException(SERVER_ERROR)
 
     def report_exception(self, exc: APIException, response: Response) -> None:
         """Log a server error as Django does. An unavailable database or storage is logged already."""

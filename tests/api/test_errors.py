@@ -1,5 +1,7 @@
 """Every error below `/api/` has the API's shape, also those that Django raises before a view runs."""
 
+from unittest.mock import Mock
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
@@ -111,3 +113,12 @@ def test_json_that_is_nested_too_deeply_is_a_bad_request(api, owner, scan, url):
     path = "/api/v1/" + url.format(scan=scan.pk, analysis=scan.current_analysis.pk)
     response = api(owner).post(path, "[" * 100_000, content_type="application/json")
     assert error_of(response) == (400, "client_error", "parse_error")
+
+
+def test_an_error_of_the_server_is_a_sentence(api, owner, monkeypatch):
+    monkeypatch.setattr("classifier.api.scans.criteria_of", Mock(side_effect=RuntimeError("made to fail")))
+    client = api(owner)
+    client.raise_request_exception = False
+    response = client.get(SCANS)
+    assert error_of(response) == (500, "server_error", "error")
+    assert "made to fail" not in response.content.decode()
