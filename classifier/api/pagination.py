@@ -11,6 +11,8 @@ from classifier.api.queries import MAX_PAGE_SIZE, PAGE_SIZE
 from classifier.selectors.lists.criteria import Place
 from classifier.selectors.lists.pages import page_of
 
+NO_PAGE = "There is no such page."
+
 
 class CursorPages(CursorPagination):
     """Pages of the length that `PageQuery` accepts. Subclasses give the order of their rows."""
@@ -18,6 +20,7 @@ class CursorPages(CursorPagination):
     page_size = PAGE_SIZE
     page_size_query_param = "page_size"
     max_page_size = MAX_PAGE_SIZE
+    invalid_cursor_message = NO_PAGE
 
 
 class NewestFirst(CursorPages):
@@ -29,7 +32,7 @@ class NewestFirst(CursorPages):
         word = request.query_params.get(self.cursor_query_param, "")
         place = Place.decode(word) if word else None
         if word and place is None:
-            raise NotFound("There is no such page.")
+            raise NotFound(NO_PAGE)
         found = page_of(queryset, length=self.get_page_size(request) or PAGE_SIZE, place=place)
         self._newer, self._older = found.newer, found.older
         return found.rows

@@ -122,3 +122,9 @@ def test_an_error_of_the_server_is_a_sentence(api, owner, monkeypatch):
     response = client.get(SCANS)
     assert error_of(response) == (500, "server_error", "error")
     assert "made to fail" not in response.content.decode()
+
+
+@pytest.mark.parametrize("url", ["notifications/", "report-files/", "batches/", "scans/"])
+def test_an_invalid_cursor_is_reported_in_a_sentence(api, owner, url):
+    response = api(owner).get(f"/api/v1/{url}", {"cursor": "zzz"})
+    assert error_of(response) == (404, "client_error", "not_found")
