@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from django.core.validators import RegexValidator
+from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -35,6 +35,8 @@ class TextField(serializers.CharField):
             "validators": [_NO_NULL],
         }
         super().__init__(**(defaults | kwargs))
+        # The base class adds a validator of its own, which would report the same character once more.
+        self.validators = [each for each in self.validators if not isinstance(each, ProhibitNullCharactersValidator)]
 
 
 class JsonTextField(TextField):

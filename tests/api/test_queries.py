@@ -57,6 +57,14 @@ def test_an_invalid_value_is_refused(api, owner, query):
 
 
 @pytest.mark.parametrize("name", ["patient_reference", "model", "text", "cursor"])
+def test_a_null_character_is_reported_once(api, owner, name):
+    [error] = api(owner).get(SCANS, {name: "a\x00b"}).json()["errors"]
+    assert error == {
+        "code": "null_characters_not_allowed", "detail": "Null characters are not allowed.", "attr": name,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["patient_reference", "model", "text", "cursor"])
 def test_an_empty_text_filter_is_the_same_as_none(api, owner, scan, name):
     assert len(api(owner).get(SCANS, {name: ""}).json()["results"]) == 1
 
