@@ -234,11 +234,11 @@ def _success(result: Result) -> End:
         fields={
             "outcome": decision.outcome,
             "finding": decision.finding or "",
-            "probabilities": _rounded(decision.probabilities),
+            "probabilities": None if decision.probabilities is None else [_rounded(p) for p in decision.probabilities],
             "possible_findings": list(decision.possible),
             "answer_rule": decision.rule,
             "appearance": _appearance(result.appearance),
-            "confidence": decision.confidence,
+            "confidence": None if decision.confidence is None else _rounded(decision.confidence),
             "ood_score": decision.ood_score,
             "model_version": result.model_version,
             "milliseconds": round(result.milliseconds, 1),
@@ -267,6 +267,6 @@ def _logits(result: Result) -> list[float] | None:
     return [round(float(value), 5) for value in result.logits]
 
 
-def _rounded(probabilities: tuple[float, ...] | None) -> list[float] | None:
+def _rounded(probability: float) -> float:
     """Round to six digits: more would be noise, and one in a million still differs from zero."""
-    return None if probabilities is None else [round(p, 6) for p in probabilities]
+    return round(probability, 6)

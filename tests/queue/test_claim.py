@@ -1,6 +1,7 @@
 """The worker's writes: claims, leases, late writers, attempts, sweeping."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -48,6 +49,15 @@ def test_oldest_are_claimed_first_and_once(owner):
     assert [c.analysis for c in service.claim_analyses(limit=2)] == [first, second]
     assert [c.analysis for c in service.claim_analyses(limit=2)] == [third]
     assert service.claim_analyses(limit=2) == []
+
+
+def test_the_confidence_is_stored_as_exactly_as_the_probability_that_it_is(owner):
+    queued(owner)
+    decision = replace(DECISION, probabilities=(0.9123456789, 0.05, 0.03, 0.0076543211), confidence=0.9123456789)
+    [claim] = service.claim_analyses(limit=1)
+    assert service.finish_analyses([replace(result_of(claim), decision=decision)]) == 1
+    row = Analysis.objects.get()
+    assert row.confidence == row.probabilities[0] == 0.912346
 
 
 def test_a_claim_starts_the_attempt_under_a_lease(owner):
