@@ -1,6 +1,7 @@
 """Send notifications by e-mail to people who want them. The rows are the queue: nothing is lost with a mail server."""
 
 import smtplib
+import time
 from datetime import timedelta
 
 import structlog
@@ -16,6 +17,8 @@ from classifier.services.errors import NotAllowed
 logger = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 50
+RUN_SECONDS = 20.0
+"""A run sends no further e-mail after this time, so that a slow mail server does not hold up a worker's thread."""
 # A worker that dies while it sends leaves the row to others after this time.
 LEASE = timedelta(minutes=5)
 PAUSES = (1, 5, 15, 60, 240, 720, 1440)
@@ -28,9 +31,11 @@ def send_due_emails(*, site: str) -> int:
     Args:
         site: URL of the installation, without a slash at the end; "" if it is not known.
     """
-    sent = 0
+    deadline, sent = time.monotonic() + RUN_SECONDS, 0
     due = Notification.objects.filter(email_due_at__lte=timezone.now()).select_related("recipient")
     for row in due.order_by("email_due_at")[:MOST_AT_ONCE]:
+        if time.monotonic() > deadline:
+            break
         claim = Notification.objects.filter(pk=row.pk, email_due_at=row.email_due_at)
         if not claim.update(email_due_at=timezone.now() + LEASE, email_attempts=F("email_attempts") + 1):
             continue  # Another worker has claimed it.

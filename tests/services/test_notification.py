@@ -1,6 +1,7 @@
 """Notifications: made from events, once, for those whom they concern; published when a batch has finished."""
 
 import smtplib
+import time
 from datetime import timedelta
 
 import pytest
@@ -171,6 +172,20 @@ def test_a_mail_server_that_is_away_delays_mails_and_loses_none(due, monkeypatch
     Notification.objects.update(email_due_at=timezone.now() - timedelta(seconds=1))
     assert notification_email.send_due_emails(site="") == 1
     assert len(mail.outbox) == 1
+
+
+def test_a_slow_mail_server_does_not_hold_up_a_run(due, owner, monkeypatch):
+    monkeypatch.setattr(notification_email, "RUN_SECONDS", 0.2)
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", lambda self, **_: time.sleep(0.3))
+    for number in range(2):
+        Notification.objects.create(
+            recipient=owner,
+            kind=due.kind,
+            key=f"slow:{number}",
+            published_at=timezone.now(),
+            email_due_at=timezone.now(),
+        )
+    assert [notification_email.send_due_emails(site="") for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_nobody_gets_emails_unless_they_want_them(team_scan, owner, teammate):
