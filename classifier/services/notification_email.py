@@ -32,8 +32,10 @@ def send_due_emails(*, site: str) -> int:
         site: URL of the installation, without a slash at the end; "" if it is not known.
     """
     deadline, sent = time.monotonic() + RUN_SECONDS, 0
-    due = Notification.objects.filter(email_due_at__lte=timezone.now()).select_related("recipient")
-    for row in due.order_by("email_due_at")[:MOST_AT_ONCE]:
+    due = Notification.objects.filter(email_due_at__lte=timezone.now())
+    # People who have left are no longer told what happens to the scans.
+    due.filter(recipient__is_active=False).update(email_due_at=None)
+    for row in due.select_related("recipient").order_by("email_due_at")[:MOST_AT_ONCE]:
         if time.monotonic() > deadline:
             break
         claim = Notification.objects.filter(pk=row.pk, email_due_at=row.email_due_at)

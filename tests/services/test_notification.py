@@ -174,6 +174,17 @@ def test_a_mail_server_that_is_away_delays_mails_and_loses_none(due, monkeypatch
     assert len(mail.outbox) == 1
 
 
+def test_a_deactivated_account_gets_no_emails(due, owner, team_scan, teammate):
+    owner.is_active = False
+    owner.save()
+    submit_review(team_scan.current_analysis, by=teammate, verdict="agree", certainty="low")
+    tasks.notify_people()
+    owner.is_active = True
+    owner.save()
+    tasks.notify_people()
+    assert mail.outbox == []
+
+
 def test_a_slow_mail_server_does_not_hold_up_a_run(due, owner, monkeypatch):
     monkeypatch.setattr(notification_email, "RUN_SECONDS", 0.2)
     monkeypatch.setattr("django.core.mail.EmailMessage.send", lambda self, **_: time.sleep(0.3))
