@@ -90,6 +90,6 @@ def _given_up(by: User) -> QuerySet[Notification]:
 
 
 def _send(row: Notification, *, site: str) -> None:
-    link = f"{site}{reverse('web:notifications')}"
-    body = f"{text(row)}\n\n{link}\n\nThis message contains no patient data. You can turn it off on your profile.\n"
+    where = f"{site}{reverse('web:notifications')}" if site else "Sign in to BrainScan to see your notifications."
+    body = f"{text(row)}\n\n{where}\n\nThis message contains no patient data. You can turn it off on your profile.\n"
     EmailMessage(subject(row), body, to=[row.recipient.email]).send()

@@ -174,6 +174,13 @@ def test_a_mail_server_that_is_away_delays_mails_and_loses_none(due, monkeypatch
     assert len(mail.outbox) == 1
 
 
+def test_an_email_of_an_installation_without_an_address_has_no_link(due, settings):
+    settings.SITE_URL = ""
+    tasks.notify_people()
+    assert "Sign in to BrainScan to see your notifications." in mail.outbox[0].body
+    assert "/notifications/" not in mail.outbox[0].body
+
+
 def test_a_deactivated_account_gets_no_emails(due, owner, team_scan, teammate):
     owner.is_active = False
     owner.save()
