@@ -13,10 +13,11 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
-from classifier.models import ReportArchive
+from classifier.models import ReportArchive, Scan
 from classifier.queue.notify import notify_archive_workers
 from classifier.services.leases import Claim, Leases
 from classifier.services.notification import notify_of_archive
@@ -92,6 +93,17 @@ def remove_archive_files(archive_id: UUID) -> None:
     with contextlib.suppress(OSError):
         remove_folder(default_storage, f"reports/{archive_id}")
     shutil.rmtree(archive_folder(archive_id), ignore_errors=True)
+
+
+def remove_files_with(scan_id: UUID) -> None:
+    """Remove the finished files that hold a deleted scan: nobody may have them anymore, and they show its image.
+
+    Files that are being made are left to `remove_orphaned_archives`. The rows stay for their day and say what happened.
+    """
+    ended = ReportArchive.objects.exclude(state__in=ReportArchive.ACTIVE).annotate(keys=Cast("scan_ids", TextField()))
+    for archive in ended.filter(keys__contains=str(scan_id)).only("left_out"):
+        if str(scan_id) not in archive.left_out:
+            remove_archive_files(archive.pk)
 
 
 def claim_archive(*, now: datetime | None = None) -> ArchiveClaim | None:
@@ -181,7 +193,7 @@ def sweep_archives(*, now: datetime | None = None) -> None:
 
 
 def remove_orphaned_archives() -> None:
-    """Remove the files of archives that do not exist any more."""
+    """Remove the files of archives that do not exist any more, or that hold a scan that was deleted."""
     names = {folder.name for folder in (Path(settings.MEDIA_ROOT) / "reports").glob("*")}
     with contextlib.suppress(FileNotFoundError):
         names |= set(default_storage.listdir("reports")[0])
@@ -192,6 +204,10 @@ def remove_orphaned_archives() -> None:
             continue
         if not ReportArchive.objects.filter(pk=archive_id).exists():
             remove_archive_files(archive_id)
+    for archive in ReportArchive.objects.exclude(state__in=ReportArchive.ACTIVE).iterator(chunk_size=1):
+        inside = [key for key in archive.scan_ids if key not in archive.left_out]
+        if Scan.objects.with_keys(inside).count() < len(inside):
+            remove_archive_files(archive.pk)
 
 
 def _notified(claim: ArchiveClaim, *, ended: bool, failed: bool) -> bool:

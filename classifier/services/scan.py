@@ -30,6 +30,7 @@ from classifier.services.commissioning_cases import record_lost_cases
 from classifier.services.errors import Conflict, Invalid, NotAllowed, ServiceError, StorageFull, StorageUnavailable
 from classifier.services.idempotency import checked_idempotency_key
 from classifier.services.model import checked_model_name
+from classifier.services.report_archive import remove_files_with
 from classifier.services.review import delete_statements
 from classifier.services.storage import remove_files
 
@@ -230,6 +231,7 @@ def delete_scan(scan: Scan, *, by: User) -> None:
         delete_statements(scan_id)
         record_events([Event(kind=Kind.SCAN_DELETED, scan_id=scan_id, actor=by)])
         transaction.on_commit(lambda: remove_files(scan_id))
+        transaction.on_commit(lambda: remove_files_with(scan_id), robust=True)
         transaction.on_commit(lambda: publish_finished(ids))
 
 

@@ -22,9 +22,11 @@ from classifier.services.report_archive import (
     archive_name,
     claim_archive,
     delete_archive,
+    remove_orphaned_archives,
     sweep_archives,
 )
 from classifier.services.report_request import MAX_KEPT_BYTES, MAX_SCANS, request_archive, request_summary_file
+from classifier.services.scan import delete_scan
 from tests.factories import make_analysis, make_scan
 
 
@@ -59,6 +61,36 @@ def test_a_zip_file_holds_a_report_of_each_scan_and_says_what_is_missing(owner, 
     assert f"scan {scans[1].pk}  left out: deleted" in contents
     assert stored(archive).stat().st_mode & 0o077 == 0
     assert [path.name for path in archive_folder(archive.pk).iterdir()] == ["reports.zip"]
+
+
+def made_without_pdf(owner: User, scans: list[Scan], monkeypatch: pytest.MonkeyPatch) -> ReportArchive:
+    archive = requested(owner, scans)
+    monkeypatch.setattr(job.for_jobs, "render", lambda document, *, seconds: b"%PDF")
+    job.make_archives(Event())
+    assert stored(archive).exists()
+    return archive
+
+
+def test_the_files_that_hold_a_scan_go_with_it(
+    owner, scans, monkeypatch, api, django_capture_on_commit_callbacks
+) -> None:
+    archive = made_without_pdf(owner, scans, monkeypatch)
+    other = made_without_pdf(owner, scans[:1], monkeypatch)
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_scan(scans[1], by=owner)
+    assert not archive_folder(archive.pk).exists()
+    assert stored(other).exists()
+    answer = api(owner).get(f"/api/v1/report-files/{archive.pk}/file")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "changed")
+
+
+def test_a_file_that_was_made_while_its_scan_was_deleted_is_removed_later(owner, scans, monkeypatch) -> None:
+    archive = made_without_pdf(owner, scans, monkeypatch)
+    other = made_without_pdf(owner, scans[:1], monkeypatch)
+    Scan.objects.filter(pk=scans[1].pk).delete()
+    remove_orphaned_archives()
+    assert not archive_folder(archive.pk).exists()
+    assert stored(other).exists()
 
 
 def test_a_damaged_scan_costs_the_others_nothing(owner, scans, monkeypatch) -> None:
