@@ -18,11 +18,11 @@ def text(row: Notification) -> str:
     if row.kind == Kind.BATCH_DONE:
         files, failed, refused = (int(details.get(name, 0)) for name in ("files", "failed", "refused"))
         words = [f"{failed} failed"] * bool(failed) + [f"{refused} refused"] * bool(refused)
-        return f"Your upload of {files} files is analyzed{': ' + ', '.join(words) if words else ''}."
+        return f"Your upload of {_files(files)} is analyzed{': ' + ', '.join(words) if words else ''}."
     if row.kind == Kind.RETRY_DONE:
         retried, failed = (int(details.get(name, 0)) for name in ("retried", "failed"))
-        number = f"{retried} file{'' if retried == 1 else 's'}"
-        return f"The retry of {number} of an upload is finished: {f'{failed} failed' if failed else 'none failed'}."
+        ended = f"{failed} failed" if failed else "none failed"
+        return f"The retry of {_files(retried)} of an upload is finished: {ended}."
     if row.kind == Kind.FAILED:
         return "The analysis of a scan failed."
     if row.kind == Kind.REVIEWED:
@@ -36,6 +36,10 @@ def text(row: Notification) -> str:
         f"The model {details.get('model', '')} changed from version {details.get('before', '')} to "
         f"{details.get('version', '')}."
     )
+
+
+def _files(number: int) -> str:
+    return f"{number} file{'' if number == 1 else 's'}"
 
 
 def subject(row: Notification) -> str:

@@ -100,6 +100,11 @@ def test_a_batch_is_told_once_when_all_of_it_has_ended(owner):
     assert texts(owner) == ["Your upload of 4 files is analyzed: 1 failed, 1 refused."]
 
 
+def test_one_file_is_not_several(owner):
+    row = Notification(recipient=owner, kind=Notification.Kind.BATCH_DONE, details={"files": 1})
+    assert text(row) == "Your upload of 1 file is analyzed."
+
+
 def test_a_batch_whose_files_still_arrive_is_not_finished(owner):
     batch_of(owner, "succeeded")
     service.make_notifications()
