@@ -51,7 +51,7 @@ def send_due_emails(*, site: str) -> int:
             logger.warning(
                 "notification_email_failed", notification=row.pk, error=mail_failure(error), given_up=again is None
             )
-            if again is not None:
+            if again is not None and not isinstance(error, smtplib.SMTPRecipientsRefused):
                 break  # The mail server is probably away; the others would fail alike.
         else:
             Notification.objects.filter(pk=row.pk).update(email_due_at=None)

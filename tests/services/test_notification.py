@@ -197,6 +197,21 @@ def test_a_deactivated_account_gets_no_emails(due, owner, team_scan, teammate):
     assert mail.outbox == []
 
 
+def test_an_address_that_is_refused_does_not_delay_the_other_emails(due, teammate, monkeypatch):
+    send = mail.EmailMessage.send
+
+    def refuse(self, **_):
+        if self.to == [due.recipient.email]:
+            raise smtplib.SMTPRecipientsRefused({self.to[0]: (550, b"no such user")})
+        return send(self)
+
+    monkeypatch.setattr("django.core.mail.EmailMessage.send", refuse)
+    now = timezone.now()
+    Notification.objects.create(recipient=teammate, kind=due.kind, key="other", published_at=now, email_due_at=now)
+    assert notification_email.send_due_emails(site="") == 1
+    assert [message.to for message in mail.outbox] == [[teammate.email]]
+
+
 def test_a_slow_mail_server_does_not_hold_up_a_run(due, owner, monkeypatch):
     monkeypatch.setattr(notification_email, "RUN_SECONDS", 0.2)
     monkeypatch.setattr("django.core.mail.EmailMessage.send", lambda self, **_: time.sleep(0.3))
