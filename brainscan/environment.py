@@ -28,7 +28,8 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 DATABASE_SCHEMES = ("postgres", "postgresql", "sqlite")
 HOST_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\]")
 ORIGIN = re.compile(r"https?://(\*\.)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
-TOKEN = re.compile(r"[A-Za-z0-9_-]*")
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]*=*")
+"""What `Authorization: Bearer` can carry (RFC 6750, section 2.1)."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -92,7 +93,7 @@ def origins(value: str) -> list[str]:
 def token(value: str) -> str:
     """Return a token that can be sent in a header."""
     if not TOKEN.fullmatch(value.strip()):
-        raise ImproperlyConfigured("use only letters from a to z, digits, - and _")
+        raise ImproperlyConfigured("use only letters from a to z, digits, and - . _ ~ + / (and = at the end)")
     return value.strip()
 
 

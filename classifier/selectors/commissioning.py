@@ -90,7 +90,7 @@ def _withheld(commissioning: Commissioning) -> int:
     """
     report = AcceptanceReport.objects.filter(commissioning=commissioning).first()
     if report is not None:
-        return int(report.content["counts"]["withheld"])
+        return int(report.content["counts"].get("withheld", 0))
     checked = cases_of(commissioning).filter(
         analysis__state=Analysis.State.SUCCEEDED, scan__input_accepted_at__isnull=True
     )
