@@ -56,8 +56,8 @@ def attention(user: User) -> Attention:
 
 
 def attention_count(scope: Scope) -> int:
-    """Return the number of scans, at most `MAX_ROWS`, and webhooks that need attention."""
-    return _scans(scope).count(MAX_ROWS) + failing_webhook_count(scope.user)
+    """Return the number of scans and webhooks that need attention; of more than `MAX_ROWS` scans, one more."""
+    return _scans(scope).count(MAX_ROWS + 1) + failing_webhook_count(scope.user)
 
 
 def _scans(scope: Scope) -> ScanList:

@@ -62,8 +62,8 @@ def unread_scans(scope: Scope) -> ScanList:
 
 
 def unread_count(scope: Scope) -> int:
-    """Return the number of unread scans, at most `MAX_UNREAD`."""
-    return unread_scans(scope).count(MAX_UNREAD)
+    """Return the number of unread scans; of more than `MAX_UNREAD`, one more than that."""
+    return unread_scans(scope).count(MAX_UNREAD + 1)
 
 
 def next_unread(user: User, *, after: Scan | None = None, backwards: bool = False) -> Scan | None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from classifier.findings import Outcome
 from classifier.models import Analysis
+from classifier.selectors import attention, review
 from classifier.services.installation import record_backup
 from tests.factories import make_analysis, make_scan
 
@@ -34,6 +35,18 @@ def test_it_lists_what_failed_was_refused_or_waits_long(browse, owner, troubled,
         assert str(shown.pk) in page
     assert str(scan.pk) not in page
     assert "Needs attention (3)" in browse(owner).get("/scans/").content.decode()
+
+
+def test_counts_that_end_early_say_so(browse, owner, teammate, team_scan, troubled, monkeypatch):
+    def shown(user, most):
+        monkeypatch.setattr(attention, "MAX_ROWS", most)
+        monkeypatch.setattr(review, "MAX_UNREAD", most)
+        return browse(user).get("/scans/").content.decode()
+
+    assert "Needs attention (3)" in shown(owner, 3)
+    assert "Needs attention (2+)" in shown(owner, 2)
+    assert "1 unread" in shown(teammate, 1)
+    assert "0+ unread" in shown(teammate, 0)
 
 
 @pytest.mark.parametrize("path", [PAGE, "/scans/", "/batches/", "/notifications/"])

@@ -13,9 +13,8 @@ from classifier.findings import ANSWERS, FINDING_LABELS, OUTCOME_LABELS, Outcome
 from classifier.models import Scan
 from classifier.models.scan_index import WITHHELD
 from classifier.scan_csv import MAX_ROWS, csv_response, is_too_long
-from classifier.selectors.attention import attention_count
+from classifier.selectors import attention, review
 from classifier.selectors.history import DASHBOARD_DAYS, Dashboard, dashboard
-from classifier.selectors.review import unread_count
 from classifier.web.filters import UNREAD_LABEL, HistoryFilter
 from classifier.web.http import SignedInRequest
 from classifier.web.pagination import keyset_page
@@ -44,8 +43,8 @@ def history(request: SignedInRequest) -> HttpResponse:
         "rows": scan_rows(page.rows, request.user),
         "kept": kept,
         "figures": figures,
-        "attention_count": attention_count(filters.scope),
-        "unread": unread_count(filters.scope),
+        "attention_count": _up_to(attention.MAX_ROWS, attention.attention_count(filters.scope)),
+        "unread": _up_to(review.MAX_UNREAD, review.unread_count(filters.scope)),
         "counts": _counts(figures),
         "dashboard_days": DASHBOARD_DAYS,
         "per_day": {
@@ -56,6 +55,11 @@ def history(request: SignedInRequest) -> HttpResponse:
         "is_active": any(scan.current_analysis and not scan.current_analysis.is_finished for scan in page.rows),
     }
     return render(request, "web/history.html", context)
+
+
+def _up_to(most: int, number: int) -> str:
+    """Return a number that was counted no further than beyond `most`: "12", "100+", or "" for none."""
+    return f"{most}+" if number > most else str(number or "")
 
 
 @require_safe
