@@ -30,12 +30,14 @@ class Attention:
         refused: Scans that the network found not to be brain MR images. Sealed results are not among them.
         waiting: Scans whose analysis has waited longer than `LONG_WAIT`.
         webhooks: Webhooks that fail.
+        is_cut: Whether there are more scans.
     """
 
     failed: list[Scan]
     refused: list[Scan]
     waiting: list[Scan]
     webhooks: list[Webhook]
+    is_cut: bool = False
 
     @property
     def scans(self) -> int:
@@ -45,13 +47,14 @@ class Attention:
 
 def attention(user: User) -> Attention:
     """Return the own recent scans of `user` that need attention and were not dismissed, and the failing webhooks."""
-    scans = _scans(scope_of(user)).load(MAX_ROWS)
-    states = [(scan, scan.current_analysis.state if scan.current_analysis else "") for scan in scans]
+    scans = _scans(scope_of(user)).load(MAX_ROWS + 1)
+    states = [(scan, scan.current_analysis.state if scan.current_analysis else "") for scan in scans[:MAX_ROWS]]
     return Attention(
         failed=[scan for scan, state in states if state == Analysis.State.FAILED],
         refused=[scan for scan, state in states if state == Analysis.State.SUCCEEDED],
         waiting=[scan for scan, state in states if state in Analysis.ACTIVE],
         webhooks=failing_webhooks(user),
+        is_cut=len(scans) > MAX_ROWS,
     )
 
 

@@ -49,6 +49,19 @@ def test_counts_that_end_early_say_so(browse, owner, teammate, team_scan, troubl
     assert "0+ unread" in shown(teammate, 0)
 
 
+def test_a_list_that_is_cut_says_so_and_goes_on(browse, owner, troubled, monkeypatch):
+    sentence = "These are the newest 2 scans."
+    assert sentence not in browse(owner).get(PAGE).content.decode()
+    monkeypatch.setattr(attention, "MAX_ROWS", 2)
+    page = browse(owner).get(PAGE).content.decode()
+    assert sentence in page
+    assert str(troubled["failed"].pk) not in page
+    browse(owner).post(PAGE, {"action": "dismiss", "scan": [troubled["refused"].pk]})
+    page = browse(owner).get(PAGE).content.decode()
+    assert sentence not in page
+    assert str(troubled["failed"].pk) in page
+
+
 @pytest.mark.parametrize("path", [PAGE, "/scans/", "/batches/", "/notifications/"])
 def test_lists_that_refresh_themselves_load_the_script_that_does_it(browse, owner, troubled, path):
     page = browse(owner).get(path).content.decode()

@@ -53,6 +53,7 @@ def attention(request: SignedInRequest) -> HttpResponse:
         "recent_days": RECENT.days,
         "waiting_minutes": minutes,
         "scans": found.scans,
+        "is_cut": found.is_cut,
         "webhooks": found.webhooks,
         "system": _system() if request.user.is_staff else None,
     }
